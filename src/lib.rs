@@ -1,0 +1,3 @@
+//! gatecrash: does your LLM gateway let in what it should have turned away?
+
+pub mod scenario;

@@ -1,0 +1,167 @@
+//! Which trials there are: files found, axes multiplied out, some selected. Nothing is launched here; a plan
+//! can be listed, tested and counted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::read::{Mistakes, ScenarioFile, read};
+use super::{Api, PricedBy};
+
+/// The name of a trial: folders, file, and the value of each axis that has several.
+/// `budget/key-and-user-no-team/provider`
+pub type TrialId = String;
+
+/// One value from each axis of a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Case {
+    pub priced_by: PricedBy,
+    pub api: Api,
+    pub stream: bool,
+}
+
+/// One scenario with one value from each of its axes: what is run on a target.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    pub id: TrialId,
+    pub file: Arc<ScenarioFile>,
+    pub case: Case,
+    /// Whether its file was named on the command line, rather than found in a folder.
+    pub named: bool,
+}
+
+impl Trial {
+    pub fn has_tag(&self, tag: &str) -> bool {
+        self.file.scenario.tags.iter().any(|own| own.0 == tag)
+    }
+}
+
+/// Which of the trials to run. Empty lists select all.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Parts of trial names, one of which has to be there.
+    pub filters: Vec<String>,
+    /// Tags, one of which has to be there.
+    pub tags: Vec<String>,
+    /// Tags that leave a trial out, unless its tag or its file is named.
+    pub left_out: Vec<String>,
+}
+
+impl Selection {
+    pub fn selects(&self, trial: &Trial) -> bool {
+        let filtered = self.filters.is_empty() || self.filters.iter().any(|filter| trial.id.contains(filter.as_str()));
+        let tagged = self.tags.is_empty() || self.tags.iter().any(|tag| trial.has_tag(tag));
+        filtered && tagged && (trial.named || self.ordinary(trial) || self.tags.iter().any(|tag| trial.has_tag(tag)))
+    }
+
+    /// Whether a trial is part of an ordinary run.
+    pub fn ordinary(&self, trial: &Trial) -> bool {
+        !self.left_out.iter().any(|tag| trial.has_tag(tag))
+    }
+}
+
+/// The trials of all scenarios under some files and folders, sorted by name; or all mistakes in all of them.
+pub fn plan(paths: &[PathBuf]) -> Result<Vec<Trial>, Vec<Mistakes>> {
+    let mut trials = Vec::new();
+    let mut mistakes = Vec::new();
+    for path in paths {
+        let found = find(path);
+        if found.is_empty() {
+            let diagnostic = super::Diagnostic::new(path, "there is no scenario in this folder")
+                .help("scenarios are files that end in .yaml or .yml");
+            mistakes.push(Mistakes {
+                text: String::new(),
+                diagnostics: vec![diagnostic],
+            });
+        }
+        for file in found {
+            match read(&file) {
+                Ok(scenario) => trials.extend(multiply(&stem(path, &file), scenario, file == *path)),
+                Err(found) => mistakes.push(found),
+            }
+        }
+    }
+    trials.sort_by(|a, b| a.id.cmp(&b.id));
+    trials.dedup_by(|a, b| a.file.path == b.file.path && a.id == b.id);
+    if mistakes.is_empty() { Ok(trials) } else { Err(mistakes) }
+}
+
+/// The scenario files under a folder, sorted; a file is itself.
+pub fn find(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_owned()];
+    }
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| {
+            path.is_dir()
+                || path
+                    .extension()
+                    .is_some_and(|extension| extension == "yaml" || extension == "yml")
+        })
+        .flat_map(|path| {
+            if path.is_symlink() && path.is_dir() {
+                Vec::new()
+            } else {
+                find(&path)
+            }
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// The first part of a trial's name. A file below `scenarios/` is named by its folders, wherever it was
+/// reached from; another one by itself.
+fn stem(root: &Path, file: &Path) -> String {
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let corpus = absolute
+        .ancestors()
+        .find(|folder| folder.file_name().is_some_and(|name| name == "scenarios"));
+    let below = match corpus.and_then(|corpus| absolute.strip_prefix(corpus).ok()) {
+        Some(below) => below.to_owned(),
+        None => file
+            .strip_prefix(root)
+            .ok()
+            .filter(|below| below.components().next().is_some())
+            .map_or_else(
+                || file.file_name().map(PathBuf::from).unwrap_or_default(),
+                Path::to_owned,
+            ),
+    };
+    let parts: Vec<_> = below
+        .with_extension("")
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy().into_owned())
+        .collect();
+    parts.join("/")
+}
+
+fn multiply(stem: &str, file: ScenarioFile, named: bool) -> Vec<Trial> {
+    let file = Arc::new(file);
+    let scenario = &file.scenario;
+    let mut trials = Vec::new();
+    for &priced_by in &scenario.priced_by.0 {
+        for &api in &scenario.api.0 {
+            for &stream in &scenario.stream.0 {
+                let mut id = stem.to_owned();
+                let words = [
+                    (scenario.priced_by.0.len() > 1, priced_by.word()),
+                    (scenario.api.0.len() > 1, api.word()),
+                    (scenario.stream.0.len() > 1, if stream { "streamed" } else { "whole" }),
+                ];
+                for (_, word) in words.iter().filter(|(several, _)| *several) {
+                    id.push('/');
+                    id.push_str(word);
+                }
+                trials.push(Trial {
+                    id,
+                    file: Arc::clone(&file),
+                    case: Case { priced_by, api, stream },
+                    named,
+                });
+            }
+        }
+    }
+    trials
+}
