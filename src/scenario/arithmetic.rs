@@ -55,40 +55,28 @@ impl Scenario {
             .filter_map(|name| self.entity(name))
             .filter(|given| !(in_team && matches!(given, Given::User { .. })))
             .filter_map(|given| {
-                given.max_budget().map(|max_budget| Bound {
-                    entity: given.name(),
-                    what: given.what(),
-                    max_budget,
-                })
+                given.max_budget().map(|max_budget| Bound { entity: given.name(), what: given.what(), max_budget })
             })
             .collect()
     }
 
     fn resets_soon(&self, key: &Name) -> bool {
-        self.charged(key)
-            .into_iter()
-            .filter_map(|name| self.entity(name))
-            .any(|given| {
-                let duration = match given {
-                    Given::User { limits, .. } | Given::Team { limits, .. } => limits.budget_duration.as_ref(),
-                    Given::Key { key, .. } => key.budget_duration.as_ref(),
-                };
-                duration.is_some_and(|duration| duration.duration < NO_RESET_WITHIN)
-            })
+        self.charged(key).into_iter().filter_map(|name| self.entity(name)).any(|given| {
+            let duration = match given {
+                Given::User { limits, .. } | Given::Team { limits, .. } => limits.budget_duration.as_ref(),
+                Given::Key { key, .. } => key.budget_duration.as_ref(),
+            };
+            duration.is_some_and(|duration| duration.duration < NO_RESET_WITHIN)
+        })
     }
 
     fn rate_limited(&self, key: &Name) -> bool {
-        self.charged(key)
-            .into_iter()
-            .filter_map(|name| self.entity(name))
-            .any(|given| match given {
-                Given::User { limits, .. } | Given::Team { limits, .. } => limits
-                    .rpm_limit
-                    .or(limits.tpm_limit)
-                    .or(limits.max_parallel_requests)
-                    .is_some(),
-                Given::Key { key, .. } => key.rpm_limit.or(key.tpm_limit).or(key.max_parallel_requests).is_some(),
-            })
+        self.charged(key).into_iter().filter_map(|name| self.entity(name)).any(|given| match given {
+            Given::User { limits, .. } | Given::Team { limits, .. } => {
+                limits.rpm_limit.or(limits.tpm_limit).or(limits.max_parallel_requests).is_some()
+            }
+            Given::Key { key, .. } => key.rpm_limit.or(key.tpm_limit).or(key.max_parallel_requests).is_some(),
+        })
     }
 }
 
@@ -111,11 +99,7 @@ pub enum Allowed {
 pub fn allowed(scenario: &Scenario) -> Vec<Allowed> {
     let mut spent: HashMap<&Name, Count> = HashMap::new();
     let mut known = true;
-    scenario
-        .steps
-        .iter()
-        .map(|step| work_through(scenario, step, &mut spent, &mut known))
-        .collect()
+    scenario.steps.iter().map(|step| work_through(scenario, step, &mut spent, &mut known)).collect()
 }
 
 fn work_through<'a>(
@@ -128,16 +112,10 @@ fn work_through<'a>(
         Step::Drain { key, fields } => (key, MANY, fields.accepted.as_ref().map(|count| count.value)),
         Step::Chat { key, fields } => {
             let times = fields.times.as_ref().map_or(1, |times| times.value.into());
-            let failing = fields
-                .upstream
-                .as_ref()
-                .is_some_and(|upstream| upstream.status.is_some());
+            let failing = fields.upstream.as_ref().is_some_and(|upstream| upstream.status.is_some());
             let expected = match fields.expect.as_deref() {
                 _ if failing => Some(Count { least: 0, most: 0 }),
-                Some(Expect::Accepted) => Some(Count {
-                    least: times,
-                    most: times,
-                }),
+                Some(Expect::Accepted) => Some(Count { least: times, most: times }),
                 Some(Expect::Refused(_)) => Some(Count { least: 0, most: 0 }),
                 None => None,
             };
@@ -153,38 +131,22 @@ fn work_through<'a>(
     let room = |bound: &Bound<'_>| {
         let spent = spent.get(bound.entity).copied().unwrap_or(Count { least: 0, most: 0 });
         let (fit, crossing) = requests_in(bound.max_budget, scenario.price.value);
-        Count {
-            least: fit.saturating_sub(spent.most),
-            most: crossing.saturating_sub(spent.least),
-        }
+        Count { least: fit.saturating_sub(spent.most), most: crossing.saturating_sub(spent.least) }
     };
-    let room = bounds.iter().map(room).reduce(|a, b| Count {
-        least: a.least.min(b.least),
-        most: a.most.min(b.most),
-    });
-    let may = room.map(|room| Count {
-        least: room.least.min(asked),
-        most: room.most.min(asked),
-    });
+    let room = bounds.iter().map(room).reduce(|a, b| Count { least: a.least.min(b.least), most: a.most.min(b.most) });
+    let may = room.map(|room| Count { least: room.least.min(asked), most: room.most.min(asked) });
 
     let accepted = match (expected, may) {
-        (Some(expected), Some(may)) if expected.least <= may.most && may.least <= expected.most => Count {
-            least: expected.least.max(may.least),
-            most: expected.most.min(may.most),
-        },
+        (Some(expected), Some(may)) if expected.least <= may.most && may.least <= expected.most => {
+            Count { least: expected.least.max(may.least), most: expected.most.min(may.most) }
+        }
         (Some(expected), _) => expected,
         (None, Some(may)) => may,
-        (None, None) => Count {
-            least: asked,
-            most: asked,
-        },
+        (None, None) => Count { least: asked, most: asked },
     };
     for name in scenario.charged(key) {
         let total = spent.entry(name).or_insert(Count { least: 0, most: 0 });
-        *total = Count {
-            least: total.least + accepted.least,
-            most: total.most + accepted.most,
-        };
+        *total = Count { least: total.least + accepted.least, most: total.most + accepted.most };
     }
     match may {
         _ if !*known => Allowed::Unknown,
@@ -204,9 +166,6 @@ fn requests_in(budget: Usd, price: Usd) -> (usize, usize) {
 
 /// The refusal that a drain ends with, if its file does not say: the budget is spent, with any status.
 pub fn drains_into(step: &super::DrainFields) -> super::Refusal {
-    let of_budget = super::Refusal {
-        status: None,
-        error: Some(ErrorKind::BudgetExceeded),
-    };
+    let of_budget = super::Refusal { status: None, error: Some(ErrorKind::BudgetExceeded) };
     step.expect.as_ref().map_or(of_budget, |expect| expect.value.clone())
 }

@@ -14,11 +14,7 @@ const LONGEST_PROMPT: u32 = 200_000;
 
 /// The mistakes in the meaning of a scenario; none for a good one.
 pub fn check(file: &Path, scenario: &Scenario) -> Vec<Diagnostic> {
-    let mut found = Found {
-        file,
-        scenario,
-        diagnostics: Vec::new(),
-    };
+    let mut found = Found { file, scenario, diagnostics: Vec::new() };
     found.amounts();
     found.names();
     found.keys();
@@ -37,19 +33,14 @@ struct Found<'a> {
 
 impl<'a> Found<'a> {
     fn mistake<T>(&mut self, at: &At<T>, title: impl Into<String>, label: &str) -> &mut Diagnostic {
-        self.diagnostics
-            .push(Diagnostic::new(self.file, title).at(at.place).label(label));
+        self.diagnostics.push(Diagnostic::new(self.file, title).at(at.place).label(label));
         self.diagnostics.last_mut().expect("one was just pushed")
     }
 
     fn amounts(&mut self) {
         let scenario = self.scenario;
         if scenario.name.trim().is_empty() {
-            self.mistake(
-                &scenario.name,
-                "the name is empty",
-                "expected a sentence that says what the scenario proves",
-            );
+            self.mistake(&scenario.name, "the name is empty", "expected a sentence that says what the scenario proves");
         }
         if scenario.price.value <= Usd::ZERO {
             let title = format!("the price is {}: a request has to cost something", scenario.price.value);
@@ -77,11 +68,7 @@ impl<'a> Found<'a> {
             .then_some(&scenario.api)
             .filter(|api| api.0.contains(&super::Api::Embeddings))
         {
-            self.mistake(
-                embedded,
-                "embeddings cannot be streamed",
-                "with `stream: true`, this cannot be `embeddings`",
-            );
+            self.mistake(embedded, "embeddings cannot be streamed", "with `stream: true`, this cannot be `embeddings`");
         }
     }
 
@@ -119,11 +106,7 @@ impl<'a> Found<'a> {
         match scenario.entity(name) {
             Some(given) if kinds.contains(&given.what()) => {}
             Some(given) => {
-                self.mistake(
-                    name,
-                    format!("`{}` is a {}", name.value, given.what()),
-                    &format!("expected a {wanted}"),
-                );
+                self.mistake(name, format!("`{}` is a {}", name.value, given.what()), &format!("expected a {wanted}"));
             }
             None => {
                 let title = format!("no {} `{}` is given", wanted.replace(", ", " or "), name.value);
@@ -157,10 +140,7 @@ impl<'a> Found<'a> {
             if key.state == KeyState::Unknown && has_limits(key) {
                 self.mistake(
                     name,
-                    format!(
-                        "`{}` is unknown to the gateway, so nothing else can hold for it",
-                        name.value
-                    ),
+                    format!("`{}` is unknown to the gateway, so nothing else can hold for it", name.value),
                     "remove its other fields",
                 );
             }

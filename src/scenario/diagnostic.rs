@@ -21,13 +21,7 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     pub fn new(file: &Path, title: impl Into<String>) -> Diagnostic {
-        Diagnostic {
-            file: file.to_owned(),
-            title: title.into(),
-            place: None,
-            label: String::new(),
-            help: None,
-        }
+        Diagnostic { file: file.to_owned(), title: title.into(), place: None, label: String::new(), help: None }
     }
 
     pub fn at(mut self, place: Place) -> Diagnostic {
@@ -57,24 +51,14 @@ impl Diagnostic {
     /// text of the file; it may be empty if the file could not be read.
     pub fn render(&self, source: &str, style: Style) -> String {
         let file = self.file.display().to_string();
-        let mut group: Group<'_> = Level::ERROR
-            .primary_title(self.title.as_str())
-            .elements(std::iter::empty::<Origin<'_>>());
+        let mut group: Group<'_> =
+            Level::ERROR.primary_title(self.title.as_str()).elements(std::iter::empty::<Origin<'_>>());
         group = match self.place {
             Some(place) if !source.is_empty() => {
                 let window = Window::around(source, place);
                 let annotation = AnnotationKind::Primary.span(window.start..window.end);
-                let annotation = if self.label.is_empty() {
-                    annotation
-                } else {
-                    annotation.label(self.label.as_str())
-                };
-                group.element(
-                    Snippet::source(window.text)
-                        .line_start(place.line)
-                        .path(file)
-                        .annotation(annotation),
-                )
+                let annotation = if self.label.is_empty() { annotation } else { annotation.label(self.label.as_str()) };
+                group.element(Snippet::source(window.text).line_start(place.line).path(file).annotation(annotation))
             }
             Some(place) => group.element(Origin::path(file).line(place.line).char_column(place.column)),
             None => group.element(Origin::path(file).line(1).char_column(1)),
@@ -112,22 +96,13 @@ struct Window<'a> {
 
 impl<'a> Window<'a> {
     fn around(source: &'a str, place: Place) -> Window<'a> {
-        let line_start = line_starts(source)
-            .nth(place.line.saturating_sub(1))
-            .unwrap_or(source.len());
+        let line_start = line_starts(source).nth(place.line.saturating_sub(1)).unwrap_or(source.len());
         let rest = &source[line_start..];
         let line = &rest[..rest.find(['\n', '\r']).unwrap_or(rest.len())];
-        let start = line
-            .char_indices()
-            .nth(place.column.saturating_sub(1))
-            .map_or(line.len(), |(byte, _)| byte);
+        let start = line.char_indices().nth(place.column.saturating_sub(1)).map_or(line.len(), |(byte, _)| byte);
         let end = floor_boundary(line, (start + place.len.max(1)).min(line.len())).max(start);
         let cut = floor_boundary(line, (start + 200).min(line.len()));
-        Window {
-            text: &line[..cut.max(end.min(start + 200))],
-            start,
-            end: end.min(start + 200).min(cut.max(start)),
-        }
+        Window { text: &line[..cut.max(end.min(start + 200))], start, end: end.min(start + 200).min(cut.max(start)) }
     }
 }
 

@@ -44,57 +44,32 @@ macro_rules! first_key_names {
     };
 }
 
-first_key_names!(
-    Given,
-    GIVEN,
-    "an item that begins with `user:`, `team:` or `key:`",
-    |word, map| {
-        match word.as_str() {
-            "user" => Ok(Given::User {
-                name: map.next_value()?,
-                limits: rest(map)?,
-            }),
-            "team" => Ok(Given::Team {
-                name: map.next_value()?,
-                limits: rest(map)?,
-            }),
-            "key" => Ok(Given::Key {
-                name: map.next_value()?,
-                key: rest(map)?,
-            }),
-            other => Err(A::Error::unknown_field(other, GIVEN)),
-        }
+first_key_names!(Given, GIVEN, "an item that begins with `user:`, `team:` or `key:`", |word, map| {
+    match word.as_str() {
+        "user" => Ok(Given::User { name: map.next_value()?, limits: rest(map)? }),
+        "team" => Ok(Given::Team { name: map.next_value()?, limits: rest(map)? }),
+        "key" => Ok(Given::Key { name: map.next_value()?, key: rest(map)? }),
+        other => Err(A::Error::unknown_field(other, GIVEN)),
     }
-);
+});
 
 /// `check` takes nothing but its entity.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NoFields {}
 
-first_key_names!(
-    Step,
-    STEPS,
-    "an item that begins with `drain:`, `chat:` or `check:`",
-    |word, map| {
-        match word.as_str() {
-            "drain" => Ok(Step::Drain {
-                key: map.next_value()?,
-                fields: rest(map)?,
-            }),
-            "chat" => Ok(Step::Chat {
-                key: map.next_value()?,
-                fields: rest(map)?,
-            }),
-            "check" => {
-                let entity = map.next_value()?;
-                let NoFields {} = rest(map)?;
-                Ok(Step::Check { entity })
-            }
-            other => Err(A::Error::unknown_field(other, STEPS)),
+first_key_names!(Step, STEPS, "an item that begins with `drain:`, `chat:` or `check:`", |word, map| {
+    match word.as_str() {
+        "drain" => Ok(Step::Drain { key: map.next_value()?, fields: rest(map)? }),
+        "chat" => Ok(Step::Chat { key: map.next_value()?, fields: rest(map)? }),
+        "check" => {
+            let entity = map.next_value()?;
+            let NoFields {} = rest(map)?;
+            Ok(Step::Check { entity })
         }
+        other => Err(A::Error::unknown_field(other, STEPS)),
     }
-);
+});
 
 impl<'de> Deserialize<'de> for Expect {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Expect, D::Error> {
@@ -125,11 +100,7 @@ fn item<Fields: JsonSchema>(generator: &mut SchemaGenerator, word: &str, descrip
     let object = schema.ensure_object();
     object.insert("description".into(), description.into());
     object.insert("required".into(), vec![word].into());
-    if let Some(properties) = object
-        .entry("properties")
-        .or_insert_with(|| serde_json::json!({}))
-        .as_object_mut()
-    {
+    if let Some(properties) = object.entry("properties").or_insert_with(|| serde_json::json!({})).as_object_mut() {
         properties.insert(word.to_owned(), name.to_value());
     }
     schema

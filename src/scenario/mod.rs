@@ -64,10 +64,7 @@ fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: 
 }
 
 fn unplaced<T>(value: T) -> At<T> {
-    At {
-        value,
-        place: Place::default(),
-    }
+    At { value, place: Place::default() }
 }
 fn by_token() -> At<Axis<PricedBy>> {
     unplaced(Axis(vec![PricedBy::Token]))

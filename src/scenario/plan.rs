@@ -68,10 +68,7 @@ pub fn plan(paths: &[PathBuf]) -> Result<Vec<Trial>, Vec<Mistakes>> {
         if found.is_empty() {
             let diagnostic = super::Diagnostic::new(path, "there is no scenario in this folder")
                 .help("scenarios are files that end in .yaml or .yml");
-            mistakes.push(Mistakes {
-                text: String::new(),
-                diagnostics: vec![diagnostic],
-            });
+            mistakes.push(Mistakes { text: String::new(), diagnostics: vec![diagnostic] });
         }
         for file in found {
             match read(&file) {
@@ -94,18 +91,9 @@ pub fn find(path: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = entries
         .map(|entry| entry.path())
         .filter(|path| {
-            path.is_dir()
-                || path
-                    .extension()
-                    .is_some_and(|extension| extension == "yaml" || extension == "yml")
+            path.is_dir() || path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
         })
-        .flat_map(|path| {
-            if path.is_symlink() && path.is_dir() {
-                Vec::new()
-            } else {
-                find(&path)
-            }
-        })
+        .flat_map(|path| if path.is_symlink() && path.is_dir() { Vec::new() } else { find(&path) })
         .collect();
     found.sort();
     found
@@ -115,25 +103,17 @@ pub fn find(path: &Path) -> Vec<PathBuf> {
 /// reached from; another one by itself.
 fn stem(root: &Path, file: &Path) -> String {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let corpus = absolute
-        .ancestors()
-        .find(|folder| folder.file_name().is_some_and(|name| name == "scenarios"));
+    let corpus = absolute.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "scenarios"));
     let below = match corpus.and_then(|corpus| absolute.strip_prefix(corpus).ok()) {
         Some(below) => below.to_owned(),
         None => file
             .strip_prefix(root)
             .ok()
             .filter(|below| below.components().next().is_some())
-            .map_or_else(
-                || file.file_name().map(PathBuf::from).unwrap_or_default(),
-                Path::to_owned,
-            ),
+            .map_or_else(|| file.file_name().map(PathBuf::from).unwrap_or_default(), Path::to_owned),
     };
-    let parts: Vec<_> = below
-        .with_extension("")
-        .components()
-        .map(|part| part.as_os_str().to_string_lossy().into_owned())
-        .collect();
+    let parts: Vec<_> =
+        below.with_extension("").components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
     parts.join("/")
 }
 
@@ -154,12 +134,7 @@ fn multiply(stem: &str, file: ScenarioFile, named: bool) -> Vec<Trial> {
                     id.push('/');
                     id.push_str(word);
                 }
-                trials.push(Trial {
-                    id,
-                    file: Arc::clone(&file),
-                    case: Case { priced_by, api, stream },
-                    named,
-                });
+                trials.push(Trial { id, file: Arc::clone(&file), case: Case { priced_by, api, stream }, named });
             }
         }
     }

@@ -34,27 +34,17 @@ pub struct Mistakes {
 
 /// Reads one file. Whatever is in it, this neither panics nor takes long.
 pub fn read(path: &Path) -> Result<ScenarioFile, Mistakes> {
-    let bytes = bytes(path).map_err(|diagnostic| Mistakes {
-        text: String::new(),
-        diagnostics: vec![diagnostic],
-    })?;
+    let bytes = bytes(path).map_err(|diagnostic| Mistakes { text: String::new(), diagnostics: vec![diagnostic] })?;
     let text = String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?;
     let scenario = match parse(path, &text) {
         Ok(scenario) => scenario,
         Err(diagnostic) => {
-            return Err(Mistakes {
-                text,
-                diagnostics: vec![*diagnostic],
-            });
+            return Err(Mistakes { text, diagnostics: vec![*diagnostic] });
         }
     };
     let diagnostics = check::check(path, &scenario);
     if diagnostics.is_empty() {
-        Ok(ScenarioFile {
-            path: path.to_owned(),
-            text,
-            scenario,
-        })
+        Ok(ScenarioFile { path: path.to_owned(), text, scenario })
     } else {
         Err(Mistakes { text, diagnostics })
     }
@@ -71,10 +61,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Diagnostic> {
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(Diagnostic::new(
             path,
-            format!(
-                "the file is too large: a scenario has at most {} KiB",
-                LARGEST_FILE / 1024
-            ),
+            format!("the file is too large: a scenario has at most {} KiB", LARGEST_FILE / 1024),
         )
         .help("one scenario is one short file; is this one?"));
     }
@@ -95,10 +82,7 @@ fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Mistakes {
         .at(place)
         .label("this byte is not UTF-8")
         .help("save the file as UTF-8");
-    Mistakes {
-        text,
-        diagnostics: vec![diagnostic],
-    }
+    Mistakes { text, diagnostics: vec![diagnostic] }
 }
 
 /// Small limits: a scenario is short, flat and repeats nothing.
@@ -120,10 +104,7 @@ fn options() -> Options {
 }
 
 fn parse(path: &Path, text: &str) -> Result<Scenario, Box<Diagnostic>> {
-    if text
-        .lines()
-        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
-    {
+    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Err(Box::new(
             Diagnostic::new(path, "the file is empty: there is no scenario in it")
                 .help("`gatecrash schema` says what a scenario can hold"),
@@ -154,21 +135,14 @@ fn said(path: &Path, text: &str, error: &Error) -> Diagnostic {
         Error::SerdeMissingField { field, .. } => {
             diagnostic(format!("the field `{field}` is missing")).label(format!("`{field}` is expected here"))
         }
-        Error::SerdeInvalidType {
-            unexpected, expected, ..
-        }
-        | Error::SerdeInvalidValue {
-            unexpected, expected, ..
-        } => {
+        Error::SerdeInvalidType { unexpected, expected, .. }
+        | Error::SerdeInvalidValue { unexpected, expected, .. } => {
             let diagnostic = diagnostic(format!("wrong type: this is {}", shortened(unexpected)));
             let value = unexpected.split('"').nth(1).unwrap_or_default();
             value_of(text, diagnostic, value).label(format!("expected {expected}"))
         }
         Error::DuplicateMappingKey { key, .. } => {
-            let key = key
-                .as_deref()
-                .map(|key| format!(" `{}`", shortened(key)))
-                .unwrap_or_default();
+            let key = key.as_deref().map(|key| format!(" `{}`", shortened(key))).unwrap_or_default();
             diagnostic(format!("the field{key} is here twice"))
                 .label("already given above")
                 .help("remove one of the two")
@@ -225,11 +199,7 @@ fn anchor(diagnostic: impl Fn(String) -> Diagnostic, text: &str) -> Diagnostic {
         .help("write it out, or quote the text");
     if let Some(place) = &mut found.place {
         let above = text.lines().enumerate().take(place.line).collect::<Vec<_>>();
-        let sign = above
-            .into_iter()
-            .rev()
-            .take(2)
-            .find_map(|(line, text)| Some((line, text.find(['&', '*'])?, text)));
+        let sign = above.into_iter().rev().take(2).find_map(|(line, text)| Some((line, text.find(['&', '*'])?, text)));
         if let Some((line, byte, text)) = sign {
             (place.line, place.column) = (line + 1, text[..byte].chars().count() + 1);
             place.len = text[byte..].split(' ').next().unwrap_or_default().len();
@@ -242,10 +212,7 @@ fn anchor(diagnostic: impl Fn(String) -> Diagnostic, text: &str) -> Diagnostic {
 fn value_of(text: &str, mut diagnostic: Diagnostic, value: &str) -> Diagnostic {
     if let Some(place) = &mut diagnostic.place {
         let line = line(text, Some(*place));
-        let from = line
-            .char_indices()
-            .nth(place.column.saturating_sub(1))
-            .map_or(0, |(byte, _)| byte);
+        let from = line.char_indices().nth(place.column.saturating_sub(1)).map_or(0, |(byte, _)| byte);
         if let Some(byte) = line[from..].find(value).filter(|_| !value.is_empty()) {
             place.column = line[..from + byte].chars().count() + 1;
             place.len = value.len();
@@ -275,33 +242,21 @@ fn in_words(ty: &str) -> &str {
 }
 
 fn line(text: &str, place: Option<Place>) -> &str {
-    place
-        .and_then(|place| text.lines().nth(place.line.saturating_sub(1)))
-        .unwrap_or_default()
+    place.and_then(|place| text.lines().nth(place.line.saturating_sub(1))).unwrap_or_default()
 }
 
 /// The first tab that indents a line. YAML libraries notice it some lines later, as something else.
 fn tab(text: &str) -> Option<Place> {
     let indent = |line: &str| line.len() - line.trim_start().len();
-    let (index, line) = text
-        .lines()
-        .enumerate()
-        .find(|(_, line)| line[..indent(line)].contains('\t'))?;
+    let (index, line) = text.lines().enumerate().find(|(_, line)| line[..indent(line)].contains('\t'))?;
     let column = line.find('\t')? + 1;
-    Some(Place {
-        line: index + 1,
-        column,
-        start: 0,
-        len: 1,
-    })
+    Some(Place { line: index + 1, column, start: 0, len: 1 })
 }
 
 /// What stands at a place, up to the end of the word.
 fn written(text: &str, place: Option<Place>) -> String {
-    let rest: String = line(text, place)
-        .chars()
-        .skip(place.map_or(0, |place| place.column.saturating_sub(1)))
-        .collect();
+    let rest: String =
+        line(text, place).chars().skip(place.map_or(0, |place| place.column.saturating_sub(1))).collect();
     shortened(rest.split([' ', ',', '}', ']', '#']).next().unwrap_or_default())
 }
 
@@ -309,11 +264,8 @@ fn written(text: &str, place: Option<Place>) -> String {
 fn with_length(text: &str, mut place: Place) -> Place {
     if place.len <= 1 {
         let rest = line(text, Some(place)).chars().skip(place.column.saturating_sub(1));
-        place.len = rest
-            .take_while(|c| !matches!(c, ' ' | ':' | ',' | '}' | ']'))
-            .map(char::len_utf8)
-            .sum::<usize>()
-            .max(1);
+        place.len =
+            rest.take_while(|c| !matches!(c, ' ' | ':' | ',' | '}' | ']')).map(char::len_utf8).sum::<usize>().max(1);
     }
     place
 }

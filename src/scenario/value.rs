@@ -51,10 +51,7 @@ impl<T> Deref for At<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<At<T>, D::Error> {
         let spanned = serde_saphyr::Spanned::<T>::deserialize(deserializer)?;
-        Ok(At {
-            value: spanned.value,
-            place: spanned.referenced.into(),
-        })
+        Ok(At { value: spanned.value, place: spanned.referenced.into() })
     }
 }
 
@@ -105,12 +102,7 @@ impl FromStr for Usd {
             .then(|| Decimal::from_str_exact(text).ok())
             .flatten()
             .map(Usd)
-            .ok_or_else(|| {
-                format!(
-                    "`{}` is not an amount in USD: write a plain decimal such as 0.05",
-                    shortened(text)
-                )
-            })
+            .ok_or_else(|| format!("`{}` is not an amount in USD: write a plain decimal such as 0.05", shortened(text)))
     }
 }
 
@@ -169,9 +161,7 @@ impl FromStr for Count {
             None => (number(text)?, number(text)?),
         };
         if least > most {
-            return Err(format!(
-                "`{text}` is an empty range: its first number is the smaller one"
-            ));
+            return Err(format!("`{text}` is an empty range: its first number is the smaller one"));
         }
         Ok(Count { least, most })
     }
@@ -216,10 +206,7 @@ impl FromStr for Period {
     type Err = String;
     fn from_str(text: &str) -> Result<Period, String> {
         let wrong = || {
-            format!(
-                "`{}` is not a period: write a number and its unit, such as 30s, 1m, 1h or 30d",
-                shortened(text)
-            )
+            format!("`{}` is not a period: write a number and its unit, such as 30s, 1m, 1h or 30d", shortened(text))
         };
         let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let number: u32 = text[..digits].parse().map_err(|_| wrong())?;
@@ -232,10 +219,7 @@ impl FromStr for Period {
             _ => return Err(wrong()),
         };
         let duration = unit.checked_mul(number).ok_or_else(wrong)?;
-        Ok(Period {
-            text: text.to_owned(),
-            duration,
-        })
+        Ok(Period { text: text.to_owned(), duration })
     }
 }
 
@@ -261,16 +245,10 @@ pub struct Name(pub String);
 impl FromStr for Name {
     type Err = String;
     fn from_str(text: &str) -> Result<Name, String> {
-        let fits = (1..=40).contains(&text.len())
-            && text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-        fits.then(|| Name(text.to_owned())).ok_or_else(|| {
-            format!(
-                "`{}` is not a name: use up to 40 letters, digits, `-` and `_`",
-                shortened(text)
-            )
-        })
+        let fits =
+            (1..=40).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        fits.then(|| Name(text.to_owned()))
+            .ok_or_else(|| format!("`{}` is not a name: use up to 40 letters, digits, `-` and `_`", shortened(text)))
     }
 }
 

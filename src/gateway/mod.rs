@@ -1,0 +1,150 @@
+//! What a gateway can be asked, and what it can answer, in words that are the same for all gateways.
+//!
+//! One adapter so far, [`litellm`]: real LiteLLM and the built-in gateway speak the same HTTP. All that is
+//! peculiar to a gateway (routes, fields, statuses, how it knows a price) stays in its adapter.
+
+pub mod litellm;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::scenario::{Api, ErrorKind};
+
+/// A gateway's answer to one request of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "answer")]
+pub enum Answer {
+    /// A whole and well-formed answer of the model.
+    Accepted { status: u16 },
+    /// An error, of the gateway's own or passed on from the provider.
+    Refused {
+        status: u16,
+        /// Why, if the adapter knows this refusal.
+        kind: Option<ErrorKind>,
+        /// The gateway's own word for the type of error.
+        error_type: Option<String>,
+        message: String,
+    },
+    /// Neither: no answer in time, a lost connection, a body that is no answer.
+    Broken { how: Broken },
+}
+
+/// How an exchange with a gateway broke.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Broken {
+    /// No answer within this many milliseconds.
+    Hung { ms: u64 },
+    /// The connection was refused or lost.
+    Lost(String),
+    /// A success whose body is not an answer of a model.
+    Body(String),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Broken::Hung { ms } => write!(f, "no answer within {} s", ms / 1000),
+            Broken::Lost(how) => write!(f, "the connection was lost: {how}"),
+            Broken::Body(what) => write!(f, "the body is broken: {what}"),
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    /// Short, for a table: `200`, `400 budget_exceeded`, `no answer within 30 s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Accepted { status } => write!(f, "{status}"),
+            Answer::Refused { status, kind: Some(kind), .. } => write!(f, "{status} {}", kind.word()),
+            Answer::Refused { status, error_type: Some(error_type), .. } => write!(f, "{status} {error_type}"),
+            Answer::Refused { status, .. } => write!(f, "{status}"),
+            Answer::Broken { how } => how.fmt(f),
+        }
+    }
+}
+
+/// One request of a model.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    pub api: Api,
+    /// The model, as the gateway calls it.
+    pub model: &'static str,
+    pub prompt: String,
+    pub stream: bool,
+    /// How many tools it describes.
+    pub tools: u16,
+    /// The length of its system prompt, in characters.
+    pub system_prompt: u32,
+}
+
+/// A user, team or key on the gateway, by what its admin API calls it.
+#[derive(Debug, Clone)]
+pub enum Entity {
+    User(String),
+    Team(String),
+    Key(Secret),
+}
+
+/// A key or password. It shows itself to nobody by accident.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(text.into())
+    }
+
+    /// The secret itself, for the wire.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Why the admin API did not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AdminError {
+    /// It says that this gateway, or this edition of it, cannot do it.
+    #[error("{endpoint} says: {message}")]
+    Lacks { endpoint: String, message: String },
+    #[error("{endpoint} answered {status}: {message}")]
+    Status { endpoint: String, status: u16, message: String },
+    #[error("{endpoint} answered what is not understood: {message}")]
+    Body { endpoint: String, message: String },
+    #[error("{endpoint}: {how}")]
+    Broken { endpoint: String, how: Broken },
+}
+
+/// Replaces everything that looks like a key, so that a text can be shown (DESIGN, decision 8).
+pub fn redact(text: &str) -> String {
+    let of_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("sk-") {
+        let (before, key) = rest.split_at(at);
+        let (key, after) = key.split_at(key.find(|c| !of_word(c)).unwrap_or(key.len()));
+        shown.push_str(before);
+        shown.push_str(if before.ends_with(of_word) { key } else { "sk-[secret]" });
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redact;
+
+    #[test]
+    fn keys_are_never_shown_and_words_are_left_alone() {
+        let text = "Key=sk-gatecrash-1a2b (sk-...NmMg) of task-7, again sk-9_Z.";
+        assert_eq!(redact(text), "Key=sk-[secret] (sk-[secret]...NmMg) of task-7, again sk-[secret].");
+    }
+}
