@@ -1,0 +1,43 @@
+//! `gatecrash check`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::WRONG_INPUT;
+use super::select::shown;
+use crate::scenario::plan::find;
+use crate::scenario::read::read;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: gatecrash check bug.yaml")]
+pub struct Check {
+    /// Files and folders.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+}
+
+impl Check {
+    pub fn execute(&self) -> u8 {
+        let files: Vec<PathBuf> = self.files.iter().flat_map(|path| find(path)).collect();
+        let mistakes: Vec<_> = files.iter().filter_map(|file| read(file).err()).collect();
+        if !mistakes.is_empty() {
+            anstream::eprintln!("{}", shown(&mistakes));
+            return WRONG_INPUT;
+        }
+        match files.len() {
+            0 => {
+                eprintln!("error: there is no scenario in these folders");
+                4
+            }
+            1 => {
+                println!("1 scenario is right");
+                0
+            }
+            count => {
+                println!("{count} scenarios are right");
+                0
+            }
+        }
+    }
+}

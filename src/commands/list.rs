@@ -1,0 +1,45 @@
+//! `gatecrash list`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::WrongInput;
+use super::select::{Selected, select};
+use crate::builtin::FAULTS;
+use crate::config::Config;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: gatecrash list --tag budget")]
+pub struct List {
+    /// Files and folders; without any, the corpus.
+    #[arg(value_name = "SCENARIO")]
+    scenarios: Vec<PathBuf>,
+    /// Only trials with this in their name; several add up.
+    #[arg(long, value_name = "TEXT")]
+    filter: Vec<String>,
+    /// Only trials with this tag; several add up.
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<String>,
+    /// List the faults of the built-in gateway instead.
+    #[arg(long, exclusive = true)]
+    faults: bool,
+}
+
+impl List {
+    pub fn execute(&self, config: &Config) -> Result<u8, WrongInput> {
+        if self.faults {
+            for about in FAULTS {
+                println!("builtin@fault:{:34}  {} ({})", about.name, about.what, about.like);
+            }
+            return Ok(0);
+        }
+        let Selected { trials, .. } = select(config, &self.scenarios, &self.filter, &self.tag)?;
+        let width = trials.iter().map(|trial| trial.id.len()).max().unwrap_or(0);
+        for trial in &trials {
+            println!("{:width$}  {}", trial.id, trial.file.scenario.name.value);
+        }
+        // A list of nothing is as little a good answer as a run of nothing.
+        Ok(if trials.is_empty() { 4 } else { 0 })
+    }
+}

@@ -1,0 +1,134 @@
+//! The commands: thin. Each reads its arguments, calls the library, prints, and returns an exit code.
+
+mod check;
+mod list;
+mod print;
+mod run;
+pub mod select;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::config::Config;
+use crate::launch::Compromised;
+
+/// Does your LLM gateway let in what it should have turned away?
+///
+/// Launches gateways, runs scenarios of budgets and limits against them, and says to the cent whether they enforced
+/// what they promised; against two versions, whether anything that used to be refused gets through.
+#[derive(Debug, Parser)]
+#[command(name = "gatecrash", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// The settings file; without it, ./harness.toml, or the settings that ship with gatecrash.
+    #[arg(long, global = true, value_name = "FILE", env = "GATECRASH_CONFIG")]
+    config: Option<PathBuf>,
+    /// No colours.
+    #[arg(long, global = true)]
+    no_color: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gatecrash compare                                 the embedded example: finds litellm#26672 in seconds
+  gatecrash compare litellm@1.81.0 litellm@1.82.3   two real versions, in Docker
+  gatecrash run bug.yaml --target litellm@1.82.3    one scenario on one version
+
+Exit codes: 0 nothing regressed, 1 a regression or a failed scenario, 2 wrong input, 3 the environment could not be
+brought up, 4 nothing was run, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scenarios on a target.
+    Run(run::Run),
+    /// Run scenarios on two targets, and say what regressed.
+    #[command(override_usage = "gatecrash compare [OPTIONS] [BASELINE CANDIDATE] [SCENARIO]...")]
+    Compare(run::Compare),
+    /// List trials, or the faults of the built-in gateway.
+    List(list::List),
+    /// Read scenario files, and say what is wrong with them.
+    Check(check::Check),
+    /// Print the JSON Schema of scenario files, for editors.
+    Schema,
+    /// Print the configuration that a gateway of your own needs.
+    Config(print::GatewayConfig),
+    /// Print completions for a shell.
+    Completions(print::Completions),
+    /// Print the manual page.
+    Man,
+}
+
+/// What `run` and `compare` share.
+#[derive(Debug, Args)]
+struct Common {
+    /// Only trials with this in their name; several add up.
+    #[arg(long, value_name = "TEXT")]
+    filter: Vec<String>,
+    /// Only trials with this tag; several add up.
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<String>,
+    /// How many trials run at the same time on one target.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Say only what is not as it should be, and the answer.
+    #[arg(long)]
+    quiet: bool,
+    #[arg(long, value_enum, default_value_t = Format::Terminal)]
+    format: Format,
+    /// Launch releases that are known to be compromised, too.
+    #[arg(long)]
+    allow_compromised: bool,
+}
+
+impl Common {
+    fn compromised(&self) -> Compromised {
+        match self.allow_compromised {
+            true => Compromised::Allow,
+            false => Compromised::Refuse,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Terminal,
+    Json,
+}
+
+/// What ends a command early: the input is wrong, and this is what to say about it.
+pub struct WrongInput(pub String);
+
+impl<E: std::error::Error> From<E> for WrongInput {
+    fn from(error: E) -> WrongInput {
+        WrongInput(format!("error: {error}"))
+    }
+}
+
+/// The exit code for wrong input; clap uses the same for wrong arguments.
+const WRONG_INPUT: u8 = 2;
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.no_color {
+        anstream::ColorChoice::Never.write_global();
+    }
+    let config = || Config::read(cli.config.as_deref());
+    let code = match &cli.command {
+        Command::Run(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
+        Command::Compare(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
+        Command::List(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
+        Command::Check(command) => Ok(command.execute()),
+        Command::Schema => Ok(print::schema()),
+        Command::Config(command) => Ok(command.execute()),
+        Command::Completions(command) => Ok(command.execute(&mut Cli::command())),
+        Command::Man => Ok(print::man(Cli::command())),
+    };
+    ExitCode::from(code.unwrap_or_else(|WrongInput(message)| {
+        anstream::eprintln!("{}", message.trim_end());
+        WRONG_INPUT
+    }))
+}

@@ -1,0 +1,62 @@
+//! The commands that only print: the schema, a gateway's configuration, completions, the manual page.
+
+use std::io::Write as _;
+
+use clap::{Args, Command, ValueEnum};
+use clap_complete::Shell;
+
+use crate::gateway::litellm::deployments::config_yaml;
+
+pub fn schema() -> u8 {
+    let schema = crate::scenario::schema();
+    println!("{}", serde_json::to_string_pretty(&schema).unwrap_or_default());
+    0
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: gatecrash config litellm --upstream http://127.0.0.1:9099 > config.yaml")]
+pub struct GatewayConfig {
+    gateway: Configurable,
+    /// Where the gateway reaches gatecrash's upstream; the port is `upstream` of the [target.NAME] in harness.toml.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9099")]
+    upstream: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Configurable {
+    #[value(name = "litellm")]
+    LiteLlm,
+}
+
+impl GatewayConfig {
+    pub fn execute(&self) -> u8 {
+        let Configurable::LiteLlm = self.gateway;
+        print!("{}", config_yaml(self.upstream.trim_end_matches('/')));
+        0
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: gatecrash completions bash > /etc/bash_completion.d/gatecrash")]
+pub struct Completions {
+    shell: Shell,
+}
+
+impl Completions {
+    pub fn execute(&self, command: &mut Command) -> u8 {
+        clap_complete::generate(self.shell, command, "gatecrash", &mut std::io::stdout());
+        0
+    }
+}
+
+pub fn man(command: Command) -> u8 {
+    let mut page = Vec::new();
+    let rendered = clap_mangen::Man::new(command).render(&mut page);
+    match rendered.and_then(|()| std::io::stdout().write_all(&page)) {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("error: the manual page could not be written: {error}");
+            3
+        }
+    }
+}

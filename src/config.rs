@@ -1,0 +1,190 @@
+//! `harness.toml`: which targets, how they start, limits, known deviations. Not: what a target is
+//! ([`crate::launch::target`]), nor what a deviation does ([`crate::verdict::deviation`]).
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::scenario::Period;
+use crate::verdict::deviation::KnownDeviation;
+
+/// The file that ships with gatecrash: the defaults, and what holds where there is no file.
+const SHIPPED: &str = include_str!("../harness.toml");
+
+/// `harness.toml`, read and with defaults for what it leaves out.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The folder of the corpus; absolute, or from the working directory.
+    #[serde(default = "scenarios")]
+    pub scenarios: PathBuf,
+    #[serde(default)]
+    pub compare: Compare,
+    #[serde(default)]
+    pub run: Run,
+    #[serde(default)]
+    pub limits: Limits,
+    #[serde(default, rename = "gateway")]
+    pub gateways: Gateways,
+    #[serde(default, rename = "target")]
+    pub targets: BTreeMap<String, External>,
+    #[serde(default, rename = "known_deviation")]
+    pub known_deviations: Vec<KnownDeviation>,
+}
+
+/// The two targets of `gatecrash compare`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Compare {
+    pub baseline: String,
+    pub candidate: String,
+}
+
+impl Default for Compare {
+    fn default() -> Compare {
+        Compare { baseline: "builtin".into(), candidate: "builtin@fault:unpriced-model-skips-budgets".into() }
+    }
+}
+
+/// What `gatecrash run` and `cargo test` run on, and leave out.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Run {
+    pub targets: Vec<String>,
+    pub leave_out: Vec<String>,
+}
+
+impl Default for Run {
+    fn default() -> Run {
+        Run { targets: vec!["builtin".into()], leave_out: vec!["slow".into()] }
+    }
+}
+
+/// Limits of time, and how many trials run at the same time on one target.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    #[serde(deserialize_with = "period")]
+    pub launch: Duration,
+    #[serde(deserialize_with = "period")]
+    pub request: Duration,
+    #[serde(deserialize_with = "period")]
+    pub settle: Duration,
+    #[serde(deserialize_with = "period")]
+    pub trial: Duration,
+    pub jobs: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        let seconds = Duration::from_secs;
+        Limits { launch: seconds(180), request: seconds(30), settle: seconds(30), trial: seconds(600), jobs: 12 }
+    }
+}
+
+/// How gateways are launched.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gateways {
+    pub litellm: Images,
+}
+
+/// The images of a gateway and of its database, and the gateway's environment.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Images {
+    /// `{version}` stands for the version.
+    pub image: String,
+    pub database_image: String,
+    pub env: BTreeMap<String, String>,
+}
+
+impl Default for Images {
+    fn default() -> Images {
+        Images {
+            image: "ghcr.io/berriai/litellm:v{version}".into(),
+            database_image: "postgres:15".into(),
+            env: BTreeMap::new(),
+        }
+    }
+}
+
+/// A gateway that runs already.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct External {
+    pub gateway: String,
+    pub version: Option<String>,
+    pub url: String,
+    pub admin_key_env: String,
+    pub upstream: SocketAddr,
+}
+
+fn scenarios() -> PathBuf {
+    PathBuf::from("scenarios")
+}
+
+fn period<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Period::deserialize(deserializer).map(|period| period.duration)
+}
+
+/// What is wrong with `harness.toml`: where, and what was expected.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{file}: {message}")]
+pub struct ConfigError {
+    file: String,
+    message: String,
+}
+
+impl Config {
+    /// Reads a file, or what shipped with gatecrash if none is named and `harness.toml` is not there.
+    ///
+    /// # Errors
+    /// When the file is not there or not right; the message shows the line.
+    pub fn read(file: Option<&Path>) -> Result<Config, ConfigError> {
+        let default = Path::new("harness.toml");
+        let file = file.or(default.exists().then_some(default));
+        let Some(file) = file else { return Config::parse("harness.toml (as shipped)", SHIPPED) };
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(file).map_err(|error| ConfigError {
+            file: name.clone(),
+            message: format!("the file cannot be read: {error}"),
+        })?;
+        let mut config = Config::parse(&name, &text)?;
+        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            config.scenarios = folder.join(&config.scenarios);
+        }
+        Ok(config)
+    }
+
+    fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
+        let wrong = |message: String| ConfigError { file: file.to_owned(), message };
+        let config: Config = toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
+        if config.limits.jobs == 0 {
+            return Err(wrong("limits.jobs is 0: at least one trial has to run".to_owned()));
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_file_is_the_defaults() {
+        let shipped = Config::parse("harness.toml", SHIPPED).unwrap();
+        let empty = Config::parse("empty", "").unwrap();
+        let without_deviations = Config { known_deviations: Vec::new(), ..shipped };
+        assert_eq!(format!("{without_deviations:?}"), format!("{empty:?}"));
+    }
+
+    #[test]
+    fn a_mistake_is_shown_with_its_line() {
+        let error = Config::parse("harness.toml", "[limits]\nsettel = \"30s\"\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("settel"), "{error}");
+    }
+}

@@ -1,0 +1,159 @@
+//! What a target is: a gateway at a version, and how to launch it. Not: launching it.
+
+use std::net::SocketAddr;
+
+use crate::builtin::{FAULTS, Fault};
+use crate::config::{Config, Images};
+use crate::scenario::diagnostic::nearest;
+
+/// A gateway at a version, and how to launch it.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// As it is written: `litellm@1.82.3`, `builtin`, or a name of `harness.toml`.
+    pub name: String,
+    pub gateway: GatewayName,
+    pub version: Option<String>,
+    pub launcher: Launcher,
+}
+
+/// The gateways there is an adapter for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatewayName {
+    LiteLlm,
+    Builtin,
+}
+
+impl GatewayName {
+    pub fn name(self) -> &'static str {
+        match self {
+            GatewayName::LiteLlm => "litellm",
+            GatewayName::Builtin => "builtin",
+        }
+    }
+}
+
+/// How a target is brought to life.
+#[derive(Debug, Clone)]
+pub enum Launcher {
+    /// In Docker, with a database of its own.
+    Docker { image: String, database_image: String, env: Vec<(String, String)> },
+    /// It runs already; its admin key is in an environment variable.
+    External { url: String, admin_key_env: String, upstream: SocketAddr },
+    /// In this process.
+    Builtin { fault: Option<Fault> },
+}
+
+/// Why a text names no target.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("`{spec}` is not a target: {why}{}", .help.as_deref().map(|help| format!("\n  help: {help}")).unwrap_or_default())]
+pub struct TargetError {
+    spec: String,
+    why: String,
+    help: Option<String>,
+}
+
+/// Releases that were published with stolen credentials and carried malware.
+const COMPROMISED: [&str; 2] = ["1.82.7", "1.82.8"];
+
+/// Whether a compromised release may be launched all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compromised {
+    Refuse,
+    Allow,
+}
+
+impl Target {
+    /// Whether a text is meant as a target, right or wrong: it has an `@`, or names a gateway or a target.
+    pub fn is_meant(spec: &str, config: &Config) -> bool {
+        let names_file = spec.ends_with(".yaml") || spec.ends_with(".yml") || spec.contains('/');
+        config.targets.contains_key(spec)
+            || spec == "builtin"
+            || spec == "litellm"
+            || (spec.contains('@') && !names_file)
+    }
+
+    /// Reads `litellm@1.82.3`, `builtin`, `builtin@fault:NAME`, or the name of a `[target.NAME]`.
+    ///
+    /// # Errors
+    /// When there is no such gateway, version, fault or name, with the nearest right one; and for releases known
+    /// to be compromised.
+    pub fn parse(spec: &str, config: &Config, compromised: Compromised) -> Result<Target, TargetError> {
+        let wrong = |why: String, help: Option<String>| TargetError { spec: spec.to_owned(), why, help };
+        if let Some(external) = config.targets.get(spec) {
+            if external.gateway != "litellm" {
+                return Err(wrong(format!("there is no gateway `{}`", external.gateway), None));
+            }
+            return Ok(Target {
+                name: spec.to_owned(),
+                gateway: GatewayName::LiteLlm,
+                version: external.version.clone(),
+                launcher: Launcher::External {
+                    url: external.url.trim_end_matches('/').to_owned(),
+                    admin_key_env: external.admin_key_env.clone(),
+                    upstream: external.upstream,
+                },
+            });
+        }
+        match spec.split_once('@').unwrap_or((spec, "")) {
+            ("builtin", "") => Ok(Target::builtin(spec, None)),
+            ("builtin", fault) => {
+                let name = fault.strip_prefix("fault:").unwrap_or(fault);
+                let near = || nearest(name, FAULTS.iter().map(|about| about.name));
+                let help = || match near() {
+                    Some(near) => format!("did you mean `builtin@fault:{near}`?"),
+                    None => "`gatecrash list --faults` names them".to_owned(),
+                };
+                let fault = Fault::named(name).filter(|_| fault.starts_with("fault:"));
+                let fault = fault.ok_or_else(|| wrong(format!("there is no fault `{name}`"), Some(help())))?;
+                Ok(Target::builtin(spec, Some(fault)))
+            }
+            ("litellm", "") => Err(wrong("which version?".to_owned(), Some("for example litellm@1.82.3".to_owned()))),
+            ("litellm", version) => {
+                let version = version.strip_prefix('v').unwrap_or(version);
+                if COMPROMISED.contains(&version) && compromised == Compromised::Refuse {
+                    let why = format!("litellm {version} was published by an attacker and steals credentials");
+                    return Err(wrong(why, Some("if you know what you do, add --allow-compromised".to_owned())));
+                }
+                if version.is_empty() || version.chars().any(|c| !(c.is_ascii_alphanumeric() || "._-+".contains(c))) {
+                    let help = Some("for example litellm@1.82.3".to_owned());
+                    return Err(wrong(format!("`{version}` is not a version"), help));
+                }
+                Ok(Target {
+                    name: format!("litellm@{version}"),
+                    gateway: GatewayName::LiteLlm,
+                    launcher: Launcher::docker(&config.gateways.litellm, version),
+                    version: Some(version.to_owned()),
+                })
+            }
+            (gateway, _) => {
+                let known = ["litellm", "builtin"].into_iter().chain(config.targets.keys().map(String::as_str));
+                let help = match nearest(gateway, known) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "targets are litellm@VERSION, builtin, builtin@fault:NAME and the [target.NAME] of \
+                             harness.toml"
+                        .to_owned(),
+                };
+                Err(wrong(format!("there is no gateway or target `{gateway}`"), Some(help)))
+            }
+        }
+    }
+
+    pub fn is_in_docker(&self) -> bool {
+        matches!(self.launcher, Launcher::Docker { .. })
+    }
+
+    fn builtin(spec: &str, fault: Option<Fault>) -> Target {
+        let launcher = Launcher::Builtin { fault };
+        Target { name: spec.to_owned(), gateway: GatewayName::Builtin, version: None, launcher }
+    }
+}
+
+impl Launcher {
+    fn docker(images: &Images, version: &str) -> Launcher {
+        Launcher::Docker {
+            image: images.image.replace("{version}", version),
+            database_image: images.database_image.clone(),
+            env: images.env.clone().into_iter().collect(),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What is told of a run: one [`Report`], made of its events; every format is a pure function of it.
+
+pub mod json;
+pub mod progress;
+pub mod terminal;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::launch::{LaunchError, Target};
+use crate::run::session::{Event, Plan};
+use crate::run::{Time, TrialResult};
+use crate::scenario::{Trial, TrialId};
+use crate::verdict::deviation::{Deviation, KnownDeviation, apply};
+use crate::verdict::{Outcome, Verdict, verdict};
+
+/// A whole run, judged.
+#[derive(Debug)]
+pub struct Report {
+    /// In the order they were named; of a comparison, the baseline first.
+    pub targets: Vec<TargetReport>,
+    pub trials: Vec<TrialReport>,
+    pub deviations: Vec<Deviation>,
+    pub spent: Spent,
+    /// Whether it is a comparison of two targets.
+    pub compares: bool,
+    /// Whether it was interrupted, so that trials may be missing.
+    pub interrupted: bool,
+}
+
+/// A target, and how its launch went.
+#[derive(Debug, Serialize)]
+pub struct TargetReport {
+    pub name: String,
+    /// As the gateway says itself, where it does.
+    pub version: Option<String>,
+    pub launched_in_ms: Option<u64>,
+    pub error: Option<LaunchError>,
+    /// The end of its log, if its environment broke.
+    pub log: Vec<String>,
+}
+
+/// A trial, with its results in the order of the targets. One that has not run is missing.
+#[derive(Debug)]
+pub struct TrialReport {
+    pub trial: Trial,
+    pub results: Vec<TrialResult>,
+    /// Of a comparison.
+    pub verdict: Option<Verdict>,
+}
+
+/// Where the wall time of a run went. Trials run at the same time; their phase is split as the sum of their own times
+/// is.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Spent {
+    pub wall_ms: u64,
+    pub launch_ms: u64,
+    pub requests_ms: u64,
+    pub settle_ms: u64,
+    /// Waiting because scenarios state a pace.
+    pub pace_ms: u64,
+    pub rest_ms: u64,
+}
+
+/// What is left of a run's events: the input of its report.
+#[derive(Debug, Default)]
+pub struct Record {
+    launched: Vec<(Target, Duration)>,
+    not_launched: Vec<LaunchError>,
+    results: Vec<TrialResult>,
+    logs: Vec<(String, Vec<String>)>,
+    begun: Option<std::time::Instant>,
+    ended: Option<std::time::Instant>,
+}
+
+impl Record {
+    pub fn add(&mut self, event: &Event) {
+        match event {
+            Event::Launching { .. } => {}
+            Event::Launched { target, took } => self.launched.push((target.clone(), *took)),
+            Event::NotLaunched(error) => self.not_launched.push(error.clone()),
+            Event::Begun => self.begun = Some(std::time::Instant::now()),
+            Event::Finished(result) => self.results.push(result.clone()),
+            Event::Log { target, lines } => self.logs.push((target.clone(), lines.clone())),
+            Event::Ended => self.ended = Some(std::time::Instant::now()),
+        }
+    }
+}
+
+/// The context in which a record is judged.
+#[derive(Debug, Clone)]
+pub struct Judged<'a> {
+    pub plan: &'a Plan,
+    pub known: &'a [KnownDeviation],
+    /// The names of all trials of an ordinary run.
+    pub corpus: &'a [TrialId],
+    pub began: std::time::Instant,
+    pub interrupted: bool,
+}
+
+impl Report {
+    /// Judges a record: known deviations, outcomes, verdicts.
+    pub fn of(record: Record, context: &Judged<'_>) -> Report {
+        let Judged { plan, known, corpus, began, interrupted } = context;
+        let spent = spent(&record, *began);
+        let today = jiff::ZonedDateTime::now().date();
+        let mut deviations = Vec::new();
+        let mut by_target: Vec<Vec<TrialResult>> = vec![Vec::new(); plan.targets.len()];
+        for result in record.results {
+            if let Some(index) = plan.targets.iter().position(|target| target.name == result.target) {
+                // A comparison of a target with itself has two of each: they go to one side each.
+                let taken = |results: &Vec<TrialResult>| results.iter().any(|own| own.trial == result.trial);
+                let same = (index..plan.targets.len()).filter(|i| plan.targets[*i].name == result.target);
+                let free = same.clone().find(|i| !taken(&by_target[*i])).unwrap_or(index);
+                by_target[free].push(result);
+            }
+        }
+        for (index, target) in plan.targets.iter().enumerate() {
+            let launched = record.launched.iter().find(|(launched, _)| launched.name == target.name);
+            let target = launched.map_or(target, |(launched, _)| launched);
+            for deviation in apply(known, target, corpus, &mut by_target[index], today) {
+                if !deviations.contains(&deviation) {
+                    deviations.push(deviation);
+                }
+            }
+        }
+        let trials = plan.trials.iter().map(|trial| {
+            let of_trial = |results: &Vec<TrialResult>| results.iter().find(|own| own.trial == trial.id).cloned();
+            let results: Vec<_> = by_target.iter().filter_map(of_trial).collect();
+            let verdict = match results.as_slice() {
+                [baseline, candidate] if plan.pairs => Some(verdict(baseline, candidate)),
+                _ => None,
+            };
+            TrialReport { trial: trial.clone(), results, verdict }
+        });
+        let trials = trials.filter(|trial| !trial.results.is_empty()).collect();
+        let targets = plan.targets.iter().map(|target| {
+            let launched = record.launched.iter().find(|(launched, _)| launched.name == target.name);
+            TargetReport {
+                name: target.name.clone(),
+                version: launched.and_then(|(launched, _)| launched.version.clone()),
+                launched_in_ms: launched.map(|(_, took)| took.as_millis() as u64),
+                error: record.not_launched.iter().find(|error| error.target == target.name).cloned(),
+                log: record
+                    .logs
+                    .iter()
+                    .find(|(name, _)| *name == target.name)
+                    .map(|(_, log)| log.clone())
+                    .unwrap_or_default(),
+            }
+        });
+        let targets = targets.collect();
+        Report { targets, trials, deviations, spent, compares: plan.pairs, interrupted: *interrupted }
+    }
+
+    /// The exit code (DESIGN, decision 6), and the only place that knows it: 4 nothing was run, 0 nothing
+    /// regressed, 1 a regression or a failed scenario, 3 the environment broke, 130 interrupted.
+    pub fn exit_code(&self) -> u8 {
+        let results = || self.trials.iter().flat_map(|trial| &trial.results);
+        let failed = match self.compares {
+            true => self.trials.iter().any(|trial| trial.verdict == Some(Verdict::Regression)),
+            false => results().any(|result| result.outcome == Outcome::Fail),
+        };
+        let broke = self.targets.iter().any(|target| target.error.is_some())
+            || results().any(|result| matches!(result.outcome, Outcome::Error { .. }));
+        let ran = results().any(|result| !matches!(result.outcome, Outcome::Skip { .. }));
+        if self.interrupted {
+            130
+        } else if failed || self.deviations.iter().any(|deviation| deviation.state.fails_the_run()) {
+            1
+        } else if broke {
+            3
+        } else if !ran {
+            4
+        } else {
+            0
+        }
+    }
+
+    pub fn with_verdict(&self, verdict: Verdict) -> impl Iterator<Item = &TrialReport> {
+        self.trials.iter().filter(move |trial| trial.verdict == Some(verdict))
+    }
+}
+
+fn spent(record: &Record, began: std::time::Instant) -> Spent {
+    let wall = began.elapsed();
+    let begun = record.begun.unwrap_or_else(std::time::Instant::now);
+    let launch = begun.duration_since(began);
+    let trials = record.ended.unwrap_or_else(std::time::Instant::now).saturating_duration_since(begun);
+    let sum = |part: fn(&Time) -> Duration| record.results.iter().map(|result| part(&result.time)).sum::<Duration>();
+    let whole = sum(|time| time.whole).as_secs_f64();
+    let share = |part: fn(&Time) -> Duration| match whole {
+        0.0 => Duration::ZERO,
+        whole => trials.mul_f64((sum(part).as_secs_f64() / whole).min(1.0)),
+    };
+    let (requests, settle, pace) = (share(|time| time.requests), share(|time| time.settle), share(|time| time.pace));
+    let rest = wall.saturating_sub(launch + requests + settle + pace);
+    let ms = |duration: Duration| duration.as_millis() as u64;
+    Spent {
+        wall_ms: ms(wall),
+        launch_ms: ms(launch),
+        requests_ms: ms(requests),
+        settle_ms: ms(settle),
+        pace_ms: ms(pace),
+        rest_ms: ms(rest),
+    }
+}

@@ -1,0 +1,78 @@
+//! What is seen while a run is on its way: a bar for each target on a terminal, plain lines elsewhere. All of it on
+//! standard error; the report is what goes to standard output.
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::run::session::Event;
+
+/// Shows events as they happen.
+pub enum Progress {
+    Silent,
+    Lines,
+    Bars { all: MultiProgress, trials: u64, of: Mutex<HashMap<String, ProgressBar>> },
+}
+
+impl Progress {
+    /// Bars where standard error is a terminal, lines elsewhere; nothing if it is to be quiet.
+    pub fn new(quiet: bool, trials: usize) -> Progress {
+        match (quiet, std::io::stderr().is_terminal()) {
+            (true, _) => Progress::Silent,
+            (false, false) => Progress::Lines,
+            (false, true) => Progress::Bars { all: MultiProgress::new(), trials: trials as u64, of: Mutex::default() },
+        }
+    }
+
+    pub fn show(&self, event: &Event) {
+        match self {
+            Progress::Silent => {}
+            Progress::Lines => {
+                if let Some(line) = line(event) {
+                    anstream::eprintln!("{line}");
+                }
+            }
+            Progress::Bars { all, trials, of } => {
+                let mut bars = of.lock().unwrap_or_else(PoisonError::into_inner);
+                match event {
+                    Event::Launching { target } => {
+                        let bar = all.add(ProgressBar::new_spinner().with_message(format!("{target} launching")));
+                        bar.enable_steady_tick(Duration::from_millis(120));
+                        bars.insert(target.clone(), bar);
+                    }
+                    Event::Launched { target, .. } => {
+                        if let Some(bar) = bars.get(&target.name) {
+                            let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}");
+                            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+                            bar.set_length(*trials);
+                            bar.set_message(target.name.clone());
+                        }
+                    }
+                    Event::Finished(result) => {
+                        if let Some(bar) = bars.get(&result.target) {
+                            bar.inc(1);
+                        }
+                    }
+                    Event::NotLaunched(_) | Event::Begun | Event::Log { .. } => {}
+                    Event::Ended => bars.drain().for_each(|(_, bar)| bar.finish_and_clear()),
+                }
+            }
+        }
+    }
+}
+
+fn line(event: &Event) -> Option<String> {
+    match event {
+        Event::Launching { target } => Some(format!("launching {target}")),
+        Event::Launched { target, took } => Some(format!("{} is ready after {:.1} s", target.name, took.as_secs_f64())),
+        Event::NotLaunched(error) => Some(format!("{} could not be launched", error.target)),
+        Event::Finished(result) => {
+            let seconds = result.time.whole.as_secs_f64();
+            Some(format!("{} {}: {} ({seconds:.1} s)", result.target, result.trial, result.outcome.word()))
+        }
+        Event::Begun | Event::Log { .. } | Event::Ended => None,
+    }
+}

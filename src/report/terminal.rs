@@ -1,0 +1,285 @@
+//! The report as people read it: one line for each trial, then each failure in full, the answer last.
+//!
+//! Colours are always in the text; whoever prints it takes them out where nobody would see them.
+
+use std::fmt::Write as _;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Snippet};
+use anstyle::{AnsiColor, Style};
+
+use super::{Report, TrialReport};
+use crate::run::{Exchange, TrialResult};
+use crate::scenario::diagnostic::Style as Colours;
+use crate::verdict::deviation::DeviationState;
+use crate::verdict::{Finding, Outcome, Verdict};
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const ODD: Style = AnsiColor::Yellow.on_default();
+const FAINT: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Every trial has its line.
+    All,
+    /// Only what is not as it should be, and the answer.
+    Quiet,
+}
+
+pub fn render(report: &Report, detail: Detail) -> String {
+    let mut text = String::new();
+    let width = report.trials.iter().map(|trial| trial.trial.id.len()).max().unwrap_or(0);
+    for trial in report.trials.iter().filter(|trial| detail == Detail::All || !is_good(trial)) {
+        let _ = writeln!(text, "{}", line(trial, width));
+    }
+    for trial in report.trials.iter().filter(|trial| is_shown_in_full(trial, report.compares)) {
+        text.push_str(&in_full(report, trial));
+    }
+    text.push_str(&environment(report));
+    text.push_str(&deviations(report));
+    text.push_str(&answer(report));
+    text
+}
+
+fn is_good(trial: &TrialReport) -> bool {
+    match trial.verdict {
+        Some(verdict) => verdict == Verdict::Same || verdict == Verdict::Fixed,
+        None => trial.results.iter().all(|result| result.outcome == Outcome::Pass),
+    }
+}
+
+/// A comparison shows what changed in full; a run, what failed.
+fn is_shown_in_full(trial: &TrialReport, compares: bool) -> bool {
+    match trial.verdict {
+        Some(Verdict::Regression | Verdict::Changed) => true,
+        Some(Verdict::Same | Verdict::Fixed | Verdict::StillFailing | Verdict::NotComparable) => false,
+        None => !compares && trial.results.iter().any(|result| result.outcome == Outcome::Fail),
+    }
+}
+
+fn painted(style: Style, text: impl std::fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+fn of_outcome(outcome: &Outcome) -> Style {
+    match outcome {
+        Outcome::Pass => GOOD,
+        Outcome::Fail => BAD,
+        Outcome::Skip { .. } => FAINT,
+        Outcome::Error { .. } => ODD,
+    }
+}
+
+fn of_verdict(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Same | Verdict::Fixed => GOOD,
+        Verdict::Regression => BAD,
+        Verdict::StillFailing | Verdict::Changed | Verdict::NotComparable => ODD,
+    }
+}
+
+/// One line for a trial: its verdict, if any, its name, and its outcome on each target.
+pub fn line(trial: &TrialReport, width: usize) -> String {
+    let id = &trial.trial.id;
+    let outcomes = trial.results.iter().map(outcome).collect::<Vec<_>>().join("  ");
+    match trial.verdict {
+        Some(verdict) => format!("{}  {id:width$}  {outcomes}", painted(of_verdict(verdict), format!("{verdict:14}"))),
+        None => format!("{id:width$}  {outcomes}"),
+    }
+}
+
+/// `pass`, `FAIL bypass`, `skip (why)`.
+fn outcome(result: &TrialResult) -> String {
+    let outcome = &result.outcome;
+    let word = match outcome {
+        Outcome::Pass if result.findings.iter().any(|finding| finding.known.is_some()) => "pass*".to_owned(),
+        Outcome::Pass => "pass".to_owned(),
+        Outcome::Fail => {
+            let worst =
+                result.findings.iter().filter(|finding| finding.known.is_none()).map(|finding| finding.kind).min();
+            format!("FAIL {}", worst.map_or("", |kind| kind.word()))
+        }
+        Outcome::Skip { reason } => format!("skip ({reason})"),
+        Outcome::Error { .. } => "ERROR".to_owned(),
+    };
+    painted(of_outcome(outcome), format!("{word:6}"))
+}
+
+/// Everything about a trial that failed or changed.
+pub fn in_full(report: &Report, trial: &TrialReport) -> String {
+    let scenario = &trial.trial.file.scenario;
+    let mut text = String::from("\n");
+    let heading = match trial.verdict {
+        Some(verdict) => verdict.word().to_uppercase(),
+        None => "FAILED".to_owned(),
+    };
+    let issue = scenario.issue.as_ref().map(|issue| format!(" ({})", issue.value)).unwrap_or_default();
+    let _ = writeln!(text, "{} {}", painted(BAD, heading), painted(BOLD, &trial.trial.id));
+    let _ = writeln!(text, "{}{issue}", scenario.name.value);
+    for result in &trial.results {
+        for finding in result.findings.iter().filter(|finding| finding.known.is_none()) {
+            let _ = writeln!(text, "\n{}", pointed_at(trial, result, finding));
+        }
+    }
+    let _ = writeln!(text, "\n{}", transcripts(&trial.results));
+    let _ = writeln!(text, "  repeat: {}", painted(BOLD, repeat(report, trial)));
+    text
+}
+
+/// A finding, pointing into the scenario's file.
+fn pointed_at(trial: &TrialReport, result: &TrialResult, finding: &Finding) -> String {
+    let file = &trial.trial.file;
+    let title = format!("{} {}", result.target, finding.kind.sentence());
+    let request = finding.request.map(|request| format!("request {request}: ")).unwrap_or_default();
+    let label = format!("{request}expected {}, got {}", finding.expected, finding.got);
+    let path = file.path.display().to_string();
+    let line = file.text.lines().nth(finding.place.line.saturating_sub(1)).unwrap_or_default();
+    let start = line.char_indices().nth(finding.place.column.saturating_sub(1)).map_or(0, |(byte, _)| byte);
+    let word = line[start..].split([' ', ',']).next().unwrap_or_default().len();
+    let annotation = AnnotationKind::Primary.span(start..start + word.max(1)).label(label.as_str());
+    let snippet = Snippet::source(line).line_start(finding.place.line).path(path.as_str()).annotation(annotation);
+    let level = Level::ERROR.with_name(finding.kind.word());
+    let group: Group<'_> = level.primary_title(title.as_str()).element(snippet);
+    Colours::Coloured.renderer().render(&[group])
+}
+
+/// What each target did, request by request, side by side.
+fn transcripts(results: &[TrialResult]) -> String {
+    let mut rows = vec![vec![String::new(), String::new()], vec!["request".to_owned(), "key".to_owned()]];
+    for result in results {
+        rows[0].extend([result.target.clone(), String::new()]);
+        rows[1].extend(["spent before".to_owned(), "answer".to_owned()]);
+    }
+    let longest = results.iter().map(|result| result.exchanges.len()).max().unwrap_or(0);
+    for index in 0..longest {
+        let exchange = |result: &TrialResult| result.exchanges.get(index).cloned();
+        let key = results.iter().find_map(exchange).map(|exchange| exchange.key).unwrap_or_default();
+        let mut row = vec![(index + 1).to_string(), key];
+        for result in results {
+            row.extend(match result.exchanges.get(index) {
+                Some(exchange) => [spent_before(exchange), exchange.answer.to_string()],
+                None => [String::new(), String::new()],
+            });
+        }
+        rows.push(row);
+    }
+    table(&rows)
+}
+
+fn spent_before(exchange: &Exchange) -> String {
+    match exchange.before.as_slice() {
+        [] => "no budget".to_owned(),
+        before => {
+            let each = before.iter().map(|standing| {
+                let mark = if standing.spent >= standing.max_budget { "!" } else { "" };
+                format!("{} {} of {}{mark}", standing.whose, standing.spent, standing.max_budget)
+            });
+            each.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.len()).max().unwrap_or(0);
+    let widths: Vec<_> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        let _ = writeln!(text, "  {}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    text
+}
+
+/// The one command that repeats just this trial.
+fn repeat(report: &Report, trial: &TrialReport) -> String {
+    let path = trial.trial.file.path.display();
+    let targets: Vec<_> = report.targets.iter().map(|target| target.name.as_str()).collect();
+    let one_of_many = trial.trial.id.contains('/').then(|| format!(" --filter {}", trial.trial.id)).unwrap_or_default();
+    match (report.compares, targets.as_slice()) {
+        (true, [baseline, candidate]) => format!("gatecrash compare {baseline} {candidate} {path}{one_of_many}"),
+        _ => format!("gatecrash run {path} --target {}{one_of_many}", targets.join(" --target ")),
+    }
+}
+
+/// What broke that is not the gateway's fault.
+fn environment(report: &Report) -> String {
+    let mut text = String::new();
+    for error in report.targets.iter().filter_map(|target| target.error.as_ref()) {
+        let _ = writeln!(text, "\n{}: {error}", painted(ODD, "error"));
+    }
+    for target in &report.targets {
+        let of_target = |trial: &TrialReport| trial.results.iter().find(|result| result.target == target.name).cloned();
+        let reasons = report.trials.iter().filter_map(of_target).filter_map(|result| match result.outcome {
+            Outcome::Error { reason } => Some(reason),
+            Outcome::Pass | Outcome::Fail | Outcome::Skip { .. } => None,
+        });
+        let mut reasons: Vec<String> = reasons.collect();
+        let count = reasons.len();
+        reasons.sort();
+        reasons.dedup();
+        if count > 0 {
+            let _ =
+                writeln!(text, "\n{}: {count} trials on {} could not be judged:", painted(ODD, "error"), target.name);
+        }
+        for reason in reasons.iter().take(5) {
+            let _ = writeln!(text, "  {reason}");
+        }
+        for (index, line) in target.log.iter().enumerate() {
+            let _ = writeln!(text, "{}  | {line}", if index == 0 { "  the end of its log:\n" } else { "" });
+        }
+    }
+    text
+}
+
+fn deviations(report: &Report) -> String {
+    let mut text = String::new();
+    if !report.deviations.is_empty() {
+        let _ = writeln!(text, "\nknown deviations (harness.toml), marked * above:");
+    }
+    for deviation in &report.deviations {
+        let crate::verdict::deviation::Deviation { target, scenario, finding, reason, issue, state } = deviation;
+        let state = match state {
+            DeviationState::Seen { trials: 1 } => "in 1 trial".to_owned(),
+            DeviationState::Seen { trials } => format!("in {trials} trials"),
+            DeviationState::NotTried => painted(FAINT, "not all of its trials ran"),
+            DeviationState::Stale => painted(BAD, "STALE: it no longer happens; remove it"),
+            DeviationState::Expired { until } => painted(BAD, format!("EXPIRED: it was accepted until {until}")),
+        };
+        let _ =
+            writeln!(text, "  {target}  {scenario}  {}: {reason}; {state}  {}", finding.word(), painted(FAINT, issue));
+    }
+    text
+}
+
+/// The last line: the answer.
+fn answer(report: &Report) -> String {
+    let seconds = report.spent.wall_ms as f64 / 1000.0;
+    let names: Vec<_> = report.targets.iter().map(|target| target.name.as_str()).collect();
+    let counts = match report.compares {
+        true => counted(
+            Verdict::ALL.map(|verdict| (report.with_verdict(verdict).count(), verdict.word(), of_verdict(verdict))),
+        ),
+        false => {
+            let results: Vec<_> = report.trials.iter().flat_map(|trial| &trial.results).collect();
+            let count = |word: &str| results.iter().filter(|result| result.outcome.word() == word).count();
+            counted([
+                (count("FAIL"), "failed", BAD),
+                (count("ERROR"), "could not be judged", ODD),
+                (count("skip"), "skipped", FAINT),
+                (count("pass"), "passed", GOOD),
+            ])
+        }
+    };
+    let interrupted = if report.interrupted { "interrupted; until then: " } else { "" };
+    let counts = if counts.is_empty() { "nothing was run".to_owned() } else { counts };
+    let between = if report.compares { " -> " } else { ", " };
+    format!("\n{}: {interrupted}{counts} ({seconds:.1} s)\n", painted(BOLD, names.join(between)))
+}
+
+fn counted<const N: usize>(counts: [(usize, &str, Style); N]) -> String {
+    let named = counts.into_iter().filter(|(count, ..)| *count > 0);
+    named.map(|(count, word, style)| painted(style, format!("{count} {word}"))).collect::<Vec<_>>().join(", ")
+}

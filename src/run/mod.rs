@@ -1,0 +1,175 @@
+//! A scenario against a live target: one [`Trial`] to its [`TrialResult`].
+//!
+//! Here is the frame: limits of time, what a broken environment makes of a trial. The steps themselves are in
+//! [`steps`], waiting for recorded spend in [`settle`], many trials at once in [`schedule`].
+
+mod ledger;
+pub mod schedule;
+pub mod session;
+mod settle;
+mod steps;
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::config::Limits;
+use crate::gateway::{AdminError, Answer, Broken};
+use crate::launch::{Health, Live};
+use crate::scenario::{Place, Step, Trial, TrialId};
+use crate::verdict::oracle::Standing;
+use crate::verdict::{Finding, FindingKind, Outcome};
+use steps::Steps;
+
+/// What came of one trial on one target, with all that is known of how.
+#[derive(Debug, Clone, Serialize)]
+pub struct TrialResult {
+    pub trial: TrialId,
+    pub target: String,
+    pub outcome: Outcome,
+    pub findings: Vec<Finding>,
+    pub exchanges: Vec<Exchange>,
+    pub time: Time,
+}
+
+/// One request, and what was known before and after it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Exchange {
+    /// Its number in the trial, from 1.
+    pub request: usize,
+    /// The line of its step in the scenario's file.
+    pub line: usize,
+    pub key: String,
+    /// The budgets that hold for it, and what was spent of them.
+    pub before: Vec<Standing>,
+    pub answer: Answer,
+    /// How often it reached the upstream.
+    pub upstream_calls: usize,
+    /// How long it took.
+    pub ms: u64,
+}
+
+/// Where the time of a trial went.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Time {
+    /// From the first exchange to the last.
+    #[serde(serialize_with = "ms")]
+    pub whole: Duration,
+    /// Waiting for answers of the gateway.
+    #[serde(serialize_with = "ms")]
+    pub requests: Duration,
+    /// Waiting for recorded spend.
+    #[serde(serialize_with = "ms")]
+    pub settle: Duration,
+    /// Waiting because the scenario states a pace.
+    #[serde(serialize_with = "ms")]
+    pub pace: Duration,
+}
+
+fn ms<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(duration.as_millis() as u64)
+}
+
+impl TrialResult {
+    /// What a gateway did, request by request: two versions that did the same are the same here, whatever it took.
+    pub fn behaviour(&self) -> Vec<(usize, String)> {
+        self.exchanges.iter().map(|exchange| (exchange.line, exchange.answer.to_string())).collect()
+    }
+
+    /// A trial that never began, because its environment broke before.
+    pub fn not_begun(trial: &Trial, target: &str, reason: String) -> TrialResult {
+        TrialResult {
+            trial: trial.id.clone(),
+            target: target.to_owned(),
+            outcome: Outcome::Error { reason },
+            findings: Vec::new(),
+            exchanges: Vec::new(),
+            time: Time::default(),
+        }
+    }
+}
+
+/// Why a trial ended before its last step.
+enum Stop {
+    /// The gateway lacks a capability.
+    Lacks(String),
+    /// The trial could not be set up or read.
+    Failed(String),
+    /// The gateway broke off, or broke: it depends on how it is now.
+    Broke(Finding),
+}
+
+impl Stop {
+    /// What an error of the admin API does to a trial.
+    fn admin(what: &str, error: AdminError, place: Place) -> Stop {
+        let broke = |got: String| {
+            let expected = format!("{what} to be answered");
+            Stop::Broke(Finding { kind: FindingKind::Fault, place, request: None, expected, got, known: None })
+        };
+        match error {
+            AdminError::Lacks { message, .. } => Stop::Lacks(format!("{what}: {message}")),
+            AdminError::Broken { .. } | AdminError::Status { status: 500.., .. } => broke(error.to_string()),
+            AdminError::Status { .. } | AdminError::Body { .. } => Stop::Failed(format!("{what}: {error}")),
+        }
+    }
+}
+
+/// Runs one trial. `name` is its name on the gateway and the upstream: unique, and without blanks.
+///
+/// It always comes back, with what is known: a gateway that hangs ends the trial by its limit of time.
+pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits) -> TrialResult {
+    let began = Instant::now();
+    let scenario = &trial.file.scenario;
+    let pace = scenario.pace.as_ref().map_or(Duration::ZERO, |pace| pace.duration);
+    let limit = limits.trial + pace * u32::try_from(steps::most_requests(scenario)).unwrap_or(u32::MAX);
+    let mut steps = Steps::new(live, trial, name, limits);
+    let ended = tokio::time::timeout(limit, steps.run()).await;
+    let mut result = TrialResult {
+        trial: trial.id.clone(),
+        target: live.target.name.clone(),
+        outcome: Outcome::Pass,
+        findings: steps.findings,
+        exchanges: steps.exchanges,
+        time: steps.time,
+    };
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(Stop::Lacks(reason))) => result.outcome = Outcome::Skip { reason },
+        Ok(Err(Stop::Failed(reason))) => result.outcome = Outcome::Error { reason },
+        Ok(Err(Stop::Broke(finding))) => result.findings.push(finding),
+        Err(_) => {
+            let place = scenario.steps.last().map_or(Place::default(), |step: &Step| step.subject().place);
+            let got = format!("not done after {} s", limit.as_secs());
+            let expected = "the trial to end".to_owned();
+            result.findings.push(Finding {
+                kind: FindingKind::Fault,
+                place,
+                request: None,
+                expected,
+                got,
+                known: None,
+            });
+        }
+    }
+    if result.outcome == Outcome::Pass && !result.findings.is_empty() {
+        result.outcome = judge_environment(live, &result).await;
+    }
+    result.time.whole = began.elapsed();
+    result
+}
+
+/// Findings count against the gateway only if it, and its database, are there.
+async fn judge_environment(live: &Live, result: &TrialResult) -> Outcome {
+    let broke = result.findings.iter().any(|finding| finding.kind == FindingKind::Fault);
+    if !broke && result.findings.iter().all(|finding| finding.kind != FindingKind::Miscount) {
+        return Outcome::Fail;
+    }
+    let lost = |exchange: &Exchange| matches!(exchange.answer, Answer::Broken { how: Broken::Lost(_) });
+    match live.health().await {
+        Health::Well => Outcome::Fail,
+        Health::Dead(how) => Outcome::Error { reason: how },
+        // Who is cut off and then not answered is gone; who is not answered at all is hung.
+        Health::Unresponsive(how) if result.exchanges.last().is_some_and(lost) => Outcome::Error { reason: how },
+        Health::Unresponsive(_) => Outcome::Fail,
+    }
+}

@@ -1,0 +1,45 @@
+//! Many trials at once on one live target. Not: which (that is the plan), nor what they do.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::{TrialResult, run_trial};
+use crate::config::Limits;
+use crate::launch::{Live, RunId};
+use crate::scenario::Trial;
+
+/// Runs trials on a target, as many at a time as the limits say; each result is sent as soon as there is one. A
+/// panic in a trial is an `error` of that trial.
+pub async fn run_all(
+    live: Arc<Live>,
+    trials: &[Trial],
+    run: &RunId,
+    limits: Limits,
+    results: mpsc::UnboundedSender<TrialResult>,
+) {
+    let free = Arc::new(Semaphore::new(limits.jobs));
+    let mut running = JoinSet::new();
+    let mut trial_of = HashMap::new();
+    for (number, trial) in trials.iter().enumerate() {
+        let (live, free, results) = (Arc::clone(&live), Arc::clone(&free), results.clone());
+        let name = format!("gc-{}-{number}", run.as_str());
+        let of_task = trial.clone();
+        let task = running.spawn(async move {
+            let Ok(_turn) = free.acquire().await else { return };
+            // Nobody listens any more if the run was interrupted.
+            let _ = results.send(run_trial(&live, &of_task, &name, limits).await);
+        });
+        trial_of.insert(task.id(), trial);
+    }
+    while let Some(ended) = running.join_next_with_id().await {
+        if let Err(error) = ended
+            && let Some(trial) = trial_of.get(&error.id())
+        {
+            let reason = format!("gatecrash itself broke: {error}");
+            let _ = results.send(TrialResult::not_begun(trial, &live.target.name, reason));
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Settle: wait, by polling and never by a fixed sleep, until the gateway's recorded spend equals the ledger,
+//! or the limit passes.
+
+use std::time::{Duration, Instant};
+
+use crate::gateway::litellm::LiteLlm;
+use crate::gateway::{AdminError, Entity};
+use crate::scenario::Usd;
+
+/// How recorded spend came to stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Settled {
+    Equal,
+    /// The limit passed, and this was recorded.
+    Differs(Usd),
+}
+
+/// Waits until the entity's recorded spend equals `expected`.
+pub(super) async fn settle(
+    gateway: &LiteLlm,
+    entity: &Entity,
+    expected: Usd,
+    limit: Duration,
+) -> Result<Settled, AdminError> {
+    poll(gateway, entity, limit, |recorded| recorded.agrees_with(expected)).await
+}
+
+/// Waits until the recorded spend is another than it was: all that can be waited for once it went wrong.
+pub(super) async fn moves(
+    gateway: &LiteLlm,
+    entity: &Entity,
+    from: Usd,
+    limit: Duration,
+) -> Result<Settled, AdminError> {
+    poll(gateway, entity, limit, |recorded| !recorded.agrees_with(from)).await
+}
+
+/// Looks until a charge that was on its way would have arrived, and stops early if the spend is not what it was.
+pub(super) async fn stays(gateway: &LiteLlm, entity: &Entity, expected: Usd) -> Result<Settled, AdminError> {
+    let limit = gateway.pace.behind;
+    Ok(match poll(gateway, entity, limit, |recorded| !recorded.agrees_with(expected)).await? {
+        Settled::Equal => Settled::Differs(gateway.spend(entity).await?),
+        Settled::Differs(_) => Settled::Equal,
+    })
+}
+
+async fn poll(
+    gateway: &LiteLlm,
+    entity: &Entity,
+    limit: Duration,
+    done: impl Fn(Usd) -> bool,
+) -> Result<Settled, AdminError> {
+    let began = Instant::now();
+    loop {
+        let recorded = gateway.spend(entity).await?;
+        if done(recorded) {
+            return Ok(Settled::Equal);
+        }
+        if began.elapsed() >= limit {
+            return Ok(Settled::Differs(recorded));
+        }
+        tokio::time::sleep(gateway.pace.poll).await;
+    }
+}

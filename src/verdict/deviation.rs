@@ -1,0 +1,170 @@
+//! Known deviations: what a version of a gateway does not do as scenarios ask, and is accepted for now. Data
+//! of `harness.toml`; here is what they do to a run.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use pep440_rs::{Version, VersionSpecifiers};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{FindingKind, Outcome};
+use crate::launch::Target;
+use crate::run::TrialResult;
+
+/// One entry of `harness.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownDeviation {
+    pub gateway: String,
+    /// A PEP 440 range.
+    #[serde(deserialize_with = "from_text")]
+    pub versions: VersionSpecifiers,
+    /// A trial's name, with `*` for any part of it.
+    pub scenario: String,
+    pub finding: FindingKind,
+    /// What is answered instead; without it, anything.
+    pub got: Option<String>,
+    pub reason: String,
+    pub issue: String,
+    /// The first day on which it is no longer accepted.
+    #[serde(default, deserialize_with = "date")]
+    pub until: Option<jiff::civil::Date>,
+}
+
+fn from_text<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
+fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<jiff::civil::Date>, D::Error> {
+    from_text(deserializer).map(Some)
+}
+
+impl KnownDeviation {
+    fn is_of(&self, target: &Target) -> bool {
+        let version = target.version.as_deref().and_then(|version| Version::from_str(version).ok());
+        target.gateway.name() == self.gateway && version.is_some_and(|version| self.versions.contains(&version))
+    }
+
+    fn covers(&self, trial: &str) -> bool {
+        matches(&self.scenario, trial)
+    }
+}
+
+/// What became of a known deviation on one target, for the report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Deviation {
+    pub target: String,
+    pub scenario: String,
+    pub finding: FindingKind,
+    pub reason: String,
+    pub issue: String,
+    pub state: DeviationState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum DeviationState {
+    /// It happened in so many trials.
+    Seen { trials: usize },
+    /// Nothing can be said: not all of its trials ran to their end.
+    NotTried,
+    /// All of its trials ran, and it happened in none. This fails the run.
+    Stale,
+    /// It is past its `until`. This fails the run.
+    Expired { until: String },
+}
+
+impl DeviationState {
+    pub fn fails_the_run(&self) -> bool {
+        match self {
+            DeviationState::Stale | DeviationState::Expired { .. } => true,
+            DeviationState::Seen { .. } | DeviationState::NotTried => false,
+        }
+    }
+}
+
+/// Marks the findings on one target that are known, and with them the outcomes; says what became of each
+/// deviation that concerns the target. `corpus` names all trials of an ordinary run, run or not.
+pub fn apply(
+    known: &[KnownDeviation],
+    target: &Target,
+    corpus: &[String],
+    results: &mut [TrialResult],
+    today: jiff::civil::Date,
+) -> Vec<Deviation> {
+    known
+        .iter()
+        .filter(|known| known.is_of(target))
+        .map(|known| apply_one(known, target, corpus, results, today))
+        .collect()
+}
+
+fn apply_one(
+    known: &KnownDeviation,
+    target: &Target,
+    corpus: &[String],
+    results: &mut [TrialResult],
+    today: jiff::civil::Date,
+) -> Deviation {
+    let expired = known.until.filter(|until| *until <= today);
+    let mut seen = 0;
+    for result in results.iter_mut().filter(|result| known.covers(&result.trial)) {
+        let is_it = |kind, got: &str| kind == known.finding && known.got.as_deref().is_none_or(|known| known == got);
+        let matching = result.findings.iter_mut().filter(|finding| is_it(finding.kind, &finding.got));
+        let marked = matching.map(|finding| finding.known = Some(known.reason.clone()).filter(|_| expired.is_none()));
+        seen += usize::from(marked.count() > 0);
+        if result.outcome == Outcome::Fail && result.findings.iter().all(|finding| finding.known.is_some()) {
+            result.outcome = Outcome::Pass;
+        }
+    }
+    let finished: HashMap<&str, bool> = results
+        .iter()
+        .map(|result| (result.trial.as_str(), matches!(result.outcome, Outcome::Pass | Outcome::Fail)))
+        .collect();
+    let mut covered = corpus.iter().filter(|trial| known.covers(trial)).peekable();
+    let all_ran = covered.peek().is_some() && covered.all(|trial| finished.get(trial.as_str()) == Some(&true));
+    let state = match (expired, seen) {
+        (Some(until), _) => DeviationState::Expired { until: until.to_string() },
+        (None, 0) if all_ran => DeviationState::Stale,
+        (None, 0) => DeviationState::NotTried,
+        (None, trials) => DeviationState::Seen { trials },
+    };
+    Deviation {
+        target: target.name.clone(),
+        scenario: known.scenario.clone(),
+        finding: known.finding,
+        reason: known.reason.clone(),
+        issue: known.issue.clone(),
+        state,
+    }
+}
+
+/// Whether a name matches a pattern, in which `*` stands for any text.
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {
+            let mut ends = (0..=name.len()).filter(|end| name.is_char_boundary(*end));
+            ends.any(|end| matches(rest, &name[end..]))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, name, expected) in [
+            ("budget/key", "budget/key", true),
+            ("budget/key", "budget/key/alias", false),
+            ("budget/*", "budget/key/alias", true),
+            ("*/alias", "budget/key/alias", true),
+            ("budget/*/alias", "budget/key/token", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+}

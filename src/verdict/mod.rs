@@ -1,0 +1,182 @@
+//! Findings to outcome, outcomes to verdict. Pure: it is told what happened, and judges.
+
+pub mod deviation;
+pub mod oracle;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::run::TrialResult;
+use crate::scenario::Place;
+
+/// One way in which what happened differs from what was expected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub kind: FindingKind,
+    /// The step in the scenario's file.
+    pub place: Place,
+    /// The number of the request in its trial, from 1, if it is about one.
+    pub request: Option<usize>,
+    pub expected: String,
+    pub got: String,
+    /// Why it is accepted for now, if it is a known deviation.
+    pub known: Option<String>,
+}
+
+/// The kinds of findings, most severe first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
+pub enum FindingKind {
+    /// Accepted what had to be refused.
+    #[serde(rename = "bypass")]
+    Bypass,
+    /// Refused, yet the upstream was called.
+    #[serde(rename = "leak")]
+    Leak,
+    /// Accepted more beyond the budget than the scenario allows.
+    #[serde(rename = "overrun")]
+    Overrun,
+    /// Recorded spend differs from the ledger.
+    #[serde(rename = "miscount")]
+    Miscount,
+    /// Refused what had to be accepted.
+    #[serde(rename = "false refusal")]
+    FalseRefusal,
+    /// Refused with another status or error than promised.
+    #[serde(rename = "wrong refusal")]
+    WrongRefusal,
+    /// A 5xx, a hang, a broken body.
+    #[serde(rename = "fault")]
+    Fault,
+}
+
+impl FindingKind {
+    pub fn word(self) -> &'static str {
+        match self {
+            FindingKind::Bypass => "bypass",
+            FindingKind::Leak => "leak",
+            FindingKind::Overrun => "overrun",
+            FindingKind::Miscount => "miscount",
+            FindingKind::FalseRefusal => "false refusal",
+            FindingKind::WrongRefusal => "wrong refusal",
+            FindingKind::Fault => "fault",
+        }
+    }
+
+    /// What the gateway did, as a sentence without its subject.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            FindingKind::Bypass => "accepted a request that had to be refused",
+            FindingKind::Leak => "refused a request, yet sent it to the provider",
+            FindingKind::Overrun => "accepted more beyond the budget than is allowed",
+            FindingKind::Miscount => "recorded another spend than was spent",
+            FindingKind::FalseRefusal => "refused a request that had to be accepted",
+            FindingKind::WrongRefusal => "refused, but not as promised",
+            FindingKind::Fault => "gave no proper answer",
+        }
+    }
+}
+
+/// What came of a trial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum Outcome {
+    Pass,
+    /// There are findings that are not known deviations.
+    Fail,
+    /// The gateway lacks a capability.
+    Skip {
+        reason: String,
+    },
+    /// The environment broke: neither the gateway's fault nor a pass.
+    Error {
+        reason: String,
+    },
+}
+
+impl Outcome {
+    pub fn word(&self) -> &'static str {
+        match self {
+            Outcome::Pass => "pass",
+            Outcome::Fail => "FAIL",
+            Outcome::Skip { .. } => "skip",
+            Outcome::Error { .. } => "ERROR",
+        }
+    }
+}
+
+/// What a pair of outcomes means, baseline first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Both passed, and did the same.
+    Same,
+    /// The candidate fails where the baseline passed, or fails worse.
+    Regression,
+    Fixed,
+    /// Both fail, in the same way.
+    StillFailing,
+    /// Both passed in different ways, or both fail and the candidate's way is another, not a worse one.
+    Changed,
+    /// One of them was skipped, or its environment broke.
+    NotComparable,
+}
+
+impl Verdict {
+    pub const ALL: [Verdict; 6] = [
+        Verdict::Regression,
+        Verdict::StillFailing,
+        Verdict::Changed,
+        Verdict::NotComparable,
+        Verdict::Fixed,
+        Verdict::Same,
+    ];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Same => "same",
+            Verdict::Regression => "regression",
+            Verdict::Fixed => "fixed",
+            Verdict::StillFailing => "still failing",
+            Verdict::Changed => "changed",
+            Verdict::NotComparable => "not comparable",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// The verdict on a trial that ran on two targets.
+pub fn verdict(baseline: &TrialResult, candidate: &TrialResult) -> Verdict {
+    match (&baseline.outcome, &candidate.outcome) {
+        (Outcome::Skip { .. } | Outcome::Error { .. }, _) | (_, Outcome::Skip { .. } | Outcome::Error { .. }) => {
+            Verdict::NotComparable
+        }
+        (Outcome::Pass, Outcome::Pass) if baseline.behaviour() == candidate.behaviour() => Verdict::Same,
+        (Outcome::Pass, Outcome::Pass) => Verdict::Changed,
+        (Outcome::Pass, Outcome::Fail) => Verdict::Regression,
+        (Outcome::Fail, Outcome::Pass) => Verdict::Fixed,
+        (Outcome::Fail, Outcome::Fail) => {
+            let (before, after) = (ways(baseline), ways(candidate));
+            // Severity is the order of the kinds, worst first: a smaller worst kind is a worse failure.
+            match after.first().map(|way| way.0).cmp(&before.first().map(|way| way.0)) {
+                std::cmp::Ordering::Less => Verdict::Regression,
+                _ if before == after => Verdict::StillFailing,
+                _ => Verdict::Changed,
+            }
+        }
+    }
+}
+
+/// In which ways a trial failed, worst first: the kind of each finding, and its line.
+fn ways(result: &TrialResult) -> Vec<(FindingKind, usize)> {
+    let unknown = result.findings.iter().filter(|finding| finding.known.is_none());
+    let mut ways: Vec<_> = unknown.map(|finding| (finding.kind, finding.place.line)).collect();
+    ways.sort_unstable();
+    ways.dedup();
+    ways
+}
