@@ -3,6 +3,7 @@
 pub mod builtin;
 pub mod commands;
 pub mod config;
+pub mod conformance;
 pub mod gateway;
 pub mod launch;
 pub mod report;

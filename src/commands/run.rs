@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::select::{Selected, select};
-use super::{Common, Format, WrongInput};
+use super::{Common, Format, WrongInput, interrupted};
 use crate::config::{Config, Limits};
 use crate::launch::{RunId, Target};
 use crate::report::progress::Progress;
@@ -132,20 +132,4 @@ async fn guarded(plan: Plan, progress: Progress) -> (Record, bool) {
     }
     let record = std::mem::take(&mut *record.lock().unwrap_or_else(PoisonError::into_inner));
     (record, interrupted)
-}
-
-/// Waits for Ctrl-C or, where there is one, SIGTERM.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::run::session::Event;
+use crate::verdict::Outcome;
 
 /// Shows events as they happen.
 pub enum Progress {
@@ -71,7 +72,14 @@ fn line(event: &Event) -> Option<String> {
         Event::NotLaunched(error) => Some(format!("{} could not be launched", error.target)),
         Event::Finished(result) => {
             let seconds = result.time.whole.as_secs_f64();
-            Some(format!("{} {}: {} ({seconds:.1} s)", result.target, result.trial, result.outcome.word()))
+            // Whether findings are known deviations is only judged at the end.
+            let done = match (&result.outcome, result.findings.len()) {
+                (Outcome::Skip { .. } | Outcome::Error { .. }, _) => result.outcome.word().to_owned(),
+                (Outcome::Pass | Outcome::Fail, 0) => "done".to_owned(),
+                (Outcome::Pass | Outcome::Fail, 1) => "done, 1 finding".to_owned(),
+                (Outcome::Pass | Outcome::Fail, count) => format!("done, {count} findings"),
+            };
+            Some(format!("{} {}: {done} ({seconds:.1} s)", result.target, result.trial))
         }
         Event::Begun | Event::Log { .. } | Event::Ended => None,
     }

@@ -145,27 +145,39 @@ fn pointed_at(trial: &TrialReport, result: &TrialResult, finding: &Finding) -> S
     Colours::Coloured.renderer().render(&[group])
 }
 
-/// What each target did, request by request, side by side.
+/// What each target did, request by request, side by side: the nth request of a step beside the nth of the same step.
 fn transcripts(results: &[TrialResult]) -> String {
-    let mut rows = vec![vec![String::new(), String::new()], vec!["request".to_owned(), "key".to_owned()]];
+    let mut rows = vec![vec![String::new(); 2], vec!["line".to_owned(), "key".to_owned()]];
     for result in results {
-        rows[0].extend([result.target.clone(), String::new()]);
-        rows[1].extend(["spent before".to_owned(), "answer".to_owned()]);
+        rows[0].extend([String::new(), result.target.clone(), String::new()]);
+        rows[1].extend(["request".to_owned(), "spent before".to_owned(), "answer".to_owned()]);
     }
-    let longest = results.iter().map(|result| result.exchanges.len()).max().unwrap_or(0);
-    for index in 0..longest {
-        let exchange = |result: &TrialResult| result.exchanges.get(index).cloned();
-        let key = results.iter().find_map(exchange).map(|exchange| exchange.key).unwrap_or_default();
-        let mut row = vec![(index + 1).to_string(), key];
-        for result in results {
-            row.extend(match result.exchanges.get(index) {
-                Some(exchange) => [spent_before(exchange), exchange.answer.to_string()],
-                None => [String::new(), String::new()],
+    let places: Vec<Vec<(usize, usize)>> = results.iter().map(|result| places(&result.exchanges)).collect();
+    let mut all: Vec<(usize, usize)> = places.iter().flatten().copied().collect();
+    all.sort_unstable();
+    all.dedup();
+    for place in all {
+        let own = |(result, places): (&TrialResult, &Vec<_>)| {
+            result.exchanges.get(places.iter().position(|own| *own == place)?).cloned()
+        };
+        let exchanges: Vec<Option<Exchange>> = results.iter().zip(&places).map(own).collect();
+        let key = exchanges.iter().flatten().next().map(|exchange| exchange.key.clone()).unwrap_or_default();
+        let mut row = vec![place.0.to_string(), key];
+        for exchange in exchanges {
+            row.extend(match exchange {
+                Some(exchange) => [exchange.request.to_string(), spent_before(&exchange), exchange.answer.to_string()],
+                None => ["-".to_owned(), String::new(), String::new()],
             });
         }
         rows.push(row);
     }
     table(&rows)
+}
+
+/// The line of each request's step, and which of that step's requests it is.
+fn places(exchanges: &[Exchange]) -> Vec<(usize, usize)> {
+    let of_line = |index: usize, line: usize| exchanges[..index].iter().filter(|earlier| earlier.line == line).count();
+    exchanges.iter().enumerate().map(|(index, own)| (own.line, of_line(index, own.line))).collect()
 }
 
 fn spent_before(exchange: &Exchange) -> String {
