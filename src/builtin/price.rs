@@ -29,6 +29,8 @@ struct Params {
     input_cost_per_token: Option<f64>,
     #[serde(default)]
     output_cost_per_token: Option<f64>,
+    #[serde(default)]
+    base_model: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -48,14 +50,25 @@ struct Rates {
     output: Decimal,
 }
 
-/// Every model that can be asked, and what is known of its price before a request.
+/// Every model that can be asked, and what is known of its price.
 #[derive(Debug)]
-pub(super) struct Prices(HashMap<String, Option<Rates>>);
+pub(super) struct Prices(HashMap<String, Known>);
+
+/// As LiteLLM has it: a base model in `litellm_params` is looked at only after the call.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    before: Option<Rates>,
+    after: Option<Rates>,
+}
 
 impl Prices {
     pub(super) fn read(config: &str) -> Result<Prices, String> {
         let configuration: Configuration = serde_saphyr::from_str(config).map_err(|error| error.to_string())?;
-        let priced = configuration.model_list.into_iter().map(|entry| (entry.model_name.clone(), rates_of(&entry)));
+        let priced = configuration.model_list.into_iter().map(|entry| {
+            let after = entry.litellm_params.base_model.as_deref().and_then(cost_map);
+            let before = rates_of(&entry);
+            (entry.model_name, Known { before, after })
+        });
         Ok(Prices(priced.collect()))
     }
 
@@ -64,14 +77,14 @@ impl Prices {
     }
 
     pub(super) fn is_known_before(&self, model: &str) -> bool {
-        self.0.get(model).is_some_and(Option::is_some)
+        self.0.get(model).is_some_and(|known| known.before.is_some())
     }
 
     /// What an answer costs: by the rates known before, else by what the answer itself says.
     pub(super) fn of(&self, model: &str, answer: &Answered) -> Decimal {
         let by_rates =
             |rates: Rates| rates.input * Decimal::from(answer.input) + rates.output * Decimal::from(answer.output);
-        let known = self.0.get(model).copied().flatten();
+        let known = self.0.get(model).and_then(|known| known.before.or(known.after));
         known.map(by_rates).or(answer.cost).or_else(|| cost_map(&answer.model).map(by_rates)).unwrap_or_default()
     }
 }

@@ -135,7 +135,12 @@ pub async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live
 
 /// The HTTP client for gateways, which are never behind a proxy.
 fn http(target: &Target) -> Result<reqwest::Client, LaunchError> {
-    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        // uvicorn closes a connection that was idle for 5 s; one taken up at that moment would look like a lost gateway.
+        .pool_idle_timeout(Duration::from_secs(2))
+        .build();
     client.map_err(|error| LaunchError::new(target, format!("there is no HTTP client: {error}")))
 }
 

@@ -1,7 +1,7 @@
 //! Settle: wait, by polling and never by a fixed sleep, until the gateway's recorded spend equals the ledger,
 //! or the limit passes.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::gateway::litellm::LiteLlm;
 use crate::gateway::{AdminError, Entity};
@@ -20,7 +20,7 @@ pub(super) async fn settle(
     gateway: &LiteLlm,
     entity: &Entity,
     expected: Usd,
-    limit: Duration,
+    limit: Instant,
 ) -> Result<Settled, AdminError> {
     poll(gateway, entity, limit, |recorded| recorded.agrees_with(expected)).await
 }
@@ -30,14 +30,14 @@ pub(super) async fn moves(
     gateway: &LiteLlm,
     entity: &Entity,
     from: Usd,
-    limit: Duration,
+    limit: Instant,
 ) -> Result<Settled, AdminError> {
     poll(gateway, entity, limit, |recorded| !recorded.agrees_with(from)).await
 }
 
 /// Looks until a charge that was on its way would have arrived, and stops early if the spend is not what it was.
 pub(super) async fn stays(gateway: &LiteLlm, entity: &Entity, expected: Usd) -> Result<Settled, AdminError> {
-    let limit = gateway.pace.behind;
+    let limit = Instant::now() + gateway.pace.behind;
     Ok(match poll(gateway, entity, limit, |recorded| !recorded.agrees_with(expected)).await? {
         Settled::Equal => Settled::Differs(gateway.spend(entity).await?),
         Settled::Differs(_) => Settled::Equal,
@@ -47,16 +47,15 @@ pub(super) async fn stays(gateway: &LiteLlm, entity: &Entity, expected: Usd) -> 
 async fn poll(
     gateway: &LiteLlm,
     entity: &Entity,
-    limit: Duration,
+    limit: Instant,
     done: impl Fn(Usd) -> bool,
 ) -> Result<Settled, AdminError> {
-    let began = Instant::now();
     loop {
         let recorded = gateway.spend(entity).await?;
         if done(recorded) {
             return Ok(Settled::Equal);
         }
-        if began.elapsed() >= limit {
+        if Instant::now() >= limit {
             return Ok(Settled::Differs(recorded));
         }
         tokio::time::sleep(gateway.pace.poll).await;

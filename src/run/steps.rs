@@ -13,8 +13,8 @@ use crate::gateway::{Answer, Ask, Entity, Secret};
 use crate::launch::Live;
 use crate::scenario::arithmetic::{Allowed, allowed, drains_into};
 use crate::scenario::{
-    At, ChatFields, Count, DrainFields, Expect, Given, KeyFields, KeyState, MadeBy, Name, Place, Scenario, Step, Trial,
-    UpstreamDoes, Usd,
+    At, ChatFields, Count, DrainFields, Expect, Given, KeyFields, KeyState, MadeBy, Name, Place, Scenario, Settle,
+    Step, Trial, UpstreamDoes, Usd,
 };
 use crate::upstream::{Marker, Usage};
 use crate::verdict::oracle::{Standing, Wanted, Zone, judge, zone};
@@ -164,7 +164,7 @@ impl<'a> Steps<'a> {
             let before = self.standing(key);
             let answer = self.ask(key, &UpstreamDoes::default()).await?;
             let request = self.exchanges.len();
-            let must_refuse = zone(&before, self.scenario.price.value) == Zone::MustRefuse;
+            let must_refuse = self.zone(&before) == Zone::MustRefuse;
             let wanted = match must_refuse || accepted >= range.most {
                 true => Wanted::Refused(refusal.clone()),
                 false if accepted < range.least => Wanted::Accepted,
@@ -196,7 +196,7 @@ impl<'a> Steps<'a> {
         let upstream = fields.upstream.clone().unwrap_or_default();
         let expect: Option<&Expect> = fields.expect.as_deref();
         for _ in 0..times(fields) {
-            let zone = zone(&self.standing(key), self.scenario.price.value);
+            let zone = self.zone(&self.standing(key));
             let answer = self.ask(key, &upstream).await?;
             let wanted = Wanted::of(expect, zone, upstream.status.is_some());
             self.findings.extend(judge(&wanted, &answer, key.place, self.exchanges.len()));
@@ -232,9 +232,9 @@ impl<'a> Steps<'a> {
         match &answer {
             Answer::Accepted { .. } => {
                 self.ledger.charge(charged.iter().copied(), scenario.price.value);
-                for name in charged {
-                    self.refused.remove(name);
-                    self.settle(name, key.place).await?;
+                if scenario.settle == Settle::Each {
+                    self.refused.retain(|name| !charged.contains(name));
+                    self.settle(&charged, key.place).await?;
                 }
             }
             Answer::Refused { .. } => {
@@ -307,15 +307,33 @@ impl<'a> Steps<'a> {
         standing.collect()
     }
 
-    async fn settle(&mut self, name: &'a Name, place: Place) -> Result<(), Stop> {
+    /// What the budgets ask of the next request. Where spend is not waited for, one that is spent in the ledger may
+    /// not be on the gateway.
+    fn zone(&self, standing: &[Standing]) -> Zone {
+        match (zone(standing, self.scenario.price.value), self.scenario.settle) {
+            (Zone::MustRefuse, Settle::AtCheck) => Zone::Either,
+            (zone, Settle::Each | Settle::AtCheck) => zone,
+        }
+    }
+
+    /// Waits for everyone that was charged, with one limit for all of them.
+    async fn settle(&mut self, charged: &[&'a Name], place: Place) -> Result<(), Stop> {
+        let since = Instant::now();
+        for name in charged {
+            self.settle_one(name, place, since).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_one(&mut self, name: &'a Name, place: Place, since: Instant) -> Result<(), Stop> {
         let Some(entity) = self.entities.get(name) else { return Ok(()) };
         let gateway = &self.live.gateway;
         let expected = self.ledger.spent(name);
         let began = Instant::now();
         let settled = match self.miscounted.get(name) {
             // It was wrong before, so it will not be equal; waiting for that would only take long.
-            Some(recorded) => moves(gateway, entity, *recorded, gateway.pace.behind).await,
-            None => settle(gateway, entity, expected, self.limits.settle).await,
+            Some(recorded) => moves(gateway, entity, *recorded, since + gateway.pace.behind).await,
+            None => settle(gateway, entity, expected, since + self.limits.settle).await,
         };
         self.time.settle += began.elapsed();
         let settled = settled.map_err(|error| Stop::admin(&format!("reading the spend of `{name}`"), error, place))?;
@@ -325,7 +343,7 @@ impl<'a> Steps<'a> {
 
     /// Checks that recorded spend equals the ledger, and that a refused request costs nothing later either.
     async fn check(&mut self, name: &'a At<Name>) -> Result<(), Stop> {
-        self.settle(name, name.place).await?;
+        self.settle(&[&name.value], name.place).await?;
         let Some(entity) = self.entities.get(&name.value) else { return Ok(()) };
         if self.refused.contains(&name.value) && !self.miscounted.contains_key(&name.value) {
             let began = Instant::now();

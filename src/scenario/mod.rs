@@ -51,6 +51,9 @@ pub struct Scenario {
     /// The least time from one request to the next. Default: none.
     #[serde(default, deserialize_with = "present")]
     pub pace: Option<At<Period>>,
+    /// When recorded spend is waited for. Default: `each`.
+    #[serde(default)]
+    pub settle: Settle,
     /// The entities that exist on the gateway before the first step.
     pub given: Vec<Given>,
     /// What happens, in this order.
@@ -76,6 +79,17 @@ fn whole() -> At<Axis<bool>> {
     unplaced(Axis(vec![false]))
 }
 
+/// When to wait until the gateway's recorded spend equals the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Settle {
+    /// After each accepted request: the scenario tests enforcement, not the delay of the gateway's books.
+    #[default]
+    Each,
+    /// At `check` only: requests follow one another at once, and `accepted` says how many may get through.
+    AtCheck,
+}
+
 /// The pricing paths: how a gateway can know what a request costs (DESIGN, decision 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -88,6 +102,8 @@ pub enum PricedBy {
     BaseModel,
     /// The model's name, which is in the gateway's own cost map.
     CostMap,
+    /// A base model, named in the deployment's parameters.
+    ParamsBaseModel,
     /// No price at all: the upstream's answer names a model that is in the cost map.
     Alias,
     /// No price at all: the upstream's answer reports its cost.
@@ -95,11 +111,12 @@ pub enum PricedBy {
 }
 
 impl PricedBy {
-    pub const ALL: [PricedBy; 6] = [
+    pub const ALL: [PricedBy; 7] = [
         PricedBy::Token,
         PricedBy::ModelInfo,
         PricedBy::BaseModel,
         PricedBy::CostMap,
+        PricedBy::ParamsBaseModel,
         PricedBy::Alias,
         PricedBy::Provider,
     ];
@@ -111,6 +128,7 @@ impl PricedBy {
             PricedBy::ModelInfo => "model_info",
             PricedBy::BaseModel => "base_model",
             PricedBy::CostMap => "cost_map",
+            PricedBy::ParamsBaseModel => "params_base_model",
             PricedBy::Alias => "alias",
             PricedBy::Provider => "provider",
         }
@@ -252,6 +270,7 @@ pub enum Model {
     ModelInfo,
     BaseModel,
     CostMap,
+    ParamsBaseModel,
     Alias,
     Provider,
     /// Every model of the key's team; without a team, every model.

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use wiremock::matchers::{method, path};
+use wiremock::matchers::{method, path_regex};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::scenario::Api;
@@ -47,7 +47,7 @@ impl Upstream {
         let calls = Arc::new(Calls::default());
         for api in [Api::Chat, Api::Responses, Api::Embeddings] {
             let provider = Provider { api, calls: Arc::clone(&calls) };
-            Mock::given(method("POST")).and(path(api.route())).respond_with(provider).mount(&server).await;
+            Mock::given(method("POST")).and(path_regex(routes(api))).respond_with(provider).mount(&server).await;
         }
         Ok(Upstream { server, calls })
     }
@@ -60,6 +60,15 @@ impl Upstream {
     pub fn calls(&self, trial: &str, request: usize) -> usize {
         let calls = self.calls.0.lock().unwrap_or_else(PoisonError::into_inner);
         calls.get(&(trial.to_owned(), request)).copied().unwrap_or(0)
+    }
+}
+
+/// The routes of an API: OpenAI's own, and Azure's, which name the deployment.
+fn routes(api: Api) -> &'static str {
+    match api {
+        Api::Chat => "^/(v1|openai/deployments/[^/]+)/chat/completions$",
+        Api::Responses => "^/(v1|openai)/responses$",
+        Api::Embeddings => "^/(v1|openai/deployments/[^/]+)/embeddings$",
     }
 }
 

@@ -36,6 +36,9 @@ enum Price {
     BaseModel,
     /// Its name is [`KNOWN_MODEL`].
     CostMap,
+    /// [`KNOWN_MODEL`] as `base_model` in `litellm_params`: how Azure's deployments, which have names of their own, are
+    /// often configured. 1.82.3 charges by it, but does not see it before the call.
+    ParamsBaseModel,
     /// Not before the call: the upstream's answer names [`KNOWN_MODEL`].
     AnswerNames,
     /// Not before the call: the upstream's answer has `usage.cost`. LiteLLM takes it from OpenRouter.
@@ -52,7 +55,7 @@ const KNOWN_INPUT: Decimal = Decimal::from_parts(25, 0, 0, false, 7);
 const KNOWN_OUTPUT: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
 
 /// All of them, in the order of [`PricedBy::ALL`].
-pub const DEPLOYMENTS: [Deployment; 6] = [
+pub const DEPLOYMENTS: [Deployment; 7] = [
     Deployment {
         path: PricedBy::Token,
         model: "priced-by-token",
@@ -78,6 +81,12 @@ pub const DEPLOYMENTS: [Deployment; 6] = [
         price: Price::CostMap,
     },
     Deployment {
+        path: PricedBy::ParamsBaseModel,
+        model: "priced-by-params-base-model",
+        provider_model: "azure/a-deployment",
+        price: Price::ParamsBaseModel,
+    },
+    Deployment {
         path: PricedBy::Alias,
         model: "priced-by-alias",
         provider_model: "openai/unpriced-alias",
@@ -99,8 +108,9 @@ impl Deployment {
             PricedBy::ModelInfo => &DEPLOYMENTS[1],
             PricedBy::BaseModel => &DEPLOYMENTS[2],
             PricedBy::CostMap => &DEPLOYMENTS[3],
-            PricedBy::Alias => &DEPLOYMENTS[4],
-            PricedBy::Provider => &DEPLOYMENTS[5],
+            PricedBy::ParamsBaseModel => &DEPLOYMENTS[4],
+            PricedBy::Alias => &DEPLOYMENTS[5],
+            PricedBy::Provider => &DEPLOYMENTS[6],
         }
     }
 
@@ -108,7 +118,12 @@ impl Deployment {
     pub fn answer_names(&self) -> Option<&'static str> {
         match self.price {
             Price::AnswerNames => Some(KNOWN_MODEL),
-            Price::Params | Price::ModelInfo | Price::BaseModel | Price::CostMap | Price::AnswerReports => None,
+            Price::Params
+            | Price::ModelInfo
+            | Price::BaseModel
+            | Price::CostMap
+            | Price::ParamsBaseModel
+            | Price::AnswerReports => None,
         }
     }
 
@@ -116,7 +131,9 @@ impl Deployment {
     pub fn usage(&self, price: Usd, api: Api) -> Option<Usage> {
         let (input, output) = match self.price {
             Price::Params | Price::ModelInfo => (RATE, RATE),
-            Price::BaseModel | Price::CostMap | Price::AnswerNames => (KNOWN_INPUT, KNOWN_OUTPUT),
+            Price::BaseModel | Price::CostMap | Price::ParamsBaseModel | Price::AnswerNames => {
+                (KNOWN_INPUT, KNOWN_OUTPUT)
+            }
             Price::AnswerReports => {
                 return Some(Usage { input_tokens: 10, output_tokens: 10, cost: Some(price) });
             }
@@ -148,13 +165,22 @@ pub fn config_yaml(upstream: &str) -> String {
             |indent: &str| format!("{indent}input_cost_per_token: {RATE}\n{indent}output_cost_per_token: {RATE}\n");
         let _ = write!(
             yaml,
-            "  - model_name: {model}\n    litellm_params:\n      model: {provider_model}\n      api_base: {upstream}/v1\n      \
-             api_key: not-a-real-one\n"
+            "  - model_name: {model}\n    litellm_params:\n      model: {provider_model}\n      api_key: not-a-real-one\n"
         );
+        let _ = match price {
+            Price::ParamsBaseModel => writeln!(yaml, "      api_base: {upstream}\n      api_version: \"2024-06-01\""),
+            Price::Params
+            | Price::ModelInfo
+            | Price::BaseModel
+            | Price::CostMap
+            | Price::AnswerNames
+            | Price::AnswerReports => writeln!(yaml, "      api_base: {upstream}/v1"),
+        };
         yaml.push_str(&match price {
             Price::Params => rates("      "),
             Price::ModelInfo => format!("    model_info:\n{}", rates("      ")),
             Price::BaseModel => format!("    model_info:\n      base_model: {KNOWN_MODEL}\n"),
+            Price::ParamsBaseModel => format!("      base_model: {KNOWN_MODEL}\n"),
             Price::CostMap | Price::AnswerNames | Price::AnswerReports => String::new(),
         });
     }
@@ -184,7 +210,7 @@ mod tests {
             let usage = Deployment::of(path).usage(price, Api::Chat).unwrap();
             let cost = match Deployment::of(path).price {
                 Price::Params | Price::ModelInfo => RATE * Decimal::from(usage.input_tokens + usage.output_tokens),
-                Price::BaseModel | Price::CostMap | Price::AnswerNames => {
+                Price::BaseModel | Price::CostMap | Price::ParamsBaseModel | Price::AnswerNames => {
                     KNOWN_INPUT * Decimal::from(usage.input_tokens) + KNOWN_OUTPUT * Decimal::from(usage.output_tokens)
                 }
                 Price::AnswerReports => usage.cost.unwrap().0,

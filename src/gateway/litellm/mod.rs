@@ -270,6 +270,7 @@ fn model_name(model: Model) -> &'static str {
         Model::ModelInfo => PricedBy::ModelInfo,
         Model::BaseModel => PricedBy::BaseModel,
         Model::CostMap => PricedBy::CostMap,
+        Model::ParamsBaseModel => PricedBy::ParamsBaseModel,
         Model::Alias => PricedBy::Alias,
         Model::Provider => PricedBy::Provider,
         Model::AllTeamModels => return "all-team-models",
