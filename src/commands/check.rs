@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::WRONG_INPUT;
+use super::{WRONG_INPUT, print};
 use super::select::shown;
 use crate::scenario::plan::find;
 use crate::scenario::read::read;
@@ -31,11 +31,11 @@ impl Check {
                 4
             }
             1 => {
-                println!("1 scenario is right");
+                print("1 scenario is right\n");
                 0
             }
             count => {
-                println!("{count} scenarios are right");
+                print(&format!("{count} scenarios are right\n"));
                 0
             }
         }

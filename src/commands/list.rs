@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::WrongInput;
+use super::{WrongInput, print};
 use super::select::{Selected, select};
 use crate::builtin::FAULTS;
 use crate::config::Config;
@@ -30,14 +30,14 @@ impl List {
     pub fn execute(&self, config: &Config) -> Result<u8, WrongInput> {
         if self.faults {
             for about in FAULTS {
-                println!("builtin@fault:{:34}  {} ({})", about.name, about.what, about.like);
+                print(&format!("builtin@fault:{:34}  {} ({})\n", about.name, about.what, about.like));
             }
             return Ok(0);
         }
         let Selected { trials, .. } = select(config, &self.scenarios, &self.filter, &self.tag)?;
         let width = trials.iter().map(|trial| trial.id.len()).max().unwrap_or(0);
         for trial in &trials {
-            println!("{:width$}  {}", trial.id, trial.file.scenario.name.value);
+            print(&format!("{:width$}  {}\n", trial.id, trial.file.scenario.name.value));
         }
         // A list of nothing is as little a good answer as a run of nothing.
         Ok(if trials.is_empty() { 4 } else { 0 })

@@ -133,6 +133,12 @@ pub fn main() -> ExitCode {
     }))
 }
 
+/// Prints to standard output. A reader that has gone away, as `head` does, wants no more.
+fn print(text: &str) {
+    use std::io::Write as _;
+    let _ = anstream::stdout().write_all(text.as_bytes());
+}
+
 /// Waits for Ctrl-C or, where there is one, SIGTERM.
 pub async fn interrupted() {
     #[cfg(unix)]

@@ -1,15 +1,14 @@
 //! The commands that only print: the schema, a gateway's configuration, completions, the manual page.
 
-use std::io::Write as _;
-
 use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
 
+use super::print;
 use crate::gateway::litellm::deployments::config_yaml;
 
 pub fn schema() -> u8 {
     let schema = crate::scenario::schema();
-    println!("{}", serde_json::to_string_pretty(&schema).unwrap_or_default());
+    print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()));
     0
 }
 
@@ -31,7 +30,7 @@ enum Configurable {
 impl GatewayConfig {
     pub fn execute(&self) -> u8 {
         let Configurable::LiteLlm = self.gateway;
-        print!("{}", config_yaml(self.upstream.trim_end_matches('/')));
+        print(&config_yaml(self.upstream.trim_end_matches('/')));
         0
     }
 }
@@ -44,19 +43,17 @@ pub struct Completions {
 
 impl Completions {
     pub fn execute(&self, command: &mut Command) -> u8 {
-        clap_complete::generate(self.shell, command, "gatecrash", &mut std::io::stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, command, "gatecrash", &mut script);
+        print(&String::from_utf8_lossy(&script));
         0
     }
 }
 
 pub fn man(command: Command) -> u8 {
     let mut page = Vec::new();
-    let rendered = clap_mangen::Man::new(command).render(&mut page);
-    match rendered.and_then(|()| std::io::stdout().write_all(&page)) {
-        Ok(()) => 0,
-        Err(error) => {
-            eprintln!("error: the manual page could not be written: {error}");
-            3
-        }
-    }
+    // A vector takes everything.
+    let _ = clap_mangen::Man::new(command).render(&mut page);
+    print(&String::from_utf8_lossy(&page));
+    0
 }

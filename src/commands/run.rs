@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::select::{Selected, select};
-use super::{Common, Format, WrongInput, interrupted};
+use super::{Common, Format, WrongInput, interrupted, print};
 use crate::config::{Config, Limits};
 use crate::launch::{RunId, Target};
 use crate::report::progress::Progress;
@@ -91,8 +91,8 @@ fn run(
     let report = Report::of(record, &judged);
     let detail = if common.quiet { Detail::Quiet } else { Detail::All };
     match common.format {
-        Format::Terminal => anstream::print!("{}", terminal::render(&report, detail)),
-        Format::Json => println!("{}", json::render(&report)),
+        Format::Terminal => print(&terminal::render(&report, detail)),
+        Format::Json => print(&format!("{}\n", json::render(&report))),
     }
     Ok(report.exit_code())
 }

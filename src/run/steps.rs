@@ -148,6 +148,11 @@ impl<'a> Steps<'a> {
         Ok(secret)
     }
 
+    /// Whether the gateway can be asked about it: all but a key that was never made.
+    fn is_made(&self, name: &Name) -> bool {
+        self.scenario.key(name).is_none_or(|key| key.state != KeyState::Unknown)
+    }
+
     /// What the gateway calls an entity: no two trials share a name.
     fn id(&self, name: &Name) -> String {
         format!("{}-{name}", self.name)
@@ -326,7 +331,7 @@ impl<'a> Steps<'a> {
     }
 
     async fn settle_one(&mut self, name: &'a Name, place: Place, since: Instant) -> Result<(), Stop> {
-        let Some(entity) = self.entities.get(name) else { return Ok(()) };
+        let Some(entity) = self.entities.get(name).filter(|_| self.is_made(name)) else { return Ok(()) };
         let gateway = &self.live.gateway;
         let expected = self.ledger.spent(name);
         let began = Instant::now();

@@ -1,0 +1,224 @@
+//! When the environment breaks, that is said: it is never a pass, and never the gateway's failure. And what the gateway
+//! breaks is a finding.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use gatecrash::builtin::{Builtin, Fault};
+use gatecrash::gateway::Secret;
+use gatecrash::gateway::litellm::deployments::config_yaml;
+
+use super::{answer, case, gatecrash, write};
+
+const ADMIN_KEY: &str = "sk-of-the-tests";
+
+/// A port that is free now.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A gateway that runs already: the built-in one, in this process, under the name of an external target.
+struct External {
+    builtin: Option<Builtin>,
+    runtime: tokio::runtime::Runtime,
+    upstream: SocketAddr,
+    url: String,
+}
+
+impl External {
+    fn start(fault: Option<Fault>) -> External {
+        let upstream = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (url, key) = (format!("http://{upstream}"), Secret::new(ADMIN_KEY));
+        let builtin = runtime.block_on(Builtin::start(&config_yaml(&url), url, &key, fault)).unwrap();
+        let url = format!("http://{}", builtin.address);
+        External { builtin: Some(builtin), runtime, upstream, url }
+    }
+
+    /// A settings file in which it is the target `mine`, as a LiteLLM of this version.
+    fn settings(&self, folder: &Path, more: &str) -> String {
+        let text = format!(
+            "[limits]\nrequest = \"2s\"\nsettle = \"2s\"\n[target.mine]\ngateway = \"litellm\"\nversion = \"1.81.0\"\n\
+             url = \"{}\"\nadmin_key_env = \"ADMIN_KEY_OF_THE_TESTS\"\nupstream = \"{}\"\n{more}",
+            self.url, self.upstream
+        );
+        write(folder, "harness.toml", text)
+    }
+
+    fn kill(&mut self) {
+        let builtin = self.builtin.take();
+        self.runtime.block_on(async { drop(builtin) });
+    }
+}
+
+fn run_on_mine(settings: &str, scenario: &str) -> (i32, String, String) {
+    let mut command = gatecrash(&["run", scenario, "--target", "mine", "--config", settings]);
+    command.env("ADMIN_KEY_OF_THE_TESTS", ADMIN_KEY);
+    answer(command)
+}
+
+/// A scenario that takes a while: some seconds of pace.
+fn long_scenario(folder: &Path) -> String {
+    let text = "name: a\nprice: 0.02\npace: 200ms\ngiven:\n  - key: k\nsteps:\n  - chat: k\n    times: 100\n";
+    write(folder, "long.yaml", text)
+}
+
+fn interrupt(child: &Child, signal: &str) {
+    let status = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+fn ends_within(mut child: Child, limit: Duration) -> (i32, String) {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            let mut stdout = String::new();
+            child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+            return (status.code().unwrap_or(-1), stdout);
+        }
+        if began.elapsed() > limit {
+            child.kill().unwrap();
+            panic!("it has not ended after {limit:?}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_gateway_that_runs_already_is_tested_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let external = External::start(None);
+    let (code, stdout, stderr) = run_on_mine(&external.settings(folder.path(), ""), &case("good.yaml"));
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let external = External::start(Some(Fault::KeyBudgetIgnored));
+    let (code, stdout, _) = run_on_mine(&external.settings(folder.path(), ""), &case("good.yaml"));
+    assert_eq!((code, stdout.contains("FAIL bypass")), (1, true), "{stdout}");
+}
+
+#[test]
+fn a_known_deviation_is_green_until_it_is_stale_or_expired() {
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = folder.path().join("scenarios");
+    std::fs::create_dir(&corpus).unwrap();
+    let scenario = write(&corpus, "good.yaml", std::fs::read(case("good.yaml")).unwrap());
+    let deviation = |more: &str| {
+        format!(
+            "[[known_deviation]]\ngateway = \"litellm\"\nversions = \">=1.80,<1.82\"\nscenario = \"go*\"\n\
+             finding = \"wrong refusal\"\ngot = \"400 budget_exceeded\"\nreason = \"400 for 429\"\nissue = \"#1\"\n{more}"
+        )
+    };
+    let deviating = External::start(Some(Fault::BudgetRefusedWith400));
+    let (code, stdout, _) = run_on_mine(&deviating.settings(folder.path(), &deviation("")), &scenario);
+    assert_eq!((code, stdout.contains("400 for 429; in 1 trial")), (0, true), "{stdout}");
+    let expired = deviating.settings(folder.path(), &deviation("until = \"2020-01-01\"\n"));
+    let (code, stdout, _) = run_on_mine(&expired, &scenario);
+    assert_eq!((code, stdout.contains("EXPIRED")), (1, true), "{stdout}");
+    let other_version = deviating.settings(folder.path(), &deviation("").replace("<1.82", "<1.81"));
+    assert_eq!(run_on_mine(&other_version, &scenario).0, 1);
+    let healthy = External::start(None);
+    let (code, stdout, _) = run_on_mine(&healthy.settings(folder.path(), &deviation("")), &scenario);
+    assert_eq!((code, stdout.contains("STALE")), (1, true), "{stdout}");
+}
+
+#[test]
+fn a_target_that_cannot_be_reached_is_an_error_of_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut external = External::start(None);
+    let settings = external.settings(folder.path(), "");
+    let without_key = gatecrash(&["run", &case("good.yaml"), "--target", "mine", "--config", &settings]);
+    let (code, stdout, _) = answer(without_key);
+    assert_eq!((code, stdout.contains("ADMIN_KEY_OF_THE_TESTS is not set")), (3, true), "{stdout}");
+
+    let taken = TcpListener::bind(external.upstream).unwrap();
+    let (code, stdout, _) = run_on_mine(&settings, &case("good.yaml"));
+    assert_eq!((code, stdout.contains("the upstream cannot listen on")), (3, true), "{stdout}");
+    drop(taken);
+
+    external.kill();
+    let (code, stdout, _) = run_on_mine(&settings, &case("good.yaml"));
+    assert_eq!((code, stdout.contains("it is not ready")), (3, true), "{stdout}");
+}
+
+#[test]
+fn without_docker_that_is_said() {
+    for arguments in [
+        vec!["run", "--target", "litellm@1.81.0", "scenarios/access"],
+        vec!["compare", "litellm@1.81.0", "builtin", "scenarios/access"],
+    ] {
+        let mut command = gatecrash(&arguments);
+        command.env("DOCKER_HOST", "tcp://127.0.0.1:1");
+        let (code, stdout, _) = answer(command);
+        assert_eq!((code, stdout.contains("no Docker engine answers")), (3, true), "{stdout}");
+    }
+}
+
+#[test]
+fn a_gateway_that_dies_in_the_middle_is_neither_a_pass_nor_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut external = External::start(None);
+    let settings = external.settings(folder.path(), "");
+    let scenario = long_scenario(folder.path());
+    let mut command = gatecrash(&["run", &scenario, "--target", "mine", "--config", &settings]);
+    command.env("ADMIN_KEY_OF_THE_TESTS", ADMIN_KEY).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    until_ready(&mut child);
+    external.kill();
+    let (code, stdout) = ends_within(child, Duration::from_secs(20));
+    assert_eq!((code, stdout.contains("ERROR")), (3, true), "{stdout}");
+    assert!(!stdout.contains("passed") && !stdout.contains("failed"), "{stdout}");
+}
+
+/// Reads what it says of its progress until the target is ready.
+fn until_ready(child: &mut Child) {
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let ready = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("is ready")));
+    assert!(ready.is_some(), "the target was not ready");
+    // Whatever it still says must find a reader.
+    std::thread::spawn(move || lines.for_each(drop));
+}
+
+#[test]
+fn a_gateway_that_hangs_fails_its_trials_and_not_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = write(folder.path(), "harness.toml", "[limits]\nrequest = \"300ms\"\n");
+    let began = Instant::now();
+    let (code, stdout, _) =
+        answer(gatecrash(&["run", &case("good.yaml"), "--target", "builtin@fault:hangs", "--config", &settings]));
+    assert_eq!((code, stdout.contains("FAIL fault")), (1, true), "{stdout}");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_trial_ends_by_its_limit_of_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = write(folder.path(), "harness.toml", "[limits]\ntrial = \"300ms\"\n");
+    let late = "name: a\nprice: 0.02\ngiven:\n  - key: k\nsteps:\n  - chat: k\n    upstream: { late: 20s }\n";
+    let scenario = write(folder.path(), "late.yaml", late);
+    let (code, stdout, _) = answer(gatecrash(&["run", &scenario, "--config", &settings]));
+    assert_eq!((code, stdout.contains("not done after")), (1, true), "{stdout}");
+}
+
+#[test]
+fn an_interrupt_ends_the_run_and_says_so() {
+    for signal in ["-INT", "-TERM"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = gatecrash(&["run", &long_scenario(folder.path()), &case("good.yaml")]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        until_ready(&mut child);
+        interrupt(&child, signal);
+        let (code, stdout) = ends_within(child, Duration::from_secs(5));
+        assert_eq!((code, stdout.contains("interrupted; until then:")), (130, true), "{stdout}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let mut child = gatecrash(&["schema"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(stderr, "");
+}
