@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use tokio::sync::RwLock;
 
 use crate::builtin::Builtin;
 use crate::config::Limits;
@@ -27,6 +28,8 @@ pub struct Live {
     pub upstream: Upstream,
     /// How long it took from the first step to readiness.
     pub took: Duration,
+    /// Held by trials while they run: together, or alone if they have to be.
+    pub turn: RwLock<()>,
     kept: Kept,
 }
 
@@ -164,7 +167,7 @@ async fn launch_builtin(
         .map_err(|error| LaunchError::new(target, format!("it cannot listen: {error}")))?;
     let url = format!("http://{}", builtin.address);
     let gateway = LiteLlm::new(http(target)?, url, admin_key, limits.request, Pace::AT_ONCE);
-    Ok(Live { target: target.clone(), gateway, upstream, took: Duration::ZERO, kept: Kept::Builtin(builtin) })
+    Ok(Live::new(target, gateway, upstream, Kept::Builtin(builtin)))
 }
 
 async fn attach(
@@ -180,7 +183,7 @@ async fn attach(
     })?;
     let upstream = upstream(target, address).await?;
     let gateway = LiteLlm::new(http(target)?, url, Secret::new(admin_key), limits.request, Pace::WRITE_BEHIND);
-    let mut live = Live { target: target.clone(), gateway, upstream, took: Duration::ZERO, kept: Kept::External };
+    let mut live = Live::new(target, gateway, upstream, Kept::External);
     match live.gateway.ready().await {
         Ok(version) => {
             live.target.version = live.target.version.or(version);
@@ -192,6 +195,10 @@ async fn attach(
 }
 
 impl Live {
+    fn new(target: &Target, gateway: LiteLlm, upstream: Upstream, kept: Kept) -> Live {
+        Live { target: target.clone(), gateway, upstream, took: Duration::ZERO, turn: RwLock::new(()), kept }
+    }
+
     /// How it is, asked when something broke. A container that was just killed counts as running for a moment, so
     /// this looks more than once before it says so.
     pub async fn health(&self) -> Health {

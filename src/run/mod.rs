@@ -12,6 +12,7 @@ mod steps;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use tokio::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 use crate::config::Limits;
 use crate::gateway::{AdminError, Answer, Broken};
@@ -118,8 +119,12 @@ impl Stop {
 ///
 /// It always comes back, with what is known: a gateway that hangs ends the trial by its limit of time.
 pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits) -> TrialResult {
-    let began = Instant::now();
     let scenario = &trial.file.scenario;
+    let _turn = match scenario.alone {
+        true => Turn::Alone { _held: live.turn.write().await },
+        false => Turn::Together { _held: live.turn.read().await },
+    };
+    let began = Instant::now();
     let pace = scenario.pace.as_ref().map_or(Duration::ZERO, |pace| pace.duration);
     let limit = limits.trial + pace * u32::try_from(steps::most_requests(scenario)).unwrap_or(u32::MAX);
     let mut steps = Steps::new(live, trial, name, limits);
@@ -158,6 +163,12 @@ pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits) -
     }
     result.time.whole = began.elapsed();
     result
+}
+
+/// A trial's turn on its target: with others, or alone.
+enum Turn<'a> {
+    Alone { _held: RwLockWriteGuard<'a, ()> },
+    Together { _held: RwLockReadGuard<'a, ()> },
 }
 
 /// Findings count against the gateway only if it, and its database, are there.

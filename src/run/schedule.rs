@@ -23,7 +23,9 @@ pub async fn run_all(
     let free = Arc::new(Semaphore::new(limits.jobs));
     let mut running = JoinSet::new();
     let mut trial_of = HashMap::new();
-    for (number, trial) in trials.iter().enumerate() {
+    // Those that run alone come last: nobody then waits for them to end.
+    let (alone, together): (Vec<_>, Vec<_>) = trials.iter().partition(|trial| trial.file.scenario.alone);
+    for (number, trial) in together.into_iter().chain(alone).enumerate() {
         let (live, free, results) = (Arc::clone(&live), Arc::clone(&free), results.clone());
         let name = format!("gc-{}-{number}", run.as_str());
         let of_task = trial.clone();

@@ -51,6 +51,9 @@ pub struct Scenario {
     /// The least time from one request to the next. Default: none.
     #[serde(default, deserialize_with = "present")]
     pub pace: Option<At<Period>>,
+    /// Whether no other trial may run on the target meanwhile. Default: `false`.
+    #[serde(default)]
+    pub alone: bool,
     /// When recorded spend is waited for. Default: `each`.
     #[serde(default)]
     pub settle: Settle,
