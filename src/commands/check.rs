@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{WRONG_INPUT, print};
 use super::select::shown;
+use super::{WRONG_INPUT, print};
 use crate::scenario::plan::find;
 use crate::scenario::read::read;
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{WrongInput, print};
 use super::select::{Selected, select};
+use super::{WrongInput, print};
 use crate::builtin::FAULTS;
 use crate::config::Config;
 

@@ -293,5 +293,7 @@ fn answer(report: &Report) -> String {
 
 fn counted<const N: usize>(counts: [(usize, &str, Style); N]) -> String {
     let named = counts.into_iter().filter(|(count, ..)| *count > 0);
-    named.map(|(count, word, style)| painted(style, format!("{count} {word}"))).collect::<Vec<_>>().join(", ")
+    let plural = |count: usize, word: &str| if word == "regression" && count > 1 { "s" } else { "" };
+    let named = named.map(|(count, word, style)| painted(style, format!("{count} {word}{}", plural(count, word))));
+    named.collect::<Vec<_>>().join(", ")
 }

@@ -121,8 +121,8 @@ impl Stop {
 pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits) -> TrialResult {
     let scenario = &trial.file.scenario;
     let _turn = match scenario.alone {
-        true => Turn::Alone { _held: live.turn.write().await },
-        false => Turn::Together { _held: live.turn.read().await },
+        Some(_) => Turn::Alone { _held: live.turn.write().await },
+        None => Turn::Together { _held: live.turn.read().await },
     };
     let began = Instant::now();
     let pace = scenario.pace.as_ref().map_or(Duration::ZERO, |pace| pace.duration);

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::{TrialResult, run_trial};
 use crate::config::Limits;
 use crate::launch::{Live, RunId};
-use crate::scenario::Trial;
+use crate::scenario::{Alone, Trial};
 
 /// Runs trials on a target, as many at a time as the limits say; each result is sent as soon as there is one. A
 /// panic in a trial is an `error` of that trial.
@@ -20,13 +20,25 @@ pub async fn run_all(
     limits: Limits,
     results: mpsc::UnboundedSender<TrialResult>,
 ) {
+    let numbered = || trials.iter().enumerate();
+    for phase in [Some(Alone::First), None, Some(Alone::Last)] {
+        let of_phase = numbered().filter(|(_, trial)| trial.file.scenario.alone == phase);
+        run_phase(&live, of_phase, run, limits, &results).await;
+    }
+}
+
+async fn run_phase<'a>(
+    live: &Arc<Live>,
+    trials: impl Iterator<Item = (usize, &'a Trial)>,
+    run: &RunId,
+    limits: Limits,
+    results: &mpsc::UnboundedSender<TrialResult>,
+) {
     let free = Arc::new(Semaphore::new(limits.jobs));
     let mut running = JoinSet::new();
     let mut trial_of = HashMap::new();
-    // Those that run alone come last: nobody then waits for them to end.
-    let (alone, together): (Vec<_>, Vec<_>) = trials.iter().partition(|trial| trial.file.scenario.alone);
-    for (number, trial) in together.into_iter().chain(alone).enumerate() {
-        let (live, free, results) = (Arc::clone(&live), Arc::clone(&free), results.clone());
+    for (number, trial) in trials {
+        let (live, free, results) = (Arc::clone(live), Arc::clone(&free), results.clone());
         let name = format!("gc-{}-{number}", run.as_str());
         let of_task = trial.clone();
         let task = running.spawn(async move {

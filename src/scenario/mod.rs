@@ -51,9 +51,9 @@ pub struct Scenario {
     /// The least time from one request to the next. Default: none.
     #[serde(default, deserialize_with = "present")]
     pub pace: Option<At<Period>>,
-    /// Whether no other trial may run on the target meanwhile. Default: `false`.
-    #[serde(default)]
-    pub alone: bool,
+    /// Whether it runs while no other trial does, before or after them. Default: beside the others.
+    #[serde(default, deserialize_with = "present")]
+    pub alone: Option<Alone>,
     /// When recorded spend is waited for. Default: `each`.
     #[serde(default)]
     pub settle: Settle,
@@ -80,6 +80,16 @@ fn by_chat() -> At<Axis<Api>> {
 }
 fn whole() -> At<Axis<bool>> {
     unplaced(Axis(vec![false]))
+}
+
+/// When a scenario runs that runs alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Alone {
+    /// Before all others: they would disturb it.
+    First,
+    /// After all others: it would disturb them.
+    Last,
 }
 
 /// When to wait until the gateway's recorded spend equals the ledger.

@@ -77,7 +77,7 @@ pub fn plan(paths: &[PathBuf]) -> Result<Vec<Trial>, Vec<Mistakes>> {
             }
         }
     }
-    trials.sort_by(|a, b| a.id.cmp(&b.id));
+    trials.sort_by(|a: &Trial, b| a.id.cmp(&b.id));
     trials.dedup_by(|a, b| a.file.path == b.file.path && a.id == b.id);
     if mistakes.is_empty() { Ok(trials) } else { Err(mistakes) }
 }

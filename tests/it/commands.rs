@@ -18,7 +18,8 @@ fn without_times(text: &str) -> String {
 
 #[test]
 fn compare_finds_the_regression_of_26672_and_shows_it() {
-    let arguments = ["compare", "scenarios/budget/key-and-user-no-team.yaml", "--filter", "/token", "--filter", "/provider"];
+    let arguments =
+        ["compare", "scenarios/budget/key-and-user-no-team.yaml", "--filter", "/token", "--filter", "/provider"];
     let (code, stdout, _) = answer(gatecrash(&arguments));
     assert_eq!(code, 1, "{stdout}");
     insta::assert_snapshot!(without_times(&stdout));
@@ -55,7 +56,10 @@ fn json_is_one_document_with_everything_in_it() {
     assert_eq!((trials.len(), &of("budget/key/alias")["verdict"]), (7, &"regression".into()));
     let fourth = &of("budget/key/alias")["results"][1]["exchanges"][3];
     assert_eq!(fourth["answer"], serde_json::json!({ "answer": "accepted", "status": 200 }));
-    assert_eq!(fourth["before"][0], serde_json::json!({ "whose": "key laptop", "spent": "0.06", "max_budget": "0.05" }));
+    assert_eq!(
+        fourth["before"][0],
+        serde_json::json!({ "whose": "key laptop", "spent": "0.06", "max_budget": "0.05" })
+    );
     assert!(!stdout.contains("sk-builtin"), "a key is in the report");
 }
 
@@ -65,7 +69,10 @@ fn wrong_targets_are_said_with_the_nearest_right_one() {
         (vec!["run", "--target", "litelm@1.81.0"], "did you mean `litellm`?"),
         (vec!["run", "--target", "litellm"], "which version?"),
         (vec!["run", "--target", "litellm@1.82.7"], "--allow-compromised"),
-        (vec!["run", "--target", "builtin@fault:key-budget-ignord"], "did you mean `builtin@fault:key-budget-ignored`?"),
+        (
+            vec!["run", "--target", "builtin@fault:key-budget-ignord"],
+            "did you mean `builtin@fault:key-budget-ignored`?",
+        ),
         (vec!["compare", "builtin"], "a comparison has two targets, not 1"),
         (vec!["run", "--config", "no-such.toml"], "no-such.toml: the file cannot be read"),
         (vec!["run", "--jobs", "0"], "0 is not in 1..=65535"),
@@ -121,7 +128,8 @@ fn known_deviations_keep_green_and_stale_or_expired_ones_do_not() {
     };
     // Deviations are of versions, and the built-in gateway has none: it never has any.
     let config = with("");
-    let arguments = ["run", "--config", &config, &case("good.yaml"), "--target", "builtin@fault:budget-refused-with-400"];
+    let arguments =
+        ["run", "--config", &config, &case("good.yaml"), "--target", "builtin@fault:budget-refused-with-400"];
     assert_eq!(answer(gatecrash(&arguments)).0, 1);
     let (code, _, stderr) = answer(gatecrash(&["run", "--config", &with("until = \"next year\"\n")]));
     assert_eq!(code, 2);

@@ -46,7 +46,8 @@ fn corpus_on(target: &str) -> Vec<TrialResult> {
     let config = Config::read(None).unwrap();
     let target = Target::parse(target, &config, Compromised::Refuse).unwrap();
     let trials = plan(&[config.scenarios]).unwrap().into_iter().filter(|trial| !trial.has_tag("slow")).collect();
-    let limits = Limits { request: Duration::from_secs(1), settle: Duration::from_millis(300), jobs: 60, ..config.limits };
+    let limits =
+        Limits { request: Duration::from_secs(1), settle: Duration::from_millis(300), jobs: 60, ..config.limits };
     let plan = Plan { targets: vec![target], trials, pairs: false, limits };
     let results = Mutex::new(Vec::new());
     let tell = |event| {
@@ -90,6 +91,7 @@ fn every_fault_is_caught_and_every_scenario_catches_one() {
         }
     }
     assert!(uncaught.is_empty(), "no scenario catches {uncaught:?}");
-    let useless: Vec<_> = catches.iter().filter(|(_, faults)| faults.is_empty()).map(|(scenario, _)| scenario).collect();
+    let useless: Vec<_> =
+        catches.iter().filter(|(_, faults)| faults.is_empty()).map(|(scenario, _)| scenario).collect();
     assert!(useless.is_empty(), "these catch no fault: {useless:?}");
 }

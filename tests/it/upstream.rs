@@ -35,7 +35,10 @@ async fn it_answers_with_the_usage_model_and_cost_of_the_marker_and_counts() {
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(status, 200);
     assert_eq!(body["model"], "gpt-4o");
-    assert_eq!(body["usage"], json!({ "prompt_tokens": 4, "completion_tokens": 1999, "total_tokens": 2003, "cost": 0.02 }));
+    assert_eq!(
+        body["usage"],
+        json!({ "prompt_tokens": 4, "completion_tokens": 1999, "total_tokens": 2003, "cost": 0.02 })
+    );
     assert_eq!((upstream.calls("t1", 1), upstream.calls("t1", 2), upstream.calls("t2", 1)), (1, 0, 0));
 }
 
