@@ -1,4 +1,16 @@
 //! gatecrash: does your LLM gateway let in what it should have turned away?
+//!
+//! A run goes one way:
+//!
+//! 1. [`scenario`]: files are read, strictly, and multiplied into trials.
+//! 2. [`launch`]: targets are brought to life, each with an [`upstream`] of its own whose answers have a known price.
+//! 3. [`run`]: each trial is run through the adapter of its [`gateway`], and its ledger held against the gateway's own
+//!    figures.
+//! 4. [`verdict`]: what happened becomes findings and an outcome; a pair of outcomes, a verdict.
+//! 5. [`report`]: one value with all of it, and formats that are functions of it.
+//!
+//! [`commands`] is the binary; [`conformance`] is the same as tests of a Rust project. The [`builtin`] gateway is for
+//! speed and for testing the tests.
 
 pub mod builtin;
 pub mod commands;

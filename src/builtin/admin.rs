@@ -106,7 +106,8 @@ pub(super) async fn login(State(shared): Shared, Json(fields): Json<Credentials>
     let user = match gateway.store.passwords.get(&fields.username) {
         Some((password, user)) if *password == fields.password => user.clone(),
         _ => {
-            return refuse(StatusCode::UNAUTHORIZED, "auth_error", "Invalid credentials used to access UI.");
+            return refuse(StatusCode::UNAUTHORIZED, "auth_error", "Invalid credentials used to access UI.")
+                .into_response();
         }
     };
     let key = gateway.new_secret();
@@ -182,13 +183,13 @@ fn admin<'a>(shared: &'a super::Locked, headers: &HeaderMap) -> Option<std::sync
 }
 
 fn not_admin() -> Response {
-    refuse(StatusCode::UNAUTHORIZED, "auth_error", "Only the administrator may do this.")
+    refuse(StatusCode::UNAUTHORIZED, "auth_error", "Only the administrator may do this.").into_response()
 }
 
 fn not_found() -> Response {
-    refuse(StatusCode::NOT_FOUND, "not_found", "There is no such one.")
+    refuse(StatusCode::NOT_FOUND, "not_found", "There is no such one.").into_response()
 }
 
 fn bad(message: &str) -> Response {
-    refuse(StatusCode::BAD_REQUEST, "bad_request", message)
+    refuse(StatusCode::BAD_REQUEST, "bad_request", message).into_response()
 }

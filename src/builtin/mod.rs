@@ -125,8 +125,23 @@ fn bearer(headers: &HeaderMap) -> &str {
     value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default()
 }
 
-/// A refusal in LiteLLM's shape.
-fn refuse(status: StatusCode, error_type: &str, message: &str) -> Response {
-    let error = json!({ "message": message, "type": error_type, "param": null, "code": status.as_u16().to_string() });
-    (status, Json(json!({ "error": error }))).into_response()
+/// A refusal.
+struct Refusal {
+    status: StatusCode,
+    error_type: &'static str,
+    message: String,
+}
+
+fn refuse(status: StatusCode, error_type: &'static str, message: impl Into<String>) -> Refusal {
+    Refusal { status, error_type, message: message.into() }
+}
+
+impl IntoResponse for Refusal {
+    /// In LiteLLM's shape.
+    fn into_response(self) -> Response {
+        let Refusal { status, error_type, message } = self;
+        let code = status.as_u16().to_string();
+        let error = json!({ "message": message, "type": error_type, "param": null, "code": code });
+        (status, Json(json!({ "error": error }))).into_response()
+    }
 }

@@ -13,12 +13,12 @@ use serde_json::Value;
 use super::faults::Fault;
 use super::price::Answered;
 use super::store::{Account, Holder, Key, Limited};
-use super::{Gateway, Shared, bearer, refuse};
+use super::{Gateway, Refusal, Shared, bearer, refuse};
 
 /// One request of a model.
 pub(super) async fn ask(State(shared): Shared, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let Ok(json) = serde_json::from_slice::<Value>(&body) else {
-        return refuse(StatusCode::BAD_REQUEST, "bad_request", "The body is not JSON.");
+        return refuse(StatusCode::BAD_REQUEST, "bad_request", "The body is not JSON.").into_response();
     };
     let asked = Asked {
         route: uri.path().to_owned(),
@@ -38,7 +38,7 @@ pub(super) async fn ask(State(shared): Shared, uri: Uri, headers: HeaderMap, bod
         if shared.lock().has(Fault::RefusedCallReachesUpstream) {
             let _ = provider.call(body).await;
         }
-        return refusal;
+        return refusal.into_response();
     }
     let answered = provider.call(body).await;
     let mut gateway = shared.lock();
@@ -46,7 +46,7 @@ pub(super) async fn ask(State(shared): Shared, uri: Uri, headers: HeaderMap, bod
         Ok(answered) => answered,
         Err(error) => {
             gateway.charge(&key, &asked, 0, Decimal::ZERO);
-            return refuse(StatusCode::BAD_GATEWAY, "upstream", &error.to_string());
+            return refuse(StatusCode::BAD_GATEWAY, "upstream", error.to_string()).into_response();
         }
     };
     let answer = Answered::read(&body);
@@ -83,7 +83,7 @@ struct Asked {
 
 impl Gateway {
     /// Lets a request in, or says why not.
-    fn admit(&mut self, key: &str, asked: &Asked) -> Result<(), Response> {
+    fn admit(&mut self, key: &str, asked: &Asked) -> Result<(), Refusal> {
         if self.has(Fault::Answers500) {
             return Err(refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal_server_error", "Something broke inside."));
         }
@@ -110,7 +110,7 @@ impl Gateway {
         Ok(())
     }
 
-    fn check_models(&mut self, key: &str, asked: &Asked) -> Result<(), Response> {
+    fn check_models(&mut self, key: &str, asked: &Asked) -> Result<(), Refusal> {
         if self.has(Fault::ModelListIgnored) {
             return Ok(());
         }
@@ -124,7 +124,7 @@ impl Gateway {
         }
     }
 
-    fn check_rates(&mut self, key: &str) -> Result<(), Response> {
+    fn check_rates(&mut self, key: &str) -> Result<(), Refusal> {
         if self.has(Fault::RpmIgnored) {
             return Ok(());
         }
@@ -136,10 +136,10 @@ impl Gateway {
             Some(Limited::Parallel(limit)) => format!("max_parallel_requests. Current limit: {limit}"),
         };
         let message = format!("Rate limit exceeded. Limit type: {what}");
-        Err(refuse(StatusCode::TOO_MANY_REQUESTS, "None", &message))
+        Err(refuse(StatusCode::TOO_MANY_REQUESTS, "None", message))
     }
 
-    fn check_budgets(&mut self, key: &str, asked: &Asked) -> Result<(), Response> {
+    fn check_budgets(&mut self, key: &str, asked: &Asked) -> Result<(), Refusal> {
         let unpriced = !self.prices.is_known_before(&asked.model);
         let skipped = (unpriced && self.has(Fault::UnpricedModelSkipsBudgets))
             || (asked.stream && self.has(Fault::StreamSkipsBudgets))
@@ -174,7 +174,7 @@ impl Gateway {
                 };
                 let message =
                     format!("Budget has been exceeded! Current cost: {}, Max budget: {budget}", account.spend);
-                return Err(refuse(status, "budget_exceeded", &message));
+                return Err(refuse(status, "budget_exceeded", message));
             }
         }
         Ok(())

@@ -89,7 +89,7 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
     let url = format!("http://127.0.0.1:{port}");
     let client = LiteLlm::new(http(target)?, url, admin_key, limits.request, Pace::WRITE_BEHIND);
     let said = containers.until_ready(target, &client, limits.launch).await?;
-    let live = Live::new(target, client, upstream, Kept::Docker(containers));
+    let live = Live::new(target, client, upstream, Kept::Docker(Box::new(containers)));
     match (said, &target.version) {
         (Some(said), Some(wanted)) if said != *wanted => {
             let what = format!("the image {image} holds version {said}, not {wanted}");

@@ -36,7 +36,7 @@ pub struct Live {
 /// What has to be kept, and given back, for a target to run.
 enum Kept {
     Builtin(Builtin),
-    Docker(docker::Containers),
+    Docker(Box<docker::Containers>),
     External,
 }
 

@@ -209,10 +209,10 @@ fn table(rows: &[Vec<String>]) -> String {
 fn repeat(report: &Report, trial: &TrialReport) -> String {
     let path = trial.trial.file.path.display();
     let targets: Vec<_> = report.targets.iter().map(|target| target.name.as_str()).collect();
-    let one_of_many = trial.trial.id.contains('/').then(|| format!(" --filter {}", trial.trial.id)).unwrap_or_default();
+    let of_many = if trial.trial.id.contains('/') { format!(" --filter {}", trial.trial.id) } else { String::new() };
     match (report.compares, targets.as_slice()) {
-        (true, [baseline, candidate]) => format!("gatecrash compare {baseline} {candidate} {path}{one_of_many}"),
-        _ => format!("gatecrash run {path} --target {}{one_of_many}", targets.join(" --target ")),
+        (true, [baseline, candidate]) => format!("gatecrash compare {baseline} {candidate} {path}{of_many}"),
+        _ => format!("gatecrash run {path} --target {}{of_many}", targets.join(" --target ")),
     }
 }
 

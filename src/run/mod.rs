@@ -97,7 +97,7 @@ enum Stop {
     /// The trial could not be set up or read.
     Failed(String),
     /// The gateway broke off, or broke: it depends on how it is now.
-    Broke(Finding),
+    Broke(Box<Finding>),
 }
 
 impl Stop {
@@ -105,7 +105,8 @@ impl Stop {
     fn admin(what: &str, error: AdminError, place: Place) -> Stop {
         let broke = |got: String| {
             let expected = format!("{what} to be answered");
-            Stop::Broke(Finding { kind: FindingKind::Fault, place, request: None, expected, got, known: None })
+            let kind = FindingKind::Fault;
+            Stop::Broke(Box::new(Finding { kind, place, request: None, expected, got, known: None }))
         };
         match error {
             AdminError::Lacks { message, .. } => Stop::Lacks(format!("{what}: {message}")),
@@ -143,7 +144,7 @@ pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits) -
         // What was found before stays found.
         Ok(Err(Stop::Failed(_))) if !result.findings.is_empty() => {}
         Ok(Err(Stop::Failed(reason))) => result.outcome = Outcome::Error { reason },
-        Ok(Err(Stop::Broke(finding))) => result.findings.push(finding),
+        Ok(Err(Stop::Broke(finding))) => result.findings.push(*finding),
         Err(_) => {
             let place = scenario.steps.last().map_or(Place::default(), |step: &Step| step.subject().place);
             let got = format!("not done after {} s", limit.as_secs());

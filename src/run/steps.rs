@@ -258,7 +258,8 @@ impl<'a> Steps<'a> {
             Answer::Broken { .. } => {
                 let expected = "an answer".to_owned();
                 let (kind, place, got) = (FindingKind::Fault, key.place, answer.to_string());
-                return Err(Stop::Broke(Finding { kind, place, request: Some(number), expected, got, known: None }));
+                let request = Some(number);
+                return Err(Stop::Broke(Box::new(Finding { kind, place, request, expected, got, known: None })));
             }
         }
         Ok(answer)

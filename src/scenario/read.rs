@@ -34,7 +34,7 @@ pub struct Mistakes {
 
 /// Reads one file. Whatever is in it, this neither panics nor takes long.
 pub fn read(path: &Path) -> Result<ScenarioFile, Mistakes> {
-    let bytes = bytes(path).map_err(|diagnostic| Mistakes { text: String::new(), diagnostics: vec![diagnostic] })?;
+    let bytes = bytes(path).map_err(|diagnostic| Mistakes { text: String::new(), diagnostics: vec![*diagnostic] })?;
     let text = String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?;
     let scenario = match parse(path, &text) {
         Ok(scenario) => scenario,
@@ -50,20 +50,17 @@ pub fn read(path: &Path) -> Result<ScenarioFile, Mistakes> {
     }
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, Diagnostic> {
-    let failed = |error: std::io::Error| Diagnostic::new(path, format!("the file cannot be read: {error}"));
+fn bytes(path: &Path) -> Result<Vec<u8>, Box<Diagnostic>> {
+    let failed = |error: std::io::Error| Box::new(Diagnostic::new(path, format!("the file cannot be read: {error}")));
     let file = File::open(path).map_err(failed)?;
     if !file.metadata().map_err(failed)?.is_file() {
-        return Err(Diagnostic::new(path, "this is not a file"));
+        return Err(Box::new(Diagnostic::new(path, "this is not a file")));
     }
     let mut bytes = Vec::new();
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > LARGEST_FILE {
-        return Err(Diagnostic::new(
-            path,
-            format!("the file is too large: a scenario has at most {} KiB", LARGEST_FILE / 1024),
-        )
-        .help("one scenario is one short file; is this one?"));
+        let title = format!("the file is too large: a scenario has at most {} KiB", LARGEST_FILE / 1024);
+        return Err(Box::new(Diagnostic::new(path, title).help("one scenario is one short file; is this one?")));
     }
     Ok(bytes)
 }
