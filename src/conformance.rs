@@ -28,6 +28,7 @@ use crate::report::{Judged, Record, Report, terminal};
 use crate::run::session::{Event, Plan};
 use crate::run::{TrialResult, run_trial};
 use crate::scenario::Trial;
+use crate::verdict::deviation::{Deviation, DeviationState, apply};
 use crate::verdict::{Outcome, Verdict};
 
 /// The environment variables that name targets, before `harness.toml` does: one is a target, both are a comparison.
@@ -84,11 +85,10 @@ impl Harness {
         if listing {
             return ExitCode::SUCCESS;
         }
-        let stale = suite.finish();
-        if !stale.is_empty() {
-            eprintln!("{}", stale.join("\n"));
-        }
-        match conclusion.has_failed() || !stale.is_empty() {
+        // The tests are gone, and with them every other hold of the suite.
+        let deviations = Arc::into_inner(suite).map(Suite::finish).unwrap_or_default();
+        anstream::eprint!("{}", terminal::deviations(&deviations));
+        match conclusion.has_failed() || deviations.iter().any(|deviation| deviation.state.fails_the_run()) {
             true => ExitCode::from(101),
             false => ExitCode::SUCCESS,
         }
@@ -252,28 +252,32 @@ impl Suite {
         live.get().and_then(|live| live.as_ref().ok()).map_or(target, |live| &live.target).clone()
     }
 
-    /// Takes the targets away, and says which known deviations fail the run.
-    fn finish(&self) -> Vec<String> {
-        if self.slots.iter().any(|slot| slot.target.is_in_docker()) {
-            self.runtime.block_on(sweep(&self.run));
-        }
-        let results = std::mem::take(&mut *self.results.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Says what became of known deviations, and takes the targets away.
+    fn finish(self) -> Vec<Deviation> {
+        let deviations = self.deviations();
+        let Suite { slots, runtime, run, .. } = self;
+        runtime.block_on(async {
+            let in_docker = slots.iter().any(|slot| slot.target.is_in_docker());
+            for live in slots.into_iter().filter_map(|slot| slot.live.into_inner()?.ok()) {
+                live.stop().await;
+            }
+            if in_docker {
+                sweep(&run).await;
+            }
+        });
+        deviations
+    }
+
+    /// Those that happened or fail the run: of the others nothing can be said, when only some tests ran.
+    fn deviations(&self) -> Vec<Deviation> {
+        let results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         let today = jiff::ZonedDateTime::now().date();
         let of_slot = |slot: usize| {
-            let mut own: Vec<_> =
-                results.iter().filter(|(of, _)| *of == slot).map(|(_, result)| result.clone()).collect();
+            let own = results.iter().filter(|(of, _)| *of == slot).map(|(_, result)| result.clone());
             let known = &self.config.known_deviations;
-            crate::verdict::deviation::apply(known, &self.known_as(slot), &self.corpus, &mut own, today)
+            apply(known, &self.known_as(slot), &self.corpus, &mut own.collect::<Vec<_>>(), today)
         };
-        let deviations = (0..self.slots.len()).flat_map(of_slot).filter(|deviation| deviation.state.fails_the_run());
-        let say = |deviation: crate::verdict::deviation::Deviation| {
-            format!(
-                "known deviation of {}, {} in {}: stale or expired; see harness.toml",
-                deviation.target,
-                deviation.finding.word(),
-                deviation.scenario
-            )
-        };
-        deviations.map(say).collect()
+        let all = (0..self.slots.len()).flat_map(of_slot);
+        all.filter(|deviation| deviation.state != DeviationState::NotTried).collect()
     }
 }

@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use super::{Report, TrialReport};
 use crate::run::{Exchange, TrialResult};
 use crate::scenario::diagnostic::Style as Colours;
-use crate::verdict::deviation::DeviationState;
+use crate::verdict::deviation::{Deviation, DeviationState};
 use crate::verdict::{Finding, Outcome, Verdict};
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -38,7 +38,7 @@ pub fn render(report: &Report, detail: Detail) -> String {
         text.push_str(&in_full(report, trial));
     }
     text.push_str(&environment(report));
-    text.push_str(&deviations(report));
+    text.push_str(&deviations(&report.deviations));
     text.push_str(&answer(report));
     text
 }
@@ -246,13 +246,14 @@ fn environment(report: &Report) -> String {
     text
 }
 
-fn deviations(report: &Report) -> String {
+/// What became of known deviations, a line for each.
+pub fn deviations(deviations: &[Deviation]) -> String {
     let mut text = String::new();
-    if !report.deviations.is_empty() {
+    if !deviations.is_empty() {
         let _ = writeln!(text, "\nknown deviations (harness.toml), marked * above:");
     }
-    for deviation in &report.deviations {
-        let crate::verdict::deviation::Deviation { target, scenario, finding, reason, issue, state } = deviation;
+    for deviation in deviations {
+        let Deviation { target, scenario, finding, reason, issue, state } = deviation;
         let state = match state {
             DeviationState::Seen { trials: 1 } => "in 1 trial".to_owned(),
             DeviationState::Seen { trials } => format!("in {trials} trials"),

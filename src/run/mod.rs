@@ -1,7 +1,7 @@
 //! A scenario against a live target: one [`Trial`] to its [`TrialResult`].
 //!
 //! Here is the frame: limits of time, what a broken environment makes of a trial. The steps themselves are in
-//! [`steps`], waiting for recorded spend in [`settle`], many trials at once in [`schedule`].
+//! `steps`, waiting for recorded spend in `settle`, many trials at once in [`schedule`].
 
 mod ledger;
 pub mod schedule;

@@ -169,3 +169,49 @@ pub fn drains_into(step: &super::DrainFields) -> super::Refusal {
     let of_budget = super::Refusal { status: None, error: Some(ErrorKind::BudgetExceeded) };
     step.expect.as_ref().map_or(of_budget, |expect| expect.value.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worked_out(given: &str, steps: &str) -> Vec<Allowed> {
+        let text = format!("name: a\nprice: 0.02\ngiven:\n{given}\nsteps:\n{steps}\n");
+        let scenario: Scenario = serde_saphyr::from_str(&text).unwrap();
+        allowed(&scenario)
+    }
+
+    fn requests(least: usize, most: usize) -> Allowed {
+        Allowed::Requests(Count { least, most })
+    }
+
+    #[test]
+    fn budgets_allow_what_a_pencil_says() {
+        let key = |budget: &str| format!("  - {{ key: k, max_budget: {budget} }}");
+        let drain = "  - drain: k";
+        assert_eq!(worked_out(&key("0.05"), drain), [requests(2, 3)]);
+        assert_eq!(worked_out(&key("0.06"), drain), [requests(3, 3)]);
+        assert_eq!(worked_out(&key("0"), drain), [requests(0, 0)]);
+        assert_eq!(worked_out("  - key: k", "  - chat: k"), [Allowed::Unlimited]);
+        // What is spent is spent; between two and three, nobody knows.
+        assert_eq!(worked_out(&key("0.05"), "  - chat: k\n  - drain: k"), [requests(1, 1), requests(1, 2)]);
+        assert_eq!(worked_out(&key("0.05"), "  - drain: k\n  - chat: k"), [requests(2, 3), requests(0, 1)]);
+    }
+
+    #[test]
+    fn the_tightest_budget_holds_and_a_users_does_not_hold_in_a_team() {
+        let given = "  - { user: u, max_budget: 0.03 }\n  - { team: t, max_budget: 0.09 }\n";
+        let alone = format!("{given}  - {{ key: k, user: u, max_budget: 0.05 }}");
+        assert_eq!(worked_out(&alone, "  - drain: k"), [requests(1, 2)]);
+        let in_team = format!("{given}  - {{ key: k, user: u, team: t }}");
+        assert_eq!(worked_out(&in_team, "  - drain: k"), [requests(4, 5)]);
+    }
+
+    #[test]
+    fn a_reset_or_a_rate_limit_makes_it_unknown() {
+        let reset = "  - { key: k, max_budget: 0.05, budget_duration: 5s }";
+        assert_eq!(worked_out(reset, "  - drain: k"), [Allowed::Unknown]);
+        let monthly = "  - { key: k, max_budget: 0.05, budget_duration: 30d }";
+        assert_eq!(worked_out(monthly, "  - drain: k"), [requests(2, 3)]);
+        assert_eq!(worked_out("  - { key: k, max_budget: 1, rpm_limit: 3 }", "  - drain: k"), [Allowed::Unknown]);
+    }
+}

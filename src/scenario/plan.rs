@@ -78,7 +78,14 @@ pub fn plan(paths: &[PathBuf]) -> Result<Vec<Trial>, Vec<Mistakes>> {
         }
     }
     trials.sort_by(|a: &Trial, b| a.id.cmp(&b.id));
-    trials.dedup_by(|a, b| a.file.path == b.file.path && a.id == b.id);
+    let same_file = |a: &Trial, b: &Trial| a.file.path.canonicalize().ok() == b.file.path.canonicalize().ok();
+    trials.dedup_by(|a, b| a.id == b.id && same_file(a, b));
+    for pair in trials.windows(2).filter(|pair| pair[0].id == pair[1].id) {
+        let title = format!("a second scenario is named `{}`", pair[0].id);
+        let help = format!("the first is {}; rename one of them", pair[0].file.path.display());
+        let diagnostic = super::Diagnostic::new(&pair[1].file.path, title).help(help);
+        mistakes.push(Mistakes { text: String::new(), diagnostics: vec![diagnostic] });
+    }
     if mistakes.is_empty() { Ok(trials) } else { Err(mistakes) }
 }
 

@@ -180,3 +180,68 @@ fn ways(result: &TrialResult) -> Vec<(FindingKind, usize)> {
     ways.dedup();
     ways
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::Answer;
+    use crate::run::{Exchange, Time};
+
+    /// A trial in which each answer came from the step on this line.
+    fn trial(outcome: Outcome, findings: &[(FindingKind, usize)], statuses: &[u16]) -> TrialResult {
+        let finding = |(kind, line): &(FindingKind, usize)| Finding {
+            kind: *kind,
+            place: Place { line: *line, ..Place::default() },
+            request: None,
+            expected: String::new(),
+            got: String::new(),
+            known: None,
+        };
+        let exchange = |status: &u16| Exchange {
+            request: 1,
+            line: 1,
+            key: String::new(),
+            before: Vec::new(),
+            answer: Answer::Refused { status: *status, kind: None, error_type: None, message: status.to_string() },
+            upstream_calls: 0,
+            ms: u64::from(*status),
+        };
+        TrialResult {
+            trial: "t".into(),
+            target: "g".into(),
+            outcome,
+            findings: findings.iter().map(finding).collect(),
+            exchanges: statuses.iter().map(exchange).collect(),
+            time: Time::default(),
+        }
+    }
+
+    #[test]
+    fn each_pair_of_outcomes_has_its_verdict() {
+        use FindingKind::{Bypass, Miscount, WrongRefusal};
+        let pass = || trial(Outcome::Pass, &[], &[429]);
+        let pass_with = |status| trial(Outcome::Pass, &[], &[status]);
+        let fail = |findings: &[(FindingKind, usize)]| trial(Outcome::Fail, findings, &[200]);
+        let skip = || trial(Outcome::Skip { reason: "no teams".into() }, &[], &[]);
+        let error = || trial(Outcome::Error { reason: "gone".into() }, &[], &[]);
+        let cases = [
+            (pass(), pass(), Verdict::Same),
+            (pass_with(400), pass_with(422), Verdict::Changed),
+            (pass(), fail(&[(Bypass, 3)]), Verdict::Regression),
+            (pass(), fail(&[(WrongRefusal, 3)]), Verdict::Regression),
+            (fail(&[(Bypass, 3)]), pass(), Verdict::Fixed),
+            (fail(&[(Bypass, 3)]), fail(&[(Bypass, 3)]), Verdict::StillFailing),
+            (fail(&[(WrongRefusal, 3)]), fail(&[(Bypass, 3)]), Verdict::Regression),
+            (fail(&[(Bypass, 3)]), fail(&[(Miscount, 4)]), Verdict::Changed),
+            (fail(&[(Bypass, 3)]), fail(&[(Bypass, 4)]), Verdict::Changed),
+            (skip(), pass(), Verdict::NotComparable),
+            (pass(), skip(), Verdict::NotComparable),
+            (error(), fail(&[(Bypass, 3)]), Verdict::NotComparable),
+            (pass(), error(), Verdict::NotComparable),
+        ];
+        for (baseline, candidate, expected) in cases {
+            let found = verdict(&baseline, &candidate);
+            assert_eq!(found, expected, "{:?} -> {:?}", baseline.outcome, candidate.outcome);
+        }
+    }
+}

@@ -67,6 +67,20 @@ fn what_is_no_file_is_said_to_be_none() {
 }
 
 #[test]
+fn two_scenarios_of_one_name_are_a_mistake_and_one_file_named_twice_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read(super::case("good.yaml")).unwrap();
+    let files = ["a", "b"].map(|name| {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        write(&folder.path().join(name), "bug.yaml", &text)
+    });
+    let (code, _, stderr) = answer(gatecrash(&["list", &files[0], &files[1]]));
+    assert_eq!((code, stderr.contains("a second scenario is named `bug`")), (2, true), "{stderr}");
+    let (code, stdout, _) = answer(gatecrash(&["list", &files[0], &format!("{}/a/../a", folder.path().display())]));
+    assert_eq!((code, stdout.lines().count()), (0, 1), "{stdout}");
+}
+
+#[test]
 fn the_example_of_the_design_is_right() {
     let (code, stdout, stderr) = answer(gatecrash(&["check", "tests/it/cases/good.yaml"]));
     assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "1 scenario is right\n", ""));
