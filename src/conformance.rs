@@ -27,7 +27,7 @@ use crate::launch::{Compromised, LaunchError, Live, RunId, Target, launch, sweep
 use crate::report::{Judged, Record, Report, terminal};
 use crate::run::session::{Event, Plan};
 use crate::run::{TrialResult, run_trial};
-use crate::scenario::Trial;
+use crate::scenario::{Alone, Trial};
 use crate::verdict::deviation::{Deviation, DeviationState, apply};
 use crate::verdict::{Outcome, Verdict};
 
@@ -103,7 +103,9 @@ impl Harness {
         let names = [&from_environment, &self.targets, &config.run.targets].into_iter().find(|names| !names.is_empty());
         let parse = |name: &String| Target::parse(name, &config, Compromised::Refuse);
         let targets = names.into_iter().flatten().map(parse).collect::<Result<Vec<_>, _>>()?;
-        let Selected { trials, corpus } = select(&config, &self.scenarios, &[], &[])?;
+        let Selected { mut trials, corpus } = select(&config, &self.scenarios, &[], &[])?;
+        // Tests begin in this order; who runs alone holds its target alone.
+        trials.sort_by_key(|trial| Alone::PHASES.iter().position(|phase| *phase == trial.file.scenario.alone));
         let limits = config.limits;
         let runtime = Runtime::new()?;
         let run = RunId::new();

@@ -21,7 +21,7 @@ pub async fn run_all(
     results: mpsc::UnboundedSender<TrialResult>,
 ) {
     let numbered = || trials.iter().enumerate();
-    for phase in [Some(Alone::First), None, Some(Alone::Last)] {
+    for phase in Alone::PHASES {
         let of_phase = numbered().filter(|(_, trial)| trial.file.scenario.alone == phase);
         run_phase(&live, of_phase, run, limits, &results).await;
     }

@@ -94,6 +94,11 @@ pub enum Alone {
     Last,
 }
 
+impl Alone {
+    /// The order in which scenarios run, by what they say.
+    pub const PHASES: [Option<Alone>; 3] = [Some(Alone::First), None, Some(Alone::Last)];
+}
+
 /// When to wait until the gateway's recorded spend equals the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
