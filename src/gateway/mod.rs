@@ -6,6 +6,7 @@
 pub mod litellm;
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -77,6 +78,8 @@ pub struct Ask {
     pub tools: u16,
     /// The length of its system prompt, in characters.
     pub system_prompt: u32,
+    /// How much later than at once the upstream will answer: the time limit is for the gateway's own part.
+    pub late: Duration,
 }
 
 /// A user, team or key on the gateway, by what its admin API calls it.

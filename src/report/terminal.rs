@@ -171,7 +171,7 @@ fn transcripts(results: &[TrialResult]) -> String {
         }
         rows.push(row);
     }
-    table(&rows)
+    format!("{}  (! the budget is spent: the request has to be refused)\n", table(&rows))
 }
 
 /// The line of each request's step, and which of that step's requests it is.
@@ -186,7 +186,9 @@ fn spent_before(exchange: &Exchange) -> String {
         before => {
             let each = before.iter().map(|standing| {
                 let mark = if standing.spent >= standing.max_budget { "!" } else { "" };
-                format!("{} {} of {}{mark}", standing.whose, standing.spent, standing.max_budget)
+                // The key is named in its own column; user and team are the key's own.
+                let what = standing.whose.split(' ').next().unwrap_or_default();
+                format!("{what} {} of {}{mark}", standing.spent, standing.max_budget)
             });
             each.collect::<Vec<_>>().join(", ")
         }

@@ -284,13 +284,14 @@ impl<'a> Steps<'a> {
             Stop::Lacks(format!("no whole number of tokens costs {price} where a model is priced by `{path}`"))
         };
         let usage: Usage = deployment.usage(price, case.api).ok_or_else(no_tokens)?;
+        let late = upstream.late.as_ref().map_or(Duration::ZERO, |late| late.duration);
         let marker = Marker {
             trial: self.name.to_owned(),
             request: number,
             usage,
             model: deployment.answer_names().map(str::to_owned),
             fail_with: upstream.status.as_ref().map(|status| status.value),
-            late: upstream.late.as_ref().map_or(Duration::ZERO, |late| late.duration),
+            late,
         };
         Ok(Ask {
             api: case.api,
@@ -299,6 +300,7 @@ impl<'a> Steps<'a> {
             stream: case.stream,
             tools: scenario.tools.as_ref().map_or(0, |tools| tools.value),
             system_prompt: scenario.system_prompt.as_ref().map_or(0, |characters| characters.value),
+            late,
         })
     }
 

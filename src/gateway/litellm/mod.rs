@@ -185,7 +185,8 @@ impl LiteLlm {
 
     /// Asks a model with a key.
     pub async fn ask(&self, key: &Secret, ask: &Ask) -> Answer {
-        let response = match self.post(ask.api.route(), key).json(&ask_json(ask)).send().await {
+        let request = self.post(ask.api.route(), key).timeout(self.limit + ask.late).json(&ask_json(ask));
+        let response = match request.send().await {
             Ok(response) => response,
             Err(error) => {
                 return Answer::Broken { how: self.broken(&error) };
