@@ -127,7 +127,8 @@ pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits) -
     };
     let began = Instant::now();
     let pace = scenario.pace.as_ref().map_or(Duration::ZERO, |pace| pace.duration);
-    let limit = limits.trial + pace * u32::try_from(steps::most_requests(scenario)).unwrap_or(u32::MAX);
+    let most_requests = u32::try_from(steps::most_requests(scenario)).unwrap_or(u32::MAX);
+    let limit = limits.trial.saturating_add(pace.saturating_mul(most_requests));
     let mut steps = Steps::new(live, trial, name, limits);
     let ended = tokio::time::timeout(limit, steps.run()).await;
     let mut result = TrialResult {

@@ -72,18 +72,17 @@ impl<T: JsonSchema> JsonSchema for At<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Usd(pub Decimal);
 
+/// The largest amount, and the most decimals of one: sums and quotients of such amounts stay exact.
+const LARGEST: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
+const FINEST: u32 = 12;
+
 impl Usd {
     pub const ZERO: Usd = Usd(Decimal::ZERO);
-
-    /// `count` times this amount.
-    pub fn times(self, count: usize) -> Usd {
-        Usd(self.0 * Decimal::from(count))
-    }
 
     /// The same amount to the last digit a gateway could have kept: gateways add in binary floats, so
     /// `0.06` comes back as `0.060000000000000005`. A millionth of a cent is far below any price.
     pub fn agrees_with(self, other: Usd) -> bool {
-        (self.0 - other.0).abs() < Decimal::new(1, 8)
+        self.0.checked_sub(other.0).is_some_and(|difference| difference.abs() < Decimal::new(1, 8))
     }
 }
 
@@ -98,11 +97,15 @@ impl FromStr for Usd {
     type Err = String;
     fn from_str(text: &str) -> Result<Usd, String> {
         let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-'));
-        plain
-            .then(|| Decimal::from_str_exact(text).ok())
-            .flatten()
-            .map(Usd)
-            .ok_or_else(|| format!("`{}` is not an amount in USD: write a plain decimal such as 0.05", shortened(text)))
+        let amount = plain.then(|| Decimal::from_str_exact(text).ok()).flatten().ok_or_else(|| {
+            format!("`{}` is not an amount in USD: write a plain decimal such as 0.05", shortened(text))
+        })?;
+        match amount.abs() <= LARGEST && amount.scale() <= FINEST {
+            true => Ok(Usd(amount)),
+            false => {
+                Err(format!("`{}` is out of range: at most a billion USD, and {FINEST} decimals", shortened(text)))
+            }
+        }
     }
 }
 
@@ -143,12 +146,6 @@ impl JsonSchema for Usd {
 pub struct Count {
     pub least: usize,
     pub most: usize,
-}
-
-impl Count {
-    pub fn contains(self, count: usize) -> bool {
-        (self.least..=self.most).contains(&count)
-    }
 }
 
 impl FromStr for Count {
