@@ -41,7 +41,7 @@ impl External {
     /// A settings file in which it is the target `mine`, as a LiteLLM of this version.
     fn settings(&self, folder: &Path, more: &str) -> String {
         let text = format!(
-            "[limits]\nrequest = \"2s\"\nsettle = \"2s\"\n[target.mine]\ngateway = \"litellm\"\nversion = \"1.81.0\"\n\
+            "[limits]\nrequest = \"10s\"\nsettle = \"2s\"\n[target.mine]\ngateway = \"litellm\"\nversion = \"1.81.0\"\n\
              url = \"{}\"\nadmin_key_env = \"ADMIN_KEY_OF_THE_TESTS\"\nupstream = \"{}\"\n{more}",
             self.url, self.upstream
         );
