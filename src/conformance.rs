@@ -28,8 +28,8 @@ use crate::report::{Judged, Record, Report, terminal};
 use crate::run::session::{Event, Plan};
 use crate::run::{TrialResult, run_trial};
 use crate::scenario::{Alone, Trial};
+use crate::verdict::Outcome;
 use crate::verdict::deviation::{Deviation, DeviationState, apply};
-use crate::verdict::{Outcome, Verdict};
 
 /// The environment variables that name targets, before `harness.toml` does: one is a target, both are a comparison.
 pub const BASELINE: &str = "GATECRASH_BASELINE";
@@ -196,11 +196,7 @@ impl Suite {
                 Outcome::Pass | Outcome::Fail => {}
             }
         }
-        let failed = match of_trial.verdict {
-            Some(verdict) => verdict == Verdict::Regression,
-            None => of_trial.results.iter().any(|result| result.outcome == Outcome::Fail),
-        };
-        if !failed {
+        if !report.failed(of_trial) {
             return Ok(Completion::Completed);
         }
         let text = terminal::in_full(&report, of_trial);

@@ -158,10 +158,7 @@ impl Report {
     /// regressed, 1 a regression or a failed scenario, 3 the environment broke, 130 interrupted.
     pub fn exit_code(&self) -> u8 {
         let results = || self.trials.iter().flat_map(|trial| &trial.results);
-        let failed = match self.compares {
-            true => self.trials.iter().any(|trial| trial.verdict == Some(Verdict::Regression)),
-            false => results().any(|result| result.outcome == Outcome::Fail),
-        };
+        let failed = self.trials.iter().any(|trial| self.failed(trial));
         let broke = self.targets.iter().any(|target| target.error.is_some())
             || results().any(|result| matches!(result.outcome, Outcome::Error { .. }));
         let ran = results().any(|result| !matches!(result.outcome, Outcome::Skip { .. }));
@@ -175,6 +172,14 @@ impl Report {
             4
         } else {
             0
+        }
+    }
+
+    /// Whether a trial fails the run: in a comparison by a regression, else by failing on a target.
+    pub fn failed(&self, trial: &TrialReport) -> bool {
+        match self.compares {
+            true => trial.verdict == Some(Verdict::Regression),
+            false => trial.results.iter().any(|result| result.outcome == Outcome::Fail),
         }
     }
 

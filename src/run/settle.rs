@@ -22,7 +22,7 @@ pub(super) async fn settle(
     expected: Usd,
     limit: Instant,
 ) -> Result<Settled, AdminError> {
-    poll(gateway, entity, limit, |recorded| recorded.agrees_with(expected)).await
+    poll(gateway, entity, limit, |recorded| recorded.agrees_with(expected)).await.map(Settled::from)
 }
 
 /// Waits until the recorded spend is another than it was: all that can be waited for once it went wrong.
@@ -32,16 +32,26 @@ pub(super) async fn moves(
     from: Usd,
     limit: Instant,
 ) -> Result<Settled, AdminError> {
-    poll(gateway, entity, limit, |recorded| !recorded.agrees_with(from)).await
+    poll(gateway, entity, limit, |recorded| !recorded.agrees_with(from)).await.map(Settled::from)
 }
 
 /// Looks until a charge that was on its way would have arrived, and stops early if the spend is not what it was.
 pub(super) async fn stays(gateway: &LiteLlm, entity: &Entity, expected: Usd) -> Result<Settled, AdminError> {
     let limit = Instant::now() + gateway.pace.behind;
-    Ok(match poll(gateway, entity, limit, |recorded| !recorded.agrees_with(expected)).await? {
-        Settled::Equal => Settled::Differs(gateway.spend(entity).await?),
-        Settled::Differs(_) => Settled::Equal,
-    })
+    let recorded = poll(gateway, entity, limit, |recorded| !recorded.agrees_with(expected)).await?.recorded;
+    Ok(if recorded.agrees_with(expected) { Settled::Equal } else { Settled::Differs(recorded) })
+}
+
+/// The last look: whether it was what was waited for, and what it saw.
+struct Polled {
+    done: bool,
+    recorded: Usd,
+}
+
+impl From<Polled> for Settled {
+    fn from(Polled { done, recorded }: Polled) -> Settled {
+        if done { Settled::Equal } else { Settled::Differs(recorded) }
+    }
 }
 
 async fn poll(
@@ -49,14 +59,12 @@ async fn poll(
     entity: &Entity,
     limit: Instant,
     done: impl Fn(Usd) -> bool,
-) -> Result<Settled, AdminError> {
+) -> Result<Polled, AdminError> {
     loop {
         let recorded = gateway.spend(entity).await?;
-        if done(recorded) {
-            return Ok(Settled::Equal);
-        }
-        if Instant::now() >= limit {
-            return Ok(Settled::Differs(recorded));
+        let done = done(recorded);
+        if done || Instant::now() >= limit {
+            return Ok(Polled { done, recorded });
         }
         tokio::time::sleep(gateway.pace.poll).await;
     }

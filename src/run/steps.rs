@@ -17,7 +17,7 @@ use crate::scenario::{
     Step, Trial, UpstreamDoes, Usd,
 };
 use crate::upstream::{Marker, Usage};
-use crate::verdict::oracle::{Standing, Wanted, Zone, judge, zone};
+use crate::verdict::oracle::{Standing, Wanted, Zone, broken, judge, zone};
 use crate::verdict::{Finding, FindingKind};
 
 /// How many requests a drain goes on after the one that had to be refused: enough to see that spend climbs.
@@ -148,9 +148,10 @@ impl<'a> Steps<'a> {
         Ok(secret)
     }
 
-    /// Whether the gateway can be asked about it: all but a key that was never made.
-    fn is_made(&self, name: &Name) -> bool {
-        self.scenario.key(name).is_none_or(|key| key.state != KeyState::Unknown)
+    /// An entity whose spend the gateway can be asked for: all but a key that was never made.
+    fn recorded(&self, name: &Name) -> Option<&Entity> {
+        let is_made = self.scenario.key(name).is_none_or(|key| key.state != KeyState::Unknown);
+        self.entities.get(name).filter(|_| is_made)
     }
 
     /// What the gateway calls an entity: no two trials share a name.
@@ -255,12 +256,7 @@ impl<'a> Steps<'a> {
                     });
                 }
             }
-            Answer::Broken { .. } => {
-                let expected = "an answer".to_owned();
-                let (kind, place, got) = (FindingKind::Fault, key.place, answer.to_string());
-                let request = Some(number);
-                return Err(Stop::Broke(Box::new(Finding { kind, place, request, expected, got, known: None })));
-            }
+            Answer::Broken { .. } => return Err(Stop::Broke(Box::new(broken(&answer, key.place, number)))),
         }
         Ok(answer)
     }
@@ -334,7 +330,7 @@ impl<'a> Steps<'a> {
     }
 
     async fn settle_one(&mut self, name: &'a Name, place: Place, since: Instant) -> Result<(), Stop> {
-        let Some(entity) = self.entities.get(name).filter(|_| self.is_made(name)) else { return Ok(()) };
+        let Some(entity) = self.recorded(name) else { return Ok(()) };
         let gateway = &self.live.gateway;
         let expected = self.ledger.spent(name);
         let began = Instant::now();
@@ -352,7 +348,7 @@ impl<'a> Steps<'a> {
     /// Checks that recorded spend equals the ledger, and that a refused request costs nothing later either.
     async fn check(&mut self, name: &'a At<Name>) -> Result<(), Stop> {
         self.settle(&[&name.value], name.place).await?;
-        let Some(entity) = self.entities.get(&name.value) else { return Ok(()) };
+        let Some(entity) = self.recorded(name) else { return Ok(()) };
         let may_be_late = !self.live.gateway.pace.behind.is_zero() && self.refused.contains(&name.value);
         if may_be_late && !self.miscounted.contains_key(&name.value) {
             let began = Instant::now();

@@ -64,7 +64,7 @@ pub fn judge(wanted: &Wanted, answer: &Answer, place: Place, request: usize) -> 
         Some(Finding { kind, place, request: Some(request), expected, got: answer.to_string(), known: None })
     };
     match (wanted, answer) {
-        (_, Answer::Broken { .. }) => found(FindingKind::Fault, "an answer".to_owned()),
+        (_, Answer::Broken { .. }) => Some(broken(answer, place, request)),
         (Wanted::Accepted | Wanted::Either(_), Answer::Accepted { .. }) => None,
         (Wanted::Refused(refusal), Answer::Accepted { .. }) => found(FindingKind::Bypass, refusal.to_string()),
         (Wanted::Refused(refusal) | Wanted::Either(refusal), Answer::Refused { status, kind, .. }) => {
@@ -81,6 +81,13 @@ pub fn judge(wanted: &Wanted, answer: &Answer, place: Place, request: usize) -> 
         }
         (Wanted::Accepted, Answer::Refused { .. }) => found(FindingKind::FalseRefusal, "accepted".to_owned()),
     }
+}
+
+/// What is found when there is no proper answer, whatever was wanted.
+pub fn broken(answer: &Answer, place: Place, request: usize) -> Finding {
+    let expected = "an answer".to_owned();
+    let (kind, got) = (FindingKind::Fault, answer.to_string());
+    Finding { kind, place, request: Some(request), expected, got, known: None }
 }
 
 /// A 5xx for no reason that a gateway may refuse for.
