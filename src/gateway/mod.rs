@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::scenario::{Api, ErrorKind};
+use crate::scenario::{Api, Carrier, ErrorKind, Fields, Kind, Usd};
 
 /// A gateway's answer to one request of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,23 +71,80 @@ impl fmt::Display for Answer {
 pub struct Ask {
     pub api: Api,
     /// The model, as the gateway calls it.
-    pub model: &'static str,
+    pub model: String,
     pub prompt: String,
     pub stream: bool,
+    /// Whether a stream is asked to end with its usage, where the API knows that.
+    pub include_usage: bool,
     /// How many tools it describes.
     pub tools: u16,
     /// The length of its system prompt, in characters.
     pub system_prompt: u32,
+    /// How many images are asked for, where it is about images.
+    pub images: u64,
+    pub end_user: Option<(String, Carrier)>,
+    pub tag: Option<(String, Carrier)>,
+    pub max_tokens: Option<u32>,
+    /// How often the gateway is asked to try again.
+    pub retries: Option<u16>,
+    /// The model that the gateway is asked to try when this one fails, as it calls it.
+    pub fallback: Option<&'static str>,
+    /// Whether it may be answered from a cache.
+    pub cached: bool,
+    /// The client goes away after so many chunks of a stream.
+    pub leave_after: Option<u16>,
+    /// Whether the upstream will break the stream off: then nobody can ask for a whole answer.
+    pub is_broken_off: bool,
     /// How much later than at once the upstream will answer: the time limit is for the gateway's own part.
     pub late: Duration,
 }
 
-/// A user, team or key on the gateway, by what its admin API calls it.
+/// An entity on the gateway, by what its admin API calls it.
 #[derive(Debug, Clone)]
 pub enum Entity {
-    User(String),
+    Budget(String),
+    Organisation(String),
     Team(String),
+    User(String),
+    Member {
+        user: String,
+        team: String,
+    },
+    EndUser(String),
+    Tag(String),
+    Model {
+        /// The name that requests use.
+        name: String,
+        /// The gateway's own name for this definition of it.
+        id: String,
+    },
     Key(Secret),
+}
+
+/// An entity that is to be made, or changed.
+#[derive(Debug, Clone, Copy)]
+pub struct Definition<'a> {
+    pub kind: Kind,
+    /// A name that no other entity on the gateway has.
+    pub id: &'a str,
+    /// Its fields; whom they name is in `owners`.
+    pub fields: &'a Fields,
+    pub owners: Owners<'a>,
+}
+
+/// Whom an entity belongs to, and whose budget object holds for it, by what the gateway calls them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Owners<'a> {
+    pub user: Option<&'a str>,
+    pub team: Option<&'a str>,
+    pub organisation: Option<&'a str>,
+    pub budget: Option<&'a str>,
+}
+
+/// A row of the gateway's spend log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRow {
+    pub spend: Usd,
 }
 
 /// A key or password. It shows itself to nobody by accident.

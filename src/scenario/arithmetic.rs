@@ -8,77 +8,14 @@ use std::time::Duration;
 
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{Count, ErrorKind, Expect, Given, KeyFields, KeyState, Name, Scenario, Step, Usd};
+use super::charge::{Asker, bounds, charged, duration_of};
+use super::{AskFields, Count, ErrorKind, Expect, Name, Scenario, State, Step, Usd};
 
 /// Resets that come sooner than this may come within a trial: then nothing can be worked out beforehand.
 const NO_RESET_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The most requests that a step without any limit of its own makes.
 const MANY: usize = u16::MAX as usize;
-
-/// An entity whose budget holds for a key, and that budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bound<'a> {
-    pub entity: &'a Name,
-    pub what: &'static str,
-    pub max_budget: Usd,
-}
-
-impl Scenario {
-    /// The given entity of a name.
-    pub fn entity(&self, name: &Name) -> Option<&Given> {
-        self.given.iter().find(|given| given.name().value == *name)
-    }
-
-    /// The fields of a given key.
-    pub fn key(&self, name: &Name) -> Option<&KeyFields> {
-        match self.entity(name) {
-            Some(Given::Key { key, .. }) => Some(key),
-            Some(Given::User { .. } | Given::Team { .. }) | None => None,
-        }
-    }
-
-    /// Everyone an accepted request of this key is charged to: the key, its user, its team.
-    pub fn charged<'a>(&'a self, key: &'a Name) -> Vec<&'a Name> {
-        let fields = self.key(key);
-        let user = fields.and_then(|fields| fields.user.as_deref());
-        let team = fields.and_then(|fields| fields.team.as_deref());
-        [Some(key), user, team].into_iter().flatten().collect()
-    }
-
-    /// The budgets that hold for this key. A user's budget does not hold for a key in a team: gateways
-    /// differ in it, and LiteLLM means it so.
-    pub fn bounds<'a>(&'a self, key: &'a Name) -> Vec<Bound<'a>> {
-        let in_team = self.key(key).is_some_and(|fields| fields.team.is_some());
-        self.charged(key)
-            .into_iter()
-            .filter_map(|name| self.entity(name))
-            .filter(|given| !(in_team && matches!(given, Given::User { .. })))
-            .filter_map(|given| {
-                given.max_budget().map(|max_budget| Bound { entity: given.name(), what: given.what(), max_budget })
-            })
-            .collect()
-    }
-
-    fn resets_soon(&self, key: &Name) -> bool {
-        self.charged(key).into_iter().filter_map(|name| self.entity(name)).any(|given| {
-            let duration = match given {
-                Given::User { limits, .. } | Given::Team { limits, .. } => limits.budget_duration.as_ref(),
-                Given::Key { key, .. } => key.budget_duration.as_ref(),
-            };
-            duration.is_some_and(|duration| duration.duration < NO_RESET_WITHIN)
-        })
-    }
-
-    fn rate_limited(&self, key: &Name) -> bool {
-        self.charged(key).into_iter().filter_map(|name| self.entity(name)).any(|given| match given {
-            Given::User { limits, .. } | Given::Team { limits, .. } => {
-                limits.rpm_limit.or(limits.tpm_limit).or(limits.max_parallel_requests).is_some()
-            }
-            Given::Key { key, .. } => key.rpm_limit.or(key.tpm_limit).or(key.max_parallel_requests).is_some(),
-        })
-    }
-}
 
 /// What the budgets allow in one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +25,7 @@ pub enum Allowed {
     Requests(Count),
     /// No budget holds.
     Unlimited,
-    /// It cannot be worked out: a reset or a rate limit may come between, or the key is not let in at all.
+    /// It cannot be worked out: something may come between, or the key is not let in at all.
     Unknown,
 }
 
@@ -97,43 +34,73 @@ pub enum Allowed {
 /// With price p, budget B and spend s: a request is surely accepted while `s + p <= B` and surely refused
 /// once `s >= B`; between the two either is right.
 pub fn allowed(scenario: &Scenario) -> Vec<Allowed> {
-    let mut spent: HashMap<&Name, Count> = HashMap::new();
+    let mut spent: HashMap<Name, Count> = HashMap::new();
     let mut known = true;
-    scenario.steps.iter().map(|step| work_through(scenario, step, &mut spent, &mut known)).collect()
+    let of_step = |step: &Step| match step {
+        Step::Drain { key, fields } => {
+            let expected = fields.accepted.as_ref().map(|count| count.value);
+            of_requests(scenario, Asker::of(key, fields), fields, MANY, expected, &mut spent, &mut known)
+        }
+        Step::Chat { key, fields } => {
+            let count = fields.count();
+            of_requests(scenario, Asker::of(key, fields), fields, count, expected(fields), &mut spent, &mut known)
+        }
+        Step::List { .. } => Allowed::Unknown,
+        // A stated spend, a change and a disturbance make of the ledger's sums what nobody can foresee.
+        Step::Check { fields, .. } => {
+            known &= fields.spend.is_none();
+            Allowed::Unknown
+        }
+        Step::Change { .. } | Step::Disturb { .. } => {
+            known = false;
+            Allowed::Unknown
+        }
+    };
+    scenario.steps.iter().map(of_step).collect()
 }
 
-fn work_through<'a>(
-    scenario: &'a Scenario,
-    step: &'a Step,
-    spent: &mut HashMap<&'a Name, Count>,
+/// How many requests of a `chat` the scenario itself says are accepted.
+fn expected(fields: &AskFields) -> Option<Count> {
+    let exactly = |count| Some(Count { least: count, most: count });
+    match (&fields.accepted, fields.expect.as_deref()) {
+        _ if fields.fails() => exactly(0),
+        (Some(accepted), _) => Some(accepted.value),
+        (None, Some(Expect::Accepted)) => exactly(fields.count()),
+        (None, Some(Expect::Refused(_))) => exactly(0),
+        (None, None) => None,
+    }
+}
+
+fn of_requests(
+    scenario: &Scenario,
+    asker: Asker<'_>,
+    fields: &AskFields,
+    asked: usize,
+    expected: Option<Count>,
+    spent: &mut HashMap<Name, Count>,
     known: &mut bool,
 ) -> Allowed {
-    let (key, asked, expected) = match step {
-        Step::Drain { key, fields } => (key, MANY, fields.accepted.as_ref().map(|count| count.value)),
-        Step::Chat { key, fields } => {
-            let times = fields.times.as_ref().map_or(1, |times| times.value.into());
-            let failing = fields.upstream.as_ref().is_some_and(|upstream| upstream.status.is_some());
-            let expected = match fields.expect.as_deref() {
-                _ if failing => Some(Count { least: 0, most: 0 }),
-                Some(Expect::Accepted) => Some(Count { least: times, most: times }),
-                Some(Expect::Refused(_)) => Some(Count { least: 0, most: 0 }),
-                None => None,
-            };
-            (key, times, expected)
-        }
-        Step::Check { .. } => return Allowed::Unknown,
-    };
-    if scenario.key(key).is_none_or(|fields| fields.state != KeyState::Active) {
+    let given = &scenario.given;
+    if scenario.entity(asker.key).is_none_or(|key| key.state() != State::Active) {
         return Allowed::Unknown;
     }
-    *known &= !scenario.resets_soon(key) && !scenario.rate_limited(key);
-    let bounds = scenario.bounds(key);
-    let room = |bound: &Bound<'_>| {
-        let spent = spent.get(bound.entity).copied().unwrap_or(Count { least: 0, most: 0 });
+    let charged = charged(given, asker);
+    let soon = |duration: &super::Period| duration.duration < NO_RESET_WITHIN;
+    let unforeseen = charged.iter().any(|entity| {
+        entity.fields.is_rate_limited()
+            || entity.fields.expires.is_some()
+            || duration_of(given, entity).is_some_and(soon)
+    });
+    let path_of_its_own = fields.priced_by.is_some() || fields.model.is_some() || fields.fallback.is_some();
+    let repeated = fields.within.is_some() || fields.cached.is_some();
+    *known &= !unforeseen && !path_of_its_own && !repeated && !fields.is_broken_off();
+    let room = |bound: super::charge::Bound| {
+        let spent = spent.get(&bound.entity).copied().unwrap_or(Count { least: 0, most: 0 });
         let (fit, crossing) = requests_in(bound.max_budget, scenario.price.value);
         Count { least: fit.saturating_sub(spent.most), most: crossing.saturating_sub(spent.least) }
     };
-    let room = bounds.iter().map(room).reduce(|a, b| Count { least: a.least.min(b.least), most: a.most.min(b.most) });
+    let rooms = bounds(given, asker).into_iter().map(room);
+    let room = rooms.reduce(|a, b| Count { least: a.least.min(b.least), most: a.most.min(b.most) });
     let may = room.map(|room| Count { least: room.least.min(asked), most: room.most.min(asked) });
 
     let accepted = match (expected, may) {
@@ -144,8 +111,8 @@ fn work_through<'a>(
         (None, Some(may)) => may,
         (None, None) => Count { least: asked, most: asked },
     };
-    for name in scenario.charged(key) {
-        let total = spent.entry(name).or_insert(Count { least: 0, most: 0 });
+    for entity in charged {
+        let total = spent.entry(entity.name.value.clone()).or_insert(Count { least: 0, most: 0 });
         *total = Count { least: total.least + accepted.least, most: total.most + accepted.most };
     }
     match may {
@@ -164,10 +131,12 @@ fn requests_in(budget: Usd, price: Usd) -> (usize, usize) {
     (whole(ratio.floor()), whole(ratio.ceil()))
 }
 
-/// The refusal that a drain ends with, if its file does not say: the budget is spent, with any status.
-pub fn drains_into(step: &super::DrainFields) -> super::Refusal {
-    let of_budget = super::Refusal { status: None, error: Some(ErrorKind::BudgetExceeded) };
-    step.expect.as_ref().map_or(of_budget, |expect| expect.value.clone())
+/// The refusal that a drain ends with, or a crowd, if its file does not say: the budget is spent, with any status.
+pub fn drains_into(fields: &AskFields) -> super::Refusal {
+    match fields.expect.as_deref() {
+        Some(Expect::Refused(refusal)) => refusal.clone(),
+        Some(Expect::Accepted) | None => super::Refusal { status: None, error: Some(ErrorKind::BudgetExceeded) },
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
-//! What a well-formed scenario may still not say: names that are not given, amounts that make no sense,
-//! numbers that contradict its own budgets. All mistakes are found at once.
+//! What a well-formed scenario may still not say: names that are not given, fields that its kind does not have, amounts
+//! that make no sense, numbers that contradict its own budgets. All mistakes are found at once.
 
 use std::path::Path;
 
 use super::arithmetic::{Allowed, allowed};
 use super::diagnostic::Diagnostic;
-use super::{At, ErrorKind, Expect, Given, KeyFields, KeyState, MadeBy, Name, Scenario, Step, Usd};
+use super::{
+    Act, Alone, Api, AskFields, At, Budget, Disturbance, ErrorKind, Expect, Given, Kind, MadeBy, Name, Part, Place,
+    Scenario, Settle, State, Step, Usd,
+};
 
 /// The most requests one `chat` step makes, tools it describes, and characters of system prompt.
 const MOST_TIMES: u16 = 1000;
@@ -15,9 +18,8 @@ const LONGEST_PROMPT: u32 = 200_000;
 /// The mistakes in the meaning of a scenario; none for a good one.
 pub fn check(file: &Path, scenario: &Scenario) -> Vec<Diagnostic> {
     let mut found = Found { file, scenario, diagnostics: Vec::new() };
-    found.amounts();
-    found.names();
-    found.keys();
+    found.head();
+    found.entities();
     found.steps();
     if found.diagnostics.is_empty() {
         found.contradictions();
@@ -31,44 +33,47 @@ struct Found<'a> {
     diagnostics: Vec<Diagnostic>,
 }
 
-impl<'a> Found<'a> {
-    fn mistake<T>(&mut self, at: &At<T>, title: impl Into<String>, label: &str) -> &mut Diagnostic {
-        self.diagnostics.push(Diagnostic::new(self.file, title).at(at.place).label(label));
+impl Found<'_> {
+    fn mistake(&mut self, place: Place, title: impl Into<String>, label: &str) -> &mut Diagnostic {
+        self.diagnostics.push(Diagnostic::new(self.file, title).at(place).label(label));
         self.diagnostics.last_mut().expect("one was just pushed")
     }
 
-    fn amounts(&mut self) {
+    fn head(&mut self) {
         let scenario = self.scenario;
         if scenario.name.trim().is_empty() {
-            self.mistake(&scenario.name, "the name is empty", "expected a sentence that says what the scenario proves");
+            self.mistake(
+                scenario.name.place,
+                "the name is empty",
+                "expected a sentence that says what the scenario proves",
+            );
         }
         if scenario.price.value <= Usd::ZERO {
             let title = format!("the price is {}: a request has to cost something", scenario.price.value);
-            self.mistake(&scenario.price, title, "expected more than 0");
-        }
-        for given in &scenario.given {
-            let budget = match given {
-                Given::User { limits, .. } | Given::Team { limits, .. } => &limits.max_budget,
-                Given::Key { key, .. } => &key.max_budget,
-            };
-            if let Some(budget) = budget.as_ref().filter(|budget| budget.value < Usd::ZERO) {
-                self.mistake(
-                    budget,
-                    format!("the budget is {}: it cannot be negative", budget.value),
-                    "expected 0 or more",
-                );
-            }
+            self.mistake(scenario.price.place, title, "expected more than 0");
         }
         self.in_range(scenario.tools.as_ref(), 1..=MOST_TOOLS, "tools");
         self.in_range(scenario.system_prompt.as_ref(), 1..=LONGEST_PROMPT, "system_prompt");
-        if let Some(embedded) = scenario
-            .stream
-            .0
-            .contains(&true)
-            .then_some(&scenario.api)
-            .filter(|api| api.0.contains(&super::Api::Embeddings))
-        {
-            self.mistake(embedded, "embeddings cannot be streamed", "with `stream: true`, this cannot be `embeddings`");
+        self.in_range(scenario.instances.as_ref(), 1..=2, "instances");
+        for api in [Api::Embeddings, Api::Images] {
+            if scenario.stream.0.contains(&true) && scenario.api.0.contains(&api) {
+                let label = format!("with `stream: true`, this cannot be `{}`", api.word());
+                self.mistake(scenario.api.place, format!("{} cannot be streamed", api.word()), &label);
+            }
+        }
+        if !scenario.include_usage.0.contains(&true) && !scenario.stream.0.contains(&true) {
+            let title = "`include_usage` is about streams, and nothing is streamed";
+            self.mistake(scenario.include_usage.place, title, "add `stream: true`, or remove it");
+        }
+        let disturbs = scenario.steps.iter().find(|step| matches!(step, Step::Disturb { .. }));
+        let several = scenario.instances.as_ref().is_some_and(|instances| instances.value > 1);
+        if scenario.alone != Some(Alone::Last) {
+            let title = "a scenario that disturbs the whole target runs alone, after all others";
+            if let Some(step) = disturbs {
+                self.mistake(step.place(), title, "add `alone: last`");
+            } else if several || scenario.redis.0.contains(&true) {
+                self.mistake(scenario.name.place, title, "add `alone: last`");
+            }
         }
     }
 
@@ -80,90 +85,266 @@ impl<'a> Found<'a> {
     ) {
         if let Some(at) = at.filter(|at| !range.contains(&at.value)) {
             let title = format!("`{field}` is {}: it is out of range", at.value);
-            self.mistake(at, title, &format!("expected {} to {}", range.start(), range.end()));
-        }
-    }
-
-    fn names(&mut self) {
-        let given = &self.scenario.given;
-        for (index, entity) in given.iter().enumerate() {
-            let name = entity.name();
-            if let Some(earlier) = given[..index].iter().find(|earlier| earlier.name().value == name.value) {
-                let title = format!("`{}` is given twice", name.value);
-                self.mistake(
-                    name,
-                    title,
-                    &format!("already a {} on line {}", earlier.what(), earlier.name().place.line),
-                );
-            }
+            self.mistake(at.place, title, &format!("expected {} to {}", range.start(), range.end()));
         }
     }
 
     /// That a name is given, and is one of these kinds.
-    fn refers(&mut self, name: &At<Name>, kinds: &[&str]) {
+    fn refers(&mut self, name: &At<Name>, kinds: &[Kind]) {
         let scenario = self.scenario;
-        let wanted = kinds.join(", ");
+        let words: Vec<String> = kinds.iter().map(Kind::to_string).collect();
         match scenario.entity(name) {
-            Some(given) if kinds.contains(&given.what()) => {}
+            Some(given) if kinds.contains(&given.kind) => {}
             Some(given) => {
-                self.mistake(name, format!("`{}` is a {}", name.value, given.what()), &format!("expected a {wanted}"));
+                let article = if given.kind.word().starts_with(['o', 'e']) { "an" } else { "a" };
+                let title = format!("`{}` is {article} {}", name.value, given.kind);
+                self.mistake(name.place, title, &format!("expected a {}", words.join(", ")));
             }
             None => {
-                let title = format!("no {} `{}` is given", wanted.replace(", ", " or "), name.value);
-                let known = scenario
-                    .given
-                    .iter()
-                    .filter(|given| kinds.contains(&given.what()))
-                    .map(|given| given.name().0.as_str());
-                let diagnostic = self.mistake(name, title, "not declared under `given`");
+                let what = if words.len() > 3 { "entity".to_owned() } else { words.join(" or ") };
+                let title = format!("no {what} `{}` is given", name.value);
+                let of_kind = scenario.given.iter().filter(|given| kinds.contains(&given.kind));
+                let known = of_kind.map(|given| given.name.0.as_str());
+                let diagnostic = self.mistake(name.place, title, "not declared under `given`");
                 *diagnostic = diagnostic.clone().nearest(&name.0, known);
             }
         }
     }
 
-    fn keys(&mut self) {
-        for given in &self.scenario.given {
-            let Given::Key { name, key } = given else { continue };
-            if let Some(user) = &key.user {
-                self.refers(user, &["user"]);
+    fn refers_if_there(&mut self, name: Option<&At<Name>>, kind: Kind) {
+        if let Some(name) = name {
+            self.refers(name, &[kind]);
+        }
+    }
+
+    fn entities(&mut self) {
+        let given = &self.scenario.given;
+        for (index, entity) in given.iter().enumerate() {
+            let name = &entity.name;
+            if let Some(earlier) = given[..index].iter().find(|earlier| earlier.name.value == name.value) {
+                let title = format!("`{}` is given twice", name.value);
+                let label = format!("already a {} on line {}", earlier.kind, earlier.name.place.line);
+                self.mistake(name.place, title, &label);
             }
-            if let Some(team) = &key.team {
-                self.refers(team, &["team"]);
+            self.fields_of(entity.kind, &entity.fields);
+            self.budgets(entity.state(), &entity.fields);
+            self.state(entity);
+        }
+    }
+
+    /// That a kind has these fields, and that they refer to what is there.
+    fn fields_of(&mut self, kind: Kind, fields: &super::Fields) {
+        for (field, place) in fields.present() {
+            if !kind.fields().contains(&field) {
+                let label = format!("expected one of: {}", kind.fields().join(", "));
+                self.mistake(place, format!("a {kind} has no `{field}`"), &label);
             }
-            if key.made_by == MadeBy::Session && key.user.is_none() {
-                self.mistake(
-                    name,
-                    format!("`{}` is made by a session, but has no user", name.value),
-                    "whose session? give it a `user`",
+        }
+        self.refers_if_there(fields.user.as_ref(), Kind::User);
+        self.refers_if_there(fields.team.as_ref(), Kind::Team);
+        self.refers_if_there(fields.organisation.as_ref(), Kind::Organisation);
+        self.refers_if_there(fields.budget.as_ref(), Kind::Budget);
+        if let (Some(budget), Some(own)) = (&fields.budget, &fields.max_budget) {
+            let label = format!("already on line {}", budget.place.line.min(own.place.line));
+            let place = if budget.place.line > own.place.line { budget.place } else { own.place };
+            self.mistake(place, "it has a budget object and a budget of its own: which one holds?", &label);
+        }
+    }
+
+    /// Nobody has a negative budget, or one that is no number; only what a `make` is to be refused for may.
+    fn budgets(&mut self, state: State, fields: &super::Fields) {
+        for budget in [&fields.max_budget, &fields.member_budget].into_iter().flatten() {
+            let wrong = match budget.value {
+                Budget::Usd(amount) => amount < Usd::ZERO,
+                Budget::NotANumber | Budget::Infinite => true,
+            };
+            if wrong && state != State::Later {
+                let title = match budget.value {
+                    Budget::Usd(amount) => format!("the budget is {amount}: it cannot be negative"),
+                    other => format!("the budget is {other}: that is no amount"),
+                };
+                let label = "expected 0 or more";
+                *self.mistake(budget.place, title, label) = self.diagnostics[self.diagnostics.len() - 1].clone().help(
+                    "to test that it is refused, say `state: later`, and `make` it with `expect: refused`",
                 );
             }
-            if key.state == KeyState::Unknown && has_limits(key) {
-                self.mistake(
-                    name,
-                    format!("`{}` is unknown to the gateway, so nothing else can hold for it", name.value),
-                    "remove its other fields",
-                );
-            }
+        }
+    }
+
+    fn state(&mut self, entity: &Given) {
+        let Given { kind, name, fields } = entity;
+        if *kind == Kind::Member && (fields.user.is_none() || fields.team.is_none()) {
+            let title = format!("`{}` is a member of a team, but of which, and who?", name.value);
+            self.mistake(name.place, title, "give it a `user` and a `team`");
+        }
+        if *kind == Kind::Key && fields.made_by.as_deref() == Some(&MadeBy::Session) && fields.user.is_none() {
+            let title = format!("`{}` is made by a session, but has no user", name.value);
+            self.mistake(name.place, title, "whose session? give it a `user`");
+        }
+        let of_kind: &[Kind] = match entity.state() {
+            State::Active | State::Later => &Kind::ALL,
+            State::Blocked => &[Kind::Key, Kind::Team, Kind::EndUser],
+            State::Unknown => &[Kind::Key, Kind::EndUser],
+            State::AdminKey => &[Kind::Key],
+        };
+        if let Some(state) = fields.state.as_ref().filter(|_| !of_kind.contains(kind)) {
+            self.mistake(state.place, format!("a {kind} cannot be that"), "expected another state");
+        }
+        let alone = *kind == Kind::Key && matches!(entity.state(), State::Unknown | State::AdminKey);
+        if alone && fields.present().len() > 1 {
+            let title = format!("nobody makes `{}`, so nothing else can hold for it", name.value);
+            self.mistake(name.place, title, "remove its other fields");
         }
     }
 
     fn steps(&mut self) {
         let scenario = self.scenario;
         if scenario.steps.is_empty() {
-            self.mistake(&scenario.name, "the scenario has no steps", "nothing would be tested");
+            self.mistake(scenario.name.place, "the scenario has no steps", "nothing would be tested");
         }
         for step in &scenario.steps {
             match step {
-                Step::Drain { key, .. } => self.refers(key, &["key"]),
-                Step::Chat { key, fields } => {
-                    self.refers(key, &["key"]);
-                    self.in_range(fields.times.as_ref(), 1..=MOST_TIMES, "times");
-                    if let Some(status) = fields.upstream.as_ref().and_then(|upstream| upstream.status.as_ref()) {
-                        self.in_range(Some(status), 400..=599, "status");
+                Step::Drain { key, fields } => {
+                    self.refers(key, &[Kind::Key]);
+                    self.asking(fields);
+                    let not_of_a_drain = [
+                        fields.times.as_ref().map(|at| at.place),
+                        fields.at_once.as_ref().map(|at| at.place),
+                        fields.within.as_ref().map(|at| at.place),
+                        fields.cached.as_ref().map(|at| at.place),
+                        fields.leave_after.as_ref().map(|at| at.place),
+                    ];
+                    for place in not_of_a_drain.into_iter().flatten() {
+                        self.mistake(place, "a drain asks until it is refused: this is for `chat`", "remove it");
+                    }
+                    if let Some(expect) = fields.expect.as_ref().filter(|at| matches!(at.value, Expect::Accepted)) {
+                        self.mistake(expect.place, "a drain ends with a refusal", "expected a refusal");
                     }
                 }
-                Step::Check { entity } => self.refers(entity, &["user", "team", "key"]),
+                Step::Chat { key, fields } => {
+                    self.refers(key, &[Kind::Key]);
+                    self.asking(fields);
+                    self.crowd(key, fields);
+                }
+                Step::List { key, fields } => {
+                    self.refers(key, &[Kind::Key]);
+                    self.refers_if_there(fields.end_user.as_ref(), Kind::EndUser);
+                }
+                Step::Check { entity, fields } => {
+                    self.refers(entity, &Kind::ALL);
+                    let kind = scenario.entity(entity).map(|given| given.kind);
+                    for place in [fields.calls.as_ref().map(|at| at.place), fields.log.as_ref().map(|at| at.place)] {
+                        if let Some(place) = place.filter(|_| kind.is_some_and(|kind| kind != Kind::Key)) {
+                            self.mistake(place, "this is counted for keys", "expected a key");
+                        }
+                    }
+                    if kind.is_some_and(|kind| !kind.spends()) && fields.values.is_none() {
+                        self.mistake(entity.place, "nothing is spent by this", "say `values: as_sent`");
+                    }
+                }
+                Step::Change { act, entity, fields } => self.change(*act, entity, fields),
+                Step::Disturb { act, part } => {
+                    let possible = match act {
+                        Disturbance::Flush => part.value == Part::Redis,
+                        Disturbance::Restart => part.value == Part::Gateway,
+                        Disturbance::Stop | Disturbance::Start => part.value != Part::Gateway,
+                    };
+                    if !possible {
+                        let title = format!("the {} cannot be told to {}", part.value.word(), act.word());
+                        let label = "a gateway restarts; a database or Redis stops and starts; Redis is flushed";
+                        self.mistake(part.place, title, label);
+                    }
+                }
             }
+        }
+    }
+
+    /// What `drain` and `chat` share.
+    fn asking(&mut self, fields: &AskFields) {
+        self.in_range(fields.times.as_ref(), 1..=MOST_TIMES, "times");
+        self.in_range(fields.at_once.as_ref(), 2..=MOST_TIMES, "at_once");
+        self.refers_if_there(fields.model.as_ref(), Kind::Model);
+        self.refers_if_there(fields.end_user.as_ref(), Kind::EndUser);
+        self.refers_if_there(fields.tag.as_ref(), Kind::Tag);
+        let scenario = self.scenario;
+        let streamed = fields.stream.as_ref().map_or_else(|| scenario.stream.0.contains(&true), |stream| stream.value);
+        if let Some(upstream) = &fields.upstream {
+            self.in_range(upstream.status.as_ref(), 400..=599, "status");
+            self.in_range(upstream.calls.as_ref(), 1..=20, "calls");
+            self.in_range(upstream.chunks.as_ref(), 1..=1000, "chunks");
+            if let Some(calls) = upstream.calls.as_ref().filter(|_| upstream.status.is_none()) {
+                self.mistake(calls.place, "which status does it fail with?", "add `status`");
+            }
+        }
+        let of_streams = [
+            fields.leave_after.as_ref().map(|at| at.place),
+            fields.upstream.as_ref().and_then(|upstream| upstream.pause.as_ref()).map(|at| at.place),
+            fields.upstream.as_ref().and_then(|upstream| upstream.break_after.as_ref()).map(|at| at.place),
+        ];
+        for place in of_streams.into_iter().flatten().filter(|_| !streamed) {
+            self.mistake(place, "this is about streams, and nothing is streamed", "add `stream: true`");
+        }
+        if let Some(on) = fields.on.as_ref().filter(|_| scenario.instances.as_ref().is_none_or(|at| at.value < 2)) {
+            self.mistake(on.place, "there is one instance of the gateway", "add `instances: 2` to the scenario");
+        }
+    }
+
+    fn crowd(&mut self, key: &At<Name>, fields: &AskFields) {
+        match (&fields.times, &fields.at_once, &fields.accepted) {
+            (Some(times), Some(_), _) => {
+                self.mistake(times.place, "one after the other, or at the same time?", "remove one of the two");
+            }
+            (_, None, Some(accepted)) => {
+                let title = "`accepted` counts a drain or a crowd: what is this one expected to be?";
+                self.mistake(accepted.place, title, "say `expect`, or `at_once`");
+            }
+            _ => {}
+        }
+        if let Some(within) = fields.within.as_ref().filter(|_| fields.expect.is_none() || fields.count() > 1) {
+            self.mistake(within.place, "one request is repeated until its answer is as expected", "add `expect`");
+        }
+        if fields.leave_after.is_some() && (fields.at_once.is_some() || fields.within.is_some()) {
+            self.mistake(key.place, "a client that goes away asks one at a time", "remove `at_once` or `within`");
+        }
+    }
+
+    fn change(&mut self, act: Act, entity: &At<Name>, fields: &super::ChangeFields) {
+        let scenario = self.scenario;
+        let kinds: &[Kind] = match act {
+            Act::Make | Act::Update => &Kind::ALL,
+            Act::Block | Act::Unblock => &[Kind::Key, Kind::Team, Kind::EndUser],
+            Act::Delete => &[
+                Kind::Key,
+                Kind::User,
+                Kind::Team,
+                Kind::Member,
+                Kind::Organisation,
+                Kind::EndUser,
+                Kind::Tag,
+                Kind::Budget,
+                Kind::Model,
+            ],
+            Act::Regenerate | Act::Reset => &[Kind::Key],
+        };
+        self.refers(entity, kinds);
+        let Some(given) = scenario.entity(entity) else { return };
+        if act == Act::Make && given.state() != State::Later {
+            let title = format!("`{}` is already there", entity.value);
+            self.mistake(entity.place, title, "say `state: later` where it is given");
+        }
+        match (&fields.to, act == Act::Update) {
+            (None, true) => {
+                self.mistake(entity.place, "an update to what?", "add `to`, with the fields that are set");
+            }
+            (Some(to), false) => {
+                self.mistake(to.place, format!("`{}` sets no fields", act.word()), "remove it, or say `update`");
+            }
+            (Some(to), true) => {
+                self.fields_of(given.kind, to);
+                let may_be_wrong = if fields.expect.is_some() { State::Later } else { State::Active };
+                self.budgets(may_be_wrong, to);
+            }
+            (None, false) => {}
         }
     }
 
@@ -174,57 +355,54 @@ impl<'a> Found<'a> {
             match (step, allowed) {
                 (Step::Drain { key, fields }, Allowed::Unlimited) if fields.accepted.is_none() => {
                     self.mistake(
-                        key,
+                        key.place,
                         format!("no budget holds for `{}`: a drain would never end", key.value),
                         "give it a budget, or say how many are `accepted`",
                     );
                 }
-                (Step::Drain { fields, .. }, Allowed::Requests(allowed)) => {
-                    if let Some(accepted) = fields
-                        .accepted
-                        .as_ref()
-                        .filter(|count| count.least > allowed.most || count.most < allowed.least)
-                    {
+                (Step::Drain { fields, .. } | Step::Chat { fields, .. }, Allowed::Requests(allowed))
+                    if fields.accepted.is_some() =>
+                {
+                    // Where spend is not waited for, more may get through: that is what the scenario says.
+                    let more_may = fields.at_once.is_some() || scenario.settle == Settle::AtCheck;
+                    let wrong = |count: &super::Count| {
+                        (count.least > allowed.most && !more_may) || count.most < allowed.least
+                    };
+                    if let Some(accepted) = fields.accepted.as_ref().filter(|count| wrong(count)) {
+                        let price = scenario.price.value;
                         let title = format!(
-                            "{} requests of {} cannot be right: the budgets allow {allowed}",
-                            accepted.value, scenario.price.value
+                            "{} requests of {price} cannot be right: the budgets allow {allowed}",
+                            accepted.value
                         );
-                        self.mistake(accepted, title, &format!("expected {allowed}"));
+                        self.mistake(accepted.place, title, &format!("expected {allowed}"));
                     }
                 }
                 (Step::Chat { fields, .. }, Allowed::Requests(allowed)) => {
                     let Some(expect) = &fields.expect else { continue };
-                    let times = fields.times.as_ref().map_or(1, |times| usize::from(times.value));
                     match &expect.value {
-                        Expect::Accepted if allowed.most < times => {
-                            self.mistake(
-                                expect,
-                                format!("this cannot be accepted: the budgets allow {allowed}"),
-                                "a budget is spent by then",
-                            );
+                        Expect::Accepted if allowed.most < fields.count() => {
+                            let title = format!("this cannot be accepted: the budgets allow {allowed}");
+                            self.mistake(expect.place, title, "a budget is spent by then");
                         }
                         Expect::Refused(refusal)
                             if refusal.error == Some(ErrorKind::BudgetExceeded) && allowed.least > 0 =>
                         {
-                            self.mistake(
-                                expect,
-                                "this cannot be refused: no budget is spent by then",
-                                &format!("the budgets allow {allowed}"),
-                            );
+                            let title = "this cannot be refused: no budget is spent by then";
+                            self.mistake(expect.place, title, &format!("the budgets allow {allowed}"));
                         }
                         Expect::Accepted | Expect::Refused(_) => {}
                     }
                 }
-                (Step::Drain { .. } | Step::Chat { .. } | Step::Check { .. }, _) => {}
+                (
+                    Step::Drain { .. }
+                    | Step::Chat { .. }
+                    | Step::List { .. }
+                    | Step::Check { .. }
+                    | Step::Change { .. }
+                    | Step::Disturb { .. },
+                    _,
+                ) => {}
             }
         }
     }
-}
-
-fn has_limits(key: &KeyFields) -> bool {
-    key.user.is_some()
-        || key.team.is_some()
-        || key.max_budget.is_some()
-        || key.models.is_some()
-        || key.budget_duration.is_some()
 }

@@ -10,10 +10,28 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-use super::{ChatFields, DrainFields, Expect, Given, KeyFields, Limits, Name, Refusal, Step};
+use super::{
+    Act, AskFields, ChangeFields, CheckFields, Disturbance, Expect, Fields, Given, Kind, ListFields, Name, Part,
+    Refusal, Step,
+};
 
-const GIVEN: &[&str] = &["user", "team", "key"];
-const STEPS: &[&str] = &["drain", "chat", "check"];
+const STEPS: &[&str] = &[
+    "drain",
+    "chat",
+    "list",
+    "check",
+    "make",
+    "update",
+    "block",
+    "unblock",
+    "delete",
+    "regenerate",
+    "reset",
+    "stop",
+    "start",
+    "restart",
+    "flush",
+];
 
 /// The rest of a mapping, after its first key and value are read.
 fn rest<'de, A: MapAccess<'de>, T: Deserialize<'de>>(map: A) -> Result<T, A::Error> {
@@ -22,7 +40,7 @@ fn rest<'de, A: MapAccess<'de>, T: Deserialize<'de>>(map: A) -> Result<T, A::Err
 
 /// Reads a mapping's first key and gives it to `read`, which reads the rest.
 macro_rules! first_key_names {
-    ($type:ty, $words:expr, $expecting:literal, |$word:ident, $map:ident| $read:expr) => {
+    ($type:ty, $expecting:literal, |$word:ident, $map:ident| $read:expr) => {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$type, D::Error> {
                 struct Item;
@@ -44,29 +62,30 @@ macro_rules! first_key_names {
     };
 }
 
-first_key_names!(Given, GIVEN, "an item that begins with `user:`, `team:` or `key:`", |word, map| {
-    match word.as_str() {
-        "user" => Ok(Given::User { name: map.next_value()?, limits: rest(map)? }),
-        "team" => Ok(Given::Team { name: map.next_value()?, limits: rest(map)? }),
-        "key" => Ok(Given::Key { name: map.next_value()?, key: rest(map)? }),
-        other => Err(A::Error::unknown_field(other, GIVEN)),
-    }
+first_key_names!(Given, "an item that begins with what it is, such as `key:` or `user:`", |word, map| {
+    let kind = Kind::named(&word).ok_or_else(|| A::Error::unknown_field(&word, &Kind::WORDS))?;
+    Ok(Given { kind, name: map.next_value()?, fields: rest(map)? })
 });
 
-/// `check` takes nothing but its entity.
+/// A disturbance takes nothing but its part.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NoFields {}
 
-first_key_names!(Step, STEPS, "an item that begins with `drain:`, `chat:` or `check:`", |word, map| {
+first_key_names!(Step, "an item that begins with what happens, such as `drain:`, `chat:` or `check:`", |word, map| {
+    if let Some(act) = Act::ALL.into_iter().find(|act| act.word() == word) {
+        return Ok(Step::Change { act, entity: map.next_value()?, fields: rest(map)? });
+    }
+    if let Some(act) = Disturbance::ALL.into_iter().find(|act| act.word() == word) {
+        let part = map.next_value()?;
+        let NoFields {} = rest(map)?;
+        return Ok(Step::Disturb { act, part });
+    }
     match word.as_str() {
         "drain" => Ok(Step::Drain { key: map.next_value()?, fields: rest(map)? }),
         "chat" => Ok(Step::Chat { key: map.next_value()?, fields: rest(map)? }),
-        "check" => {
-            let entity = map.next_value()?;
-            let NoFields {} = rest(map)?;
-            Ok(Step::Check { entity })
-        }
+        "list" => Ok(Step::List { key: map.next_value()?, fields: rest(map)? }),
+        "check" => Ok(Step::Check { entity: map.next_value()?, fields: rest(map)? }),
         other => Err(A::Error::unknown_field(other, STEPS)),
     }
 });
@@ -77,12 +96,13 @@ impl<'de> Deserialize<'de> for Expect {
         impl<'de> Visitor<'de> for Expected {
             type Value = Expect;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`accepted`, or a refusal such as { status: 429, error: budget_exceeded }")
+                f.write_str("`accepted`, `refused`, or a refusal such as { status: 429, error: budget_exceeded }")
             }
             fn visit_str<E: Error>(self, text: &str) -> Result<Expect, E> {
                 match text {
                     "accepted" => Ok(Expect::Accepted),
-                    other => Err(E::unknown_variant(other, &["accepted"])),
+                    "refused" => Ok(Expect::Refused(Refusal::default())),
+                    other => Err(E::unknown_variant(other, &["accepted", "refused"])),
                 }
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Expect, A::Error> {
@@ -94,14 +114,25 @@ impl<'de> Deserialize<'de> for Expect {
 }
 
 /// The schema of one kind of item: the kind's own key first, then its fields.
-fn item<Fields: JsonSchema>(generator: &mut SchemaGenerator, word: &str, description: &str) -> Schema {
+fn item<Own: JsonSchema, Fields: JsonSchema>(generator: &mut SchemaGenerator, word: &str, description: &str) -> Schema {
     let mut schema = Fields::json_schema(generator);
-    let name = generator.subschema_for::<Name>();
+    let own = generator.subschema_for::<Own>();
     let object = schema.ensure_object();
     object.insert("description".into(), description.into());
     object.insert("required".into(), vec![word].into());
     if let Some(properties) = object.entry("properties").or_insert_with(|| serde_json::json!({})).as_object_mut() {
-        properties.insert(word.to_owned(), name.to_value());
+        properties.insert(word.to_owned(), own.to_value());
+    }
+    schema
+}
+
+/// The schema of an entity: of all fields, those that its kind can have.
+fn entity(generator: &mut SchemaGenerator, kind: Kind) -> Schema {
+    let mut schema = item::<Name, Fields>(generator, kind.word(), &format!("The scenario's name for this {kind}."));
+    let own = |name: &String| name == kind.word() || kind.fields().contains(&name.as_str());
+    if let Some(properties) = schema.ensure_object().get_mut("properties").and_then(|value| value.as_object_mut()) {
+        // A key belongs to a user by the name of a field that also begins an item.
+        properties.retain(|name, _| own(name));
     }
     schema
 }
@@ -111,10 +142,8 @@ impl JsonSchema for Given {
         "Given".into()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let user = item::<Limits>(generator, "user", "A user, by the scenario's name for it.");
-        let team = item::<Limits>(generator, "team", "A team, by the scenario's name for it.");
-        let key = item::<KeyFields>(generator, "key", "A key, by the scenario's name for it.");
-        json_schema!({ "anyOf": [user, team, key] })
+        let kinds = Kind::ALL.map(|kind| entity(generator, kind));
+        json_schema!({ "anyOf": kinds })
     }
 }
 
@@ -123,16 +152,29 @@ impl JsonSchema for Step {
         "Step".into()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let drain = item::<DrainFields>(generator, "drain", "Ask with this key until it is refused.");
-        let chat = item::<ChatFields>(generator, "chat", "Ask with this key.");
-        let name = generator.subschema_for::<Name>();
-        json_schema!({ "anyOf": [drain, chat, {
-            "type": "object",
-            "description": "The recorded spend of this key, user or team equals what the harness knows was spent.",
-            "properties": { "check": name },
-            "required": ["check"],
-            "additionalProperties": false
-        }] })
+        let mut steps = vec![
+            item::<Name, AskFields>(generator, "drain", "Ask with this key until it is refused."),
+            item::<Name, AskFields>(generator, "chat", "Ask with this key."),
+            item::<Name, ListFields>(generator, "list", "Ask with this key for the list of models."),
+            item::<Name, CheckFields>(
+                generator,
+                "check",
+                "What the gateway says of this entity is what the harness knows of it.",
+            ),
+        ];
+        let words = Act::ALL.map(Act::word);
+        steps.extend(words.map(|word| item::<Name, ChangeFields>(generator, word, "Through the admin API.")));
+        for word in Disturbance::ALL.map(Disturbance::word) {
+            let part = generator.subschema_for::<Part>();
+            steps.push(json_schema!({
+                "type": "object",
+                "description": "A part of the target.",
+                "properties": { word: part },
+                "required": [word],
+                "additionalProperties": false
+            }));
+        }
+        json_schema!({ "anyOf": steps })
     }
 }
 
@@ -142,6 +184,6 @@ impl JsonSchema for Expect {
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let refusal = generator.subschema_for::<Refusal>();
-        json_schema!({ "anyOf": [{ "const": "accepted" }, refusal] })
+        json_schema!({ "anyOf": [{ "enum": ["accepted", "refused"] }, refusal] })
     }
 }

@@ -1,14 +1,18 @@
 //! What a scenario is: the types of its YAML file, which are also its JSON Schema.
 //!
-//! Not here: reading a file ([`read`]), what a file may not say ([`check`]), how a mistake looks
-//! ([`diagnostic`]), which trials follow from it ([`plan`]), and what happens at run time ([`crate::run`]).
+//! Its entities are in [`entity`], its steps in [`step`]. Not here: reading a file ([`read`]), what a file may not say
+//! ([`check`]), how a mistake looks ([`diagnostic`]), which trials follow from it ([`plan`]), and what happens at run
+//! time ([`crate::run`]).
 
 pub mod arithmetic;
+pub mod charge;
 pub mod check;
 pub mod diagnostic;
+pub mod entity;
 pub mod item;
 pub mod plan;
 pub mod read;
+pub mod step;
 pub mod value;
 mod words;
 
@@ -16,10 +20,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use diagnostic::Diagnostic;
+pub use entity::{Fields, Given, Kind, MadeBy, State};
 pub use plan::{Case, Trial, TrialId};
 pub use read::ScenarioFile;
-pub use value::{At, Axis, Count, Name, Period, Place, Usd};
-pub use words::{Api, ErrorKind, Model, PricedBy, Routes};
+pub use step::{
+    Act, AskFields, ChangeFields, CheckFields, Disturbance, Expect, Instance, ListFields, Part, Refusal, Step,
+    UpstreamDoes,
+};
+pub use value::{At, Axis, Budget, Count, Name, Period, Place, Spend, Usd};
+pub use words::{Api, Carrier, ErrorKind, Model, PricedBy, Routes};
 
 /// One scenario: who is given, what they ask, and what the gateway has to answer.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -44,6 +53,21 @@ pub struct Scenario {
     /// Whether answers are streamed; one trial for each value. Default: `false`.
     #[serde(default = "whole")]
     pub stream: At<Axis<bool>>,
+    /// Whether streams are asked to end with their usage; one trial for each value. Default: `true`.
+    #[serde(default = "with_usage")]
+    pub include_usage: At<Axis<bool>>,
+    /// Where requests name their end user; one trial for each value. Default: `body`.
+    #[serde(default = "in_body")]
+    pub end_user_in: At<Axis<Carrier>>,
+    /// Where requests carry their tag; one trial for each value. Default: `body`.
+    #[serde(default = "in_body")]
+    pub tag_in: At<Axis<Carrier>>,
+    /// Instances of the gateway on one database, `1` or `2`. Default: `1`.
+    #[serde(default, deserialize_with = "present")]
+    pub instances: Option<At<u16>>,
+    /// Whether they share a Redis; one trial for each value. Default: `false`.
+    #[serde(default = "without_redis")]
+    pub redis: At<Axis<bool>>,
     /// How many tools each request describes, as an agent does. Default: none.
     #[serde(default, deserialize_with = "present")]
     pub tools: Option<At<u16>>,
@@ -83,6 +107,15 @@ fn by_chat() -> At<Axis<Api>> {
 fn whole() -> At<Axis<bool>> {
     unplaced(Axis(vec![false]))
 }
+fn with_usage() -> At<Axis<bool>> {
+    unplaced(Axis(vec![true]))
+}
+fn in_body() -> At<Axis<Carrier>> {
+    unplaced(Axis(vec![Carrier::Body]))
+}
+fn without_redis() -> At<Axis<bool>> {
+    unplaced(Axis(vec![false]))
+}
 
 /// When a scenario runs that runs alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -108,212 +141,6 @@ pub enum Settle {
     Each,
     /// At `check` only: requests follow one another at once, and `accepted` says how many may get through.
     AtCheck,
-}
-
-/// An entity that exists before the first step. Its first key names what it is.
-#[derive(Debug, Clone)]
-pub enum Given {
-    User { name: At<Name>, limits: Limits },
-    Team { name: At<Name>, limits: Limits },
-    Key { name: At<Name>, key: KeyFields },
-}
-
-impl Given {
-    pub fn name(&self) -> &At<Name> {
-        match self {
-            Given::User { name, .. } | Given::Team { name, .. } | Given::Key { name, .. } => name,
-        }
-    }
-
-    pub fn max_budget(&self) -> Option<Usd> {
-        match self {
-            Given::User { limits, .. } | Given::Team { limits, .. } => limits.max_budget.as_ref().map(|b| b.value),
-            Given::Key { key, .. } => key.max_budget.as_ref().map(|b| b.value),
-        }
-    }
-
-    /// What it is, in one word.
-    pub fn what(&self) -> &'static str {
-        match self {
-            Given::User { .. } => "user",
-            Given::Team { .. } => "team",
-            Given::Key { .. } => "key",
-        }
-    }
-}
-
-/// What a user or a team is limited to.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// In USD. Without it there is no budget.
-    #[serde(default, deserialize_with = "present")]
-    pub max_budget: Option<At<Usd>>,
-    /// When the spend is reset. Without it: never.
-    #[serde(default, deserialize_with = "present")]
-    pub budget_duration: Option<At<Period>>,
-    /// The models that may be asked. Without it: all.
-    #[serde(default, deserialize_with = "present")]
-    pub models: Option<Vec<Model>>,
-    /// Requests a minute.
-    #[serde(default, deserialize_with = "present")]
-    pub rpm_limit: Option<u32>,
-    /// Tokens a minute.
-    #[serde(default, deserialize_with = "present")]
-    pub tpm_limit: Option<u32>,
-    /// Requests at the same time.
-    #[serde(default, deserialize_with = "present")]
-    pub max_parallel_requests: Option<u32>,
-}
-
-/// A key: who it belongs to, its limits, how it came to be, and its state.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct KeyFields {
-    /// The user it belongs to.
-    #[serde(default, deserialize_with = "present")]
-    pub user: Option<At<Name>>,
-    /// The team it belongs to.
-    #[serde(default, deserialize_with = "present")]
-    pub team: Option<At<Name>>,
-    /// In USD. Without it the key has no budget of its own.
-    #[serde(default, deserialize_with = "present")]
-    pub max_budget: Option<At<Usd>>,
-    /// When its spend is reset. Without it: never.
-    #[serde(default, deserialize_with = "present")]
-    pub budget_duration: Option<At<Period>>,
-    /// The models that may be asked. Without it: all.
-    #[serde(default, deserialize_with = "present")]
-    pub models: Option<Vec<Model>>,
-    /// The routes that may be called. Without it: all.
-    #[serde(default, deserialize_with = "present")]
-    pub allowed_routes: Option<Vec<Routes>>,
-    /// Requests a minute.
-    #[serde(default, deserialize_with = "present")]
-    pub rpm_limit: Option<u32>,
-    /// Tokens a minute.
-    #[serde(default, deserialize_with = "present")]
-    pub tpm_limit: Option<u32>,
-    /// Requests at the same time.
-    #[serde(default, deserialize_with = "present")]
-    pub max_parallel_requests: Option<u32>,
-    /// Who made it. Default: `admin`.
-    #[serde(default)]
-    pub made_by: MadeBy,
-    /// Default: `active`.
-    #[serde(default)]
-    pub state: KeyState,
-}
-
-/// Who made a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum MadeBy {
-    /// The gateway's administrator, through the admin API.
-    #[default]
-    Admin,
-    /// Its user, in a session of the gateway's dashboard.
-    Session,
-}
-
-/// The state of a key before the first step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum KeyState {
-    #[default]
-    Active,
-    /// Made, then blocked.
-    Blocked,
-    /// Never made: the gateway has not heard of it.
-    Unknown,
-}
-
-/// One step. Its first key names what happens, and to whom.
-#[derive(Debug, Clone)]
-pub enum Step {
-    /// Ask with a key until it is refused.
-    Drain { key: At<Name>, fields: DrainFields },
-    /// Ask with a key.
-    Chat { key: At<Name>, fields: ChatFields },
-    /// The recorded spend of a key, user or team equals the ledger.
-    Check { entity: At<Name> },
-}
-
-impl Step {
-    /// The name that the step is about, and its place.
-    pub fn subject(&self) -> &At<Name> {
-        match self {
-            Step::Drain { key, .. } | Step::Chat { key, .. } => key,
-            Step::Check { entity } => entity,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DrainFields {
-    /// How many requests are accepted before the refusal. Default: what the budgets allow.
-    #[serde(default, deserialize_with = "present")]
-    pub accepted: Option<At<Count>>,
-    /// The refusal that ends it. Default: any status with `error: budget_exceeded`.
-    #[serde(default, deserialize_with = "present")]
-    pub expect: Option<At<Refusal>>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChatFields {
-    /// How many requests, one after the other. Default: 1.
-    #[serde(default, deserialize_with = "present")]
-    pub times: Option<At<u16>>,
-    /// What each is answered. Default: what the budgets allow.
-    #[serde(default, deserialize_with = "present")]
-    pub expect: Option<At<Expect>>,
-    /// What the upstream does, when it is not to answer at once and well.
-    #[serde(default, deserialize_with = "present")]
-    pub upstream: Option<UpstreamDoes>,
-}
-
-/// What the upstream does with a request.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct UpstreamDoes {
-    /// It fails with this HTTP status.
-    #[serde(default, deserialize_with = "present")]
-    pub status: Option<At<u16>>,
-    /// It answers this late.
-    #[serde(default, deserialize_with = "present")]
-    pub late: Option<At<Period>>,
-}
-
-/// What a request is expected to be answered: `accepted`, or a refusal.
-#[derive(Debug, Clone)]
-pub enum Expect {
-    Accepted,
-    Refused(Refusal),
-}
-
-/// What a refusal is expected to look like; what is left out may be anything.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Refusal {
-    /// Its HTTP status.
-    #[serde(default, deserialize_with = "present")]
-    pub status: Option<u16>,
-    /// Its reason.
-    #[serde(default, deserialize_with = "present")]
-    pub error: Option<ErrorKind>,
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.status, self.error) {
-            (Some(status), Some(error)) => write!(f, "{status} {}", error.word()),
-            (Some(status), None) => write!(f, "{status}"),
-            (None, Some(error)) => write!(f, "{}", error.word()),
-            (None, None) => write!(f, "a refusal"),
-        }
-    }
 }
 
 /// The JSON Schema of a scenario, for editors.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::read::{Mistakes, ScenarioFile, read};
-use super::{Api, PricedBy};
+use super::{Api, Carrier, PricedBy};
 
 /// The name of a trial: folders, file, and the value of each axis that has several.
 /// `budget/key-and-user-no-team/provider`
@@ -17,6 +17,10 @@ pub struct Case {
     pub priced_by: PricedBy,
     pub api: Api,
     pub stream: bool,
+    pub include_usage: bool,
+    pub end_user_in: Carrier,
+    pub tag_in: Carrier,
+    pub redis: bool,
 }
 
 /// One scenario with one value from each of its axes: what is run on a target.
@@ -124,26 +128,47 @@ fn stem(root: &Path, file: &Path) -> String {
     parts.join("/")
 }
 
+/// Every combination of the axes' values, each with its name.
 fn multiply(stem: &str, file: ScenarioFile, named: bool) -> Vec<Trial> {
-    let file = Arc::new(file);
     let scenario = &file.scenario;
-    let mut trials = Vec::new();
-    for &priced_by in &scenario.priced_by.0 {
-        for &api in &scenario.api.0 {
-            for &stream in &scenario.stream.0 {
-                let mut id = stem.to_owned();
-                let words = [
-                    (scenario.priced_by.0.len() > 1, priced_by.word()),
-                    (scenario.api.0.len() > 1, api.word()),
-                    (scenario.stream.0.len() > 1, if stream { "streamed" } else { "whole" }),
-                ];
-                for (_, word) in words.iter().filter(|(several, _)| *several) {
-                    id.push('/');
-                    id.push_str(word);
-                }
-                trials.push(Trial { id, file: Arc::clone(&file), case: Case { priced_by, api, stream }, named });
-            }
-        }
+    let first = Case {
+        priced_by: scenario.priced_by.0[0],
+        api: scenario.api.0[0],
+        stream: scenario.stream.0[0],
+        include_usage: scenario.include_usage.0[0],
+        end_user_in: scenario.end_user_in.0[0],
+        tag_in: scenario.tag_in.0[0],
+        redis: scenario.redis.0[0],
+    };
+    let mut cases = vec![(stem.to_owned(), first)];
+    along(&mut cases, &scenario.priced_by.0, |case, value| (case.priced_by = value, value.word()).1);
+    along(&mut cases, &scenario.api.0, |case, value| (case.api = value, value.word()).1);
+    along(&mut cases, &scenario.stream.0, |case, value| {
+        case.stream = value;
+        if value { "streamed" } else { "whole" }
+    });
+    along(&mut cases, &scenario.include_usage.0, |case, value| {
+        case.include_usage = value;
+        if value { "with-usage" } else { "without-usage" }
+    });
+    along(&mut cases, &scenario.end_user_in.0, |case, value| (case.end_user_in = value, value.word()).1);
+    along(&mut cases, &scenario.tag_in.0, |case, value| (case.tag_in = value, value.word()).1);
+    along(&mut cases, &scenario.redis.0, |case, value| {
+        case.redis = value;
+        if value { "redis" } else { "no-redis" }
+    });
+    let file = Arc::new(file);
+    cases.into_iter().map(|(id, case)| Trial { id, file: Arc::clone(&file), case, named }).collect()
+}
+
+/// Multiplies cases by the values of one axis. Only an axis with several is in a trial's name.
+fn along<T: Copy>(cases: &mut Vec<(TrialId, Case)>, values: &[T], set: impl Fn(&mut Case, T) -> &'static str) {
+    if values.len() > 1 {
+        let each = |(id, case): &(TrialId, Case), value: T| {
+            let mut case = *case;
+            let word = set(&mut case, value);
+            (format!("{id}/{word}"), case)
+        };
+        *cases = cases.iter().flat_map(|case| values.iter().map(move |value| each(case, *value))).collect();
     }
-    trials
 }

@@ -141,6 +141,123 @@ impl JsonSchema for Usd {
     }
 }
 
+/// What is set as a budget: an amount, or what must not be taken for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Budget {
+    Usd(Usd),
+    /// `NaN`: no comparison with it is ever true.
+    NotANumber,
+    /// `Infinity`.
+    Infinite,
+}
+
+impl Budget {
+    /// The amount, if it is one.
+    pub fn usd(self) -> Option<Usd> {
+        match self {
+            Budget::Usd(amount) => Some(amount),
+            Budget::NotANumber | Budget::Infinite => None,
+        }
+    }
+}
+
+impl FromStr for Budget {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Budget, String> {
+        match text {
+            "NaN" => Ok(Budget::NotANumber),
+            "Infinity" => Ok(Budget::Infinite),
+            amount => amount.parse().map(Budget::Usd),
+        }
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Budget::Usd(amount) => amount.fmt(f),
+            Budget::NotANumber => f.write_str("NaN"),
+            Budget::Infinite => f.write_str("Infinity"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Budget {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Budget, D::Error> {
+        from_text(deserializer)
+    }
+}
+
+impl JsonSchema for Budget {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Budget".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "an amount in US dollars; NaN and Infinity where a gateway has to refuse them",
+            "anyOf": [{ "type": "number" }, { "enum": ["NaN", "Infinity"] }]
+        })
+    }
+}
+
+/// What is recorded as spent: `0.06`, or a range with both ends included, `0.00..0.02`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spend {
+    pub least: Usd,
+    pub most: Usd,
+}
+
+impl Spend {
+    pub fn exactly(amount: Usd) -> Spend {
+        Spend { least: amount, most: amount }
+    }
+
+    /// Whether a recorded amount is in it, to the last digit a gateway could have kept.
+    pub fn holds(self, recorded: Usd) -> bool {
+        let inside = self.least <= recorded && recorded <= self.most;
+        inside || self.least.agrees_with(recorded) || self.most.agrees_with(recorded)
+    }
+}
+
+impl FromStr for Spend {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Spend, String> {
+        let (least, most) = text.split_once("..").unwrap_or((text, text));
+        let spend = Spend { least: least.parse()?, most: most.parse()? };
+        match spend.least <= spend.most {
+            true => Ok(spend),
+            false => Err(format!("`{}` is an empty range: its first amount is the smaller one", shortened(text))),
+        }
+    }
+}
+
+impl fmt::Display for Spend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.least == self.most {
+            true => self.least.fmt(f),
+            false => write!(f, "{}..{}", self.least, self.most),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Spend {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Spend, D::Error> {
+        from_text(deserializer)
+    }
+}
+
+impl JsonSchema for Spend {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Spend".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "an amount in US dollars, or a range with both ends included",
+            "anyOf": [{ "type": "number", "minimum": 0 }, { "type": "string", "pattern": "^[0-9.]+\\.\\.[0-9.]+$" }]
+        })
+    }
+}
+
 /// How many: `3`, or a range with both ends included, `2..3`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {

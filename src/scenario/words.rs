@@ -22,10 +22,16 @@ pub enum PricedBy {
     Alias,
     /// No price at all: the upstream's answer reports its cost.
     Provider,
+    /// A price of zero, stated: it costs nothing.
+    Free,
+    /// Another name for the one that is free.
+    FreeAlias,
+    /// No price at all, and nothing in the answer: nobody knows, so nothing is charged.
+    Unpriced,
 }
 
 impl PricedBy {
-    pub const ALL: [PricedBy; 7] = [
+    pub const ALL: [PricedBy; 10] = [
         PricedBy::Token,
         PricedBy::ModelInfo,
         PricedBy::BaseModel,
@@ -33,6 +39,9 @@ impl PricedBy {
         PricedBy::ParamsBaseModel,
         PricedBy::Alias,
         PricedBy::Provider,
+        PricedBy::Free,
+        PricedBy::FreeAlias,
+        PricedBy::Unpriced,
     ];
 
     /// As it is written in a scenario.
@@ -45,56 +54,133 @@ impl PricedBy {
             PricedBy::ParamsBaseModel => "params_base_model",
             PricedBy::Alias => "alias",
             PricedBy::Provider => "provider",
+            PricedBy::Free => "free",
+            PricedBy::FreeAlias => "free_alias",
+            PricedBy::Unpriced => "unpriced",
         }
+    }
+
+    /// Whether an answer costs anything.
+    pub fn costs(self) -> bool {
+        !matches!(self, PricedBy::Free | PricedBy::FreeAlias | PricedBy::Unpriced)
     }
 }
 
-/// The OpenAI API that a request uses.
+/// The API that a request uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Api {
     /// `/v1/chat/completions`
     Chat,
+    /// `/v1/completions`
+    Completions,
+    /// `/v1/messages`, Anthropic's
+    Messages,
     /// `/v1/responses`
     Responses,
     /// `/v1/embeddings`
     Embeddings,
+    /// `/v1/images/generations`
+    Images,
+    /// A route that the gateway passes through to the provider as it is.
+    Passthrough,
 }
 
 impl Api {
+    pub const ALL: [Api; 7] = [
+        Api::Chat,
+        Api::Completions,
+        Api::Messages,
+        Api::Responses,
+        Api::Embeddings,
+        Api::Images,
+        Api::Passthrough,
+    ];
+
     /// As it is written in a scenario.
     pub fn word(self) -> &'static str {
         match self {
             Api::Chat => "chat",
+            Api::Completions => "completions",
+            Api::Messages => "messages",
             Api::Responses => "responses",
             Api::Embeddings => "embeddings",
+            Api::Images => "images",
+            Api::Passthrough => "passthrough",
         }
     }
 
-    /// Its route, on gateways and providers alike.
-    pub fn route(self) -> &'static str {
-        match self {
-            Api::Chat => "/v1/chat/completions",
-            Api::Responses => "/v1/responses",
-            Api::Embeddings => "/v1/embeddings",
-        }
+    /// Whether its answers can be streamed.
+    pub fn streams(self) -> bool {
+        !matches!(self, Api::Embeddings | Api::Images)
     }
 }
 
 /// A model that a key, user or team may ask: the one of a pricing path, or a gateway's word for several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Model {
-    Token,
-    ModelInfo,
-    BaseModel,
-    CostMap,
-    ParamsBaseModel,
-    Alias,
-    Provider,
-    /// Every model of the key's team; without a team, every model.
-    #[serde(rename = "all-team-models")]
+    Of(PricedBy),
+    /// Every model of the key's team; without a team, every model. Written `all-team-models`.
     AllTeamModels,
+}
+
+impl Model {
+    const ALL_TEAM_MODELS: &'static str = "all-team-models";
+    const WORDS: [&'static str; 11] = [
+        "token",
+        "model_info",
+        "base_model",
+        "cost_map",
+        "params_base_model",
+        "alias",
+        "provider",
+        "free",
+        "free_alias",
+        "unpriced",
+        Model::ALL_TEAM_MODELS,
+    ];
+}
+
+impl<'de> Deserialize<'de> for Model {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Model, D::Error> {
+        use serde::de::Error as _;
+        let word = String::deserialize(deserializer)?;
+        match PricedBy::ALL.into_iter().find(|path| path.word() == word) {
+            Some(path) => Ok(Model::Of(path)),
+            None if word == Model::ALL_TEAM_MODELS => Ok(Model::AllTeamModels),
+            None => Err(D::Error::unknown_variant(&word, &Model::WORDS)),
+        }
+    }
+}
+
+impl JsonSchema for Model {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Model".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "the model of a pricing path, or every model of the key's team",
+            "enum": Model::WORDS
+        })
+    }
+}
+
+/// Where a request carries something: in its body, or in a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Carrier {
+    Body,
+    Header,
+}
+
+impl Carrier {
+    /// As it is written in a scenario.
+    pub fn word(self) -> &'static str {
+        match self {
+            Carrier::Body => "body",
+            Carrier::Header => "header",
+        }
+    }
 }
 
 /// A group of routes.
@@ -113,8 +199,8 @@ pub enum ErrorKind {
     BudgetExceeded,
     /// Too many requests or tokens in a window of time.
     RateLimited,
-    /// The key is blocked.
-    KeyBlocked,
+    /// The key, or who it belongs to, is blocked.
+    Blocked,
     /// The gateway does not know the key.
     KeyUnknown,
     /// The key's time is over.
@@ -131,7 +217,7 @@ impl ErrorKind {
         match self {
             ErrorKind::BudgetExceeded => "budget_exceeded",
             ErrorKind::RateLimited => "rate_limited",
-            ErrorKind::KeyBlocked => "key_blocked",
+            ErrorKind::Blocked => "blocked",
             ErrorKind::KeyUnknown => "key_unknown",
             ErrorKind::KeyExpired => "key_expired",
             ErrorKind::ModelDenied => "model_denied",

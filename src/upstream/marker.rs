@@ -25,10 +25,21 @@ pub struct Marker {
     pub usage: Usage,
     /// The model that the answer names, if not the one asked for.
     pub model: Option<String>,
+    /// What else an answer costs if the gateway falls back: on this model, as the upstream is asked for it. That one
+    /// never fails.
+    pub fallback: Option<(String, Usage)>,
     /// Fail with this HTTP status.
     pub fail_with: Option<u16>,
+    /// Fail only so many calls of this request, the first ones.
+    pub fail_calls: Option<usize>,
     /// Answer this much later.
     pub late: Duration,
+    /// Stream the text in so many chunks; 0 is as one.
+    pub chunks: u16,
+    /// Wait this long before each chunk of a stream.
+    pub pause: Duration,
+    /// Break a stream off after so many chunks of text.
+    pub break_after: Option<u16>,
 }
 
 const OPEN: &str = "[gatecrash ";
@@ -44,11 +55,29 @@ impl fmt::Display for Marker {
         if let Some(model) = &self.model {
             write!(f, " model={model}")?;
         }
+        if let Some((model, Usage { input_tokens, output_tokens, cost })) = &self.fallback {
+            write!(f, " fallback={model} fallback_input={input_tokens} fallback_output={output_tokens}")?;
+            if let Some(cost) = cost {
+                write!(f, " fallback_cost={cost}")?;
+            }
+        }
         if let Some(status) = self.fail_with {
             write!(f, " fail={status}")?;
         }
+        if let Some(calls) = self.fail_calls {
+            write!(f, " fail_calls={calls}")?;
+        }
         if !self.late.is_zero() {
             write!(f, " late={}", self.late.as_millis())?;
+        }
+        if self.chunks > 0 {
+            write!(f, " chunks={}", self.chunks)?;
+        }
+        if !self.pause.is_zero() {
+            write!(f, " pause={}", self.pause.as_millis())?;
+        }
+        if let Some(chunks) = self.break_after {
+            write!(f, " break_after={chunks}")?;
         }
         write!(f, "{CLOSE}")
     }
@@ -59,6 +88,7 @@ impl Marker {
     pub fn find(text: &str) -> Option<Marker> {
         let inside = text.split_once(OPEN)?.1.split_once(CLOSE)?.0;
         let mut marker = Marker::default();
+        let mut fallback = (String::new(), Usage::default());
         for field in inside.split_ascii_whitespace() {
             let (name, value) = field.split_once('=')?;
             match name {
@@ -68,11 +98,20 @@ impl Marker {
                 "output" => marker.usage.output_tokens = value.parse().ok()?,
                 "cost" => marker.usage.cost = Some(value.parse().ok()?),
                 "model" => marker.model = Some(value.to_owned()),
+                "fallback" => fallback.0 = value.to_owned(),
+                "fallback_input" => fallback.1.input_tokens = value.parse().ok()?,
+                "fallback_output" => fallback.1.output_tokens = value.parse().ok()?,
+                "fallback_cost" => fallback.1.cost = Some(value.parse().ok()?),
                 "fail" => marker.fail_with = Some(value.parse().ok()?),
+                "fail_calls" => marker.fail_calls = Some(value.parse().ok()?),
                 "late" => marker.late = Duration::from_millis(value.parse().ok()?),
+                "chunks" => marker.chunks = value.parse().ok()?,
+                "pause" => marker.pause = Duration::from_millis(value.parse().ok()?),
+                "break_after" => marker.break_after = Some(value.parse().ok()?),
                 _ => return None,
             }
         }
+        marker.fallback = Some(fallback).filter(|(model, _)| !model.is_empty());
         (!marker.trial.is_empty() && marker.request > 0).then_some(marker)
     }
 }
@@ -88,8 +127,13 @@ mod tests {
             request: 3,
             usage: Usage { input_tokens: 4, output_tokens: 1999, cost: Some("0.02".parse().unwrap()) },
             model: Some("gpt-4o".into()),
+            fallback: Some(("gpt-4o".into(), Usage { input_tokens: 1, output_tokens: 2, cost: None })),
             fail_with: Some(503),
+            fail_calls: Some(2),
             late: Duration::from_millis(1500),
+            chunks: 10,
+            pause: Duration::from_millis(50),
+            break_after: Some(3),
         };
         assert_eq!(Marker::find(&format!("Be brief. {marker} What is new?")), Some(marker));
     }

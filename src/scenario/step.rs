@@ -1,0 +1,320 @@
+//! The steps of a scenario: what happens, in which order, and what is expected of each. Not: doing it
+//! ([`crate::run`]).
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::entity::Fields;
+use super::present;
+use super::value::{At, Count, Name, Period, Spend, Usd};
+use super::words::{Api, ErrorKind, PricedBy};
+
+/// One step. Its first key names what happens, and to whom.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Ask with a key until it is refused.
+    Drain { key: At<Name>, fields: AskFields },
+    /// Ask with a key.
+    Chat { key: At<Name>, fields: AskFields },
+    /// Ask with a key for the list of models, which costs nothing.
+    List { key: At<Name>, fields: ListFields },
+    /// What the gateway says of an entity is what the harness knows of it.
+    Check { entity: At<Name>, fields: CheckFields },
+    /// Change an entity through the admin API.
+    Change { act: Act, entity: At<Name>, fields: ChangeFields },
+    /// Disturb a part of the target.
+    Disturb { act: Disturbance, part: At<Part> },
+}
+
+/// What can be done to an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Make one that is `later`.
+    Make,
+    /// Set some of its fields.
+    Update,
+    Block,
+    Unblock,
+    Delete,
+    /// Give a key a new secret.
+    Regenerate,
+    /// Set its recorded spend to zero.
+    Reset,
+}
+
+impl Act {
+    pub const ALL: [Act; 7] =
+        [Act::Make, Act::Update, Act::Block, Act::Unblock, Act::Delete, Act::Regenerate, Act::Reset];
+
+    /// As it is written in a scenario.
+    pub fn word(self) -> &'static str {
+        match self {
+            Act::Make => "make",
+            Act::Update => "update",
+            Act::Block => "block",
+            Act::Unblock => "unblock",
+            Act::Delete => "delete",
+            Act::Regenerate => "regenerate",
+            Act::Reset => "reset",
+        }
+    }
+}
+
+/// What can be done to a part of the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disturbance {
+    Stop,
+    Start,
+    /// Stop as an operator does, and start again.
+    Restart,
+    /// Forget everything that is kept there.
+    Flush,
+}
+
+impl Disturbance {
+    pub const ALL: [Disturbance; 4] =
+        [Disturbance::Stop, Disturbance::Start, Disturbance::Restart, Disturbance::Flush];
+
+    /// As it is written in a scenario.
+    pub fn word(self) -> &'static str {
+        match self {
+            Disturbance::Stop => "stop",
+            Disturbance::Start => "start",
+            Disturbance::Restart => "restart",
+            Disturbance::Flush => "flush",
+        }
+    }
+}
+
+/// A part of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    Gateway,
+    Database,
+    Redis,
+}
+
+impl Part {
+    pub fn word(self) -> &'static str {
+        match self {
+            Part::Gateway => "gateway",
+            Part::Database => "database",
+            Part::Redis => "redis",
+        }
+    }
+}
+
+/// Which of a target's instances is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Instance {
+    #[default]
+    First,
+    Second,
+}
+
+/// Requests of a key, and what they are answered.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AskFields {
+    /// How many requests, one after the other. Default: 1.
+    #[serde(default, deserialize_with = "present")]
+    pub times: Option<At<u16>>,
+    /// How many requests at the same time.
+    #[serde(default, deserialize_with = "present")]
+    pub at_once: Option<At<u16>>,
+    /// How many are accepted: of a drain before the refusal that ends it, of `at_once` in all.
+    #[serde(default, deserialize_with = "present")]
+    pub accepted: Option<At<Count>>,
+    /// What each is answered; of a drain and of `at_once`, how those are refused that are. Default: what the budgets
+    /// ask for, with any status.
+    #[serde(default, deserialize_with = "present")]
+    pub expect: Option<At<Expect>>,
+    /// Ask again until the answer is as expected, for so long at most.
+    #[serde(default, deserialize_with = "present")]
+    pub within: Option<At<Period>>,
+    /// The API of these requests, instead of the scenario's.
+    #[serde(default, deserialize_with = "present")]
+    pub api: Option<At<Api>>,
+    /// Whether these are streamed, instead of what the scenario says.
+    #[serde(default, deserialize_with = "present")]
+    pub stream: Option<At<bool>>,
+    /// The pricing path of these requests, instead of the scenario's.
+    #[serde(default, deserialize_with = "present")]
+    pub priced_by: Option<At<PricedBy>>,
+    /// The given model that is asked, instead of the one of the pricing path.
+    #[serde(default, deserialize_with = "present")]
+    pub model: Option<At<Name>>,
+    /// The end user that the requests name.
+    #[serde(default, deserialize_with = "present")]
+    pub end_user: Option<At<Name>>,
+    /// The tag that the requests carry.
+    #[serde(default, deserialize_with = "present")]
+    pub tag: Option<At<Name>>,
+    /// The instance of the gateway that is asked. Default: `first`.
+    #[serde(default, deserialize_with = "present")]
+    pub on: Option<At<Instance>>,
+    /// The largest answer that the requests allow, in tokens. Default: not said.
+    #[serde(default, deserialize_with = "present")]
+    pub max_tokens: Option<At<u32>>,
+    /// How often the gateway is asked to try again when the provider fails.
+    #[serde(default, deserialize_with = "present")]
+    pub retries: Option<At<u16>>,
+    /// What the gateway is asked to try when the provider fails for good.
+    #[serde(default, deserialize_with = "present")]
+    pub fallback: Option<At<Fallback>>,
+    /// Whether the gateway may answer from its cache; all requests of the step are then the same. Default: `false`.
+    #[serde(default, deserialize_with = "present")]
+    pub cached: Option<At<bool>>,
+    /// The client goes away after so many chunks of the stream.
+    #[serde(default, deserialize_with = "present")]
+    pub leave_after: Option<At<u16>>,
+    /// What the upstream does, when it is not to answer at once and well.
+    #[serde(default, deserialize_with = "present")]
+    pub upstream: Option<UpstreamDoes>,
+}
+
+impl AskFields {
+    /// How many requests these are, if not asked until refused.
+    pub fn count(&self) -> usize {
+        let many = self.times.as_ref().or(self.at_once.as_ref());
+        many.map_or(1, |many| usize::from(many.value))
+    }
+
+    /// Whether the upstream fails for good.
+    pub fn fails(&self) -> bool {
+        let upstream = self.upstream.as_ref();
+        let forever = upstream.is_some_and(|does| does.status.is_some() && does.calls.is_none());
+        forever && self.fallback.is_none()
+    }
+
+    /// Whether nobody can say beforehand what is charged: an answer that did not come to its end.
+    pub fn is_broken_off(&self) -> bool {
+        self.leave_after.is_some() || self.upstream.as_ref().is_some_and(|does| does.break_after.is_some())
+    }
+}
+
+/// Another model to try, and what an answer of it costs.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fallback {
+    pub priced_by: At<PricedBy>,
+    pub price: At<Usd>,
+}
+
+/// What the upstream does with a request.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamDoes {
+    /// It fails with this HTTP status.
+    #[serde(default, deserialize_with = "present")]
+    pub status: Option<At<u16>>,
+    /// It fails only so many of the calls that each request causes, the first ones. Default: all.
+    #[serde(default, deserialize_with = "present")]
+    pub calls: Option<At<u16>>,
+    /// It answers this late.
+    #[serde(default, deserialize_with = "present")]
+    pub late: Option<At<Period>>,
+    /// It streams its text in so many chunks. Default: 1.
+    #[serde(default, deserialize_with = "present")]
+    pub chunks: Option<At<u16>>,
+    /// It waits this long before each chunk of a stream.
+    #[serde(default, deserialize_with = "present")]
+    pub pause: Option<At<Period>>,
+    /// It breaks the stream off after so many chunks.
+    #[serde(default, deserialize_with = "present")]
+    pub break_after: Option<At<u16>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListFields {
+    /// Default: `accepted`.
+    #[serde(default, deserialize_with = "present")]
+    pub expect: Option<At<Expect>>,
+    /// The end user that the request names.
+    #[serde(default, deserialize_with = "present")]
+    pub end_user: Option<At<Name>>,
+}
+
+/// What the gateway has to say of an entity. Recorded spend is always looked at.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckFields {
+    /// The recorded spend, or a range of it, in USD; from then on, that is what was spent. Default: what the harness
+    /// knows was spent.
+    #[serde(default, deserialize_with = "present")]
+    pub spend: Option<At<Spend>>,
+    /// How long that may take. Default: the limit of harness.toml.
+    #[serde(default, deserialize_with = "present")]
+    pub within: Option<At<Period>>,
+    /// How many calls of this key have reached the upstream.
+    #[serde(default, deserialize_with = "present")]
+    pub calls: Option<At<Count>>,
+    /// How many rows with a price the spend log has for this key; together they are what it spent.
+    #[serde(default, deserialize_with = "present")]
+    pub log: Option<At<Count>>,
+    /// Its values are read back as they were sent.
+    #[serde(default, deserialize_with = "present")]
+    pub values: Option<At<Values>>,
+}
+
+/// How values are read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Values {
+    AsSent,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeFields {
+    /// Of an update: the fields that are set.
+    #[serde(default, deserialize_with = "present")]
+    pub to: Option<At<Fields>>,
+    /// Default: `accepted`.
+    #[serde(default, deserialize_with = "present")]
+    pub expect: Option<At<Expect>>,
+}
+
+/// What a request is expected to be answered: `accepted`, `refused`, or a refusal in full.
+#[derive(Debug, Clone)]
+pub enum Expect {
+    Accepted,
+    Refused(Refusal),
+}
+
+/// What a refusal is expected to look like; what is left out may be anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    /// Its HTTP status.
+    #[serde(default, deserialize_with = "present")]
+    pub status: Option<u16>,
+    /// Its reason.
+    #[serde(default, deserialize_with = "present")]
+    pub error: Option<ErrorKind>,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.status, self.error) {
+            (Some(status), Some(error)) => write!(f, "{status} {}", error.word()),
+            (Some(status), None) => write!(f, "{status}"),
+            (None, Some(error)) => write!(f, "{}", error.word()),
+            (None, None) => write!(f, "a refusal"),
+        }
+    }
+}
+
+impl Step {
+    /// The place of what the step is about.
+    pub fn place(&self) -> super::Place {
+        match self {
+            Step::Drain { key, .. } | Step::Chat { key, .. } | Step::List { key, .. } => key.place,
+            Step::Check { entity, .. } | Step::Change { entity, .. } => entity.place,
+            Step::Disturb { part, .. } => part.place,
+        }
+    }
+}
