@@ -17,6 +17,7 @@ use crate::builtin::Builtin;
 use crate::config::Limits;
 use crate::gateway::litellm::{LiteLlm, Pace, deployments::config_yaml};
 use crate::gateway::{AdminError, Secret, redact};
+use crate::scenario::{Disturbance, Instance, Part};
 use crate::upstream::Upstream;
 pub use docker::sweep;
 pub use target::{Compromised, GatewayName, Launcher, Target, TargetError};
@@ -38,6 +39,27 @@ enum Kept {
     Builtin(Builtin),
     Docker(Box<docker::Containers>),
     External,
+}
+
+/// Which instances of a gateway a scenario wants, and whether they share a Redis. All are on one database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Topology {
+    pub instances: u16,
+    pub redis: bool,
+}
+
+impl Topology {
+    /// What a target is launched as.
+    pub const ONE: Topology = Topology { instances: 1, redis: false };
+}
+
+/// Why a target could not be disturbed, or set up differently.
+#[derive(Debug, Clone)]
+pub enum Undisturbed {
+    /// This launcher cannot do it.
+    Lacks(String),
+    /// It went wrong.
+    Failed(String),
 }
 
 /// A run's own mark, by which all it made can be told from what others made.
@@ -229,6 +251,29 @@ impl Live {
             _ => Health::Unresponsive(error.to_string()),
         }
     }
+
+    /// An instance of the gateway, in the set-up that a scenario wants; launched if it is not there yet.
+    ///
+    /// # Errors
+    /// When the launcher cannot do that, or it could not be launched.
+    pub async fn node(&self, topology: Topology, instance: Instance) -> Result<LiteLlm, Undisturbed> {
+        match (topology, instance) {
+            (Topology::ONE, Instance::First) => Ok(self.gateway.clone()),
+            _ => Err(Undisturbed::Lacks("there is one instance".to_owned())),
+        }
+    }
+
+    /// Stops, starts, restarts or flushes a part; returns when that is done, and, of what was started, when it is
+    /// ready.
+    ///
+    /// # Errors
+    /// When the launcher cannot do that, or it went wrong.
+    pub async fn disturb(&self, _topology: Topology, act: Disturbance, part: Part) -> Result<(), Undisturbed> {
+        Err(Undisturbed::Lacks(format!("this launcher cannot {} the {}", act.word(), part.word())))
+    }
+
+    /// Starts again what a trial has stopped and left so.
+    pub async fn restore(&self) {}
 
     /// The end of its log, as far as there is one.
     pub async fn log_tail(&self) -> Vec<String> {
