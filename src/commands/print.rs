@@ -30,7 +30,7 @@ enum Configurable {
 impl GatewayConfig {
     pub fn execute(&self) -> u8 {
         let Configurable::LiteLlm = self.gateway;
-        print(&config_yaml(self.upstream.trim_end_matches('/')));
+        print(&config_yaml(self.upstream.trim_end_matches('/'), None));
         0
     }
 }

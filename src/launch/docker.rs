@@ -71,7 +71,7 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
     let mut request = container(target, image, run, &name, &format!("{name}-gateway"))?
         .with_mapped_port(0, GATEWAY_PORT)
         .with_host("host.docker.internal", Host::HostGateway)
-        .with_copy_to("/app/config.yaml", config_yaml(&url).into_bytes())
+        .with_copy_to("/app/config.yaml", config_yaml(&url, None).into_bytes())
         .with_cmd(["--config", "/app/config.yaml", "--port", "4000"])
         .with_env_var("DATABASE_URL", format!("postgresql://gatecrash:{password}@{database_name}:5432/{DATABASE}"))
         .with_env_var("LITELLM_MASTER_KEY", admin_key.reveal())
@@ -86,8 +86,8 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
     let port = gateway.get_host_port_ipv4(GATEWAY_PORT).await;
     let port = port.map_err(|error| failed("its port is not known", &error))?;
     let containers = Containers { docker, gateway, database, network: name };
-    let url = format!("http://127.0.0.1:{port}");
-    let client = LiteLlm::new(http(target)?, url, admin_key, limits.request, Pace::WRITE_BEHIND);
+    let client = format!("http://127.0.0.1:{port}");
+    let client = LiteLlm::new(http(target)?, client, url, admin_key, limits.request, Pace::WRITE_BEHIND);
     let said = containers.until_ready(target, &client, limits.launch).await?;
     let live = Live::new(target, client, upstream, Kept::Docker(Box::new(containers)));
     match (said, &target.version) {

@@ -184,11 +184,11 @@ async fn launch_builtin(
     let upstream = upstream(target, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let url = format!("http://{}", upstream.address());
     let admin_key = Secret::new(format!("sk-gatecrash-{}", random_hex()));
-    let builtin = Builtin::start(&config_yaml(&url), url, &admin_key, fault)
+    let builtin = Builtin::start(&config_yaml(&url, None), url.clone(), &admin_key, fault)
         .await
         .map_err(|error| LaunchError::new(target, format!("it cannot listen: {error}")))?;
-    let url = format!("http://{}", builtin.address);
-    let gateway = LiteLlm::new(http(target)?, url, admin_key, limits.request, Pace::AT_ONCE);
+    let gateway = format!("http://{}", builtin.address);
+    let gateway = LiteLlm::new(http(target)?, gateway, url, admin_key, limits.request, Pace::AT_ONCE);
     Ok(Live::new(target, gateway, upstream, Kept::Builtin(builtin)))
 }
 
@@ -204,7 +204,14 @@ async fn attach(
             .help("it has to hold the admin key of the gateway")
     })?;
     let upstream = upstream(target, address).await?;
-    let gateway = LiteLlm::new(http(target)?, url, Secret::new(admin_key), limits.request, Pace::WRITE_BEHIND);
+    let gateway = LiteLlm::new(
+        http(target)?,
+        url,
+        format!("http://{address}"),
+        Secret::new(admin_key),
+        limits.request,
+        Pace::WRITE_BEHIND,
+    );
     let mut live = Live::new(target, gateway, upstream, Kept::External);
     match live.gateway.ready().await {
         Ok(version) => {
@@ -250,6 +257,11 @@ impl Live {
             }
             _ => Health::Unresponsive(error.to_string()),
         }
+    }
+
+    /// When the gateway's books can be expected, and how fast its clock runs.
+    pub fn pace(&self) -> Pace {
+        self.gateway.pace
     }
 
     /// An instance of the gateway, in the set-up that a scenario wants; launched if it is not there yet.

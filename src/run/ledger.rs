@@ -16,6 +16,11 @@ impl Ledger {
         }
     }
 
+    /// From now on, so much was spent: the scenario says so.
+    pub(super) fn state(&mut self, name: &Name, spent: Usd) {
+        self.0.insert(name.clone(), spent);
+    }
+
     pub(super) fn spent(&self, name: &Name) -> Usd {
         self.0.get(name).copied().unwrap_or_default()
     }

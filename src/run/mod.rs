@@ -1,14 +1,19 @@
 //! A scenario against a live target: one [`Trial`] to its [`TrialResult`].
 //!
-//! Here is the frame: limits of time, what a broken environment makes of a trial. The steps themselves are in
-//! `steps`, waiting for recorded spend in `settle`, many trials at once in [`schedule`].
+//! Here is the frame: limits of time, what a broken environment makes of a trial. The steps themselves begin in
+//! `steps`, waiting for recorded spend is in `settle`, many trials at once in [`schedule`].
 
+mod ask;
+mod books;
+mod change;
 mod ledger;
 pub mod schedule;
 pub mod session;
 mod settle;
 mod steps;
+mod world;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -48,6 +53,8 @@ pub struct Exchange {
     pub upstream_calls: usize,
     /// How long it took.
     pub ms: u64,
+    /// Whether it is one of several whose order or number is chance.
+    pub is_one_of_many: bool,
 }
 
 /// Where the time of a trial went.
@@ -72,9 +79,20 @@ fn ms<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok,
 }
 
 impl TrialResult {
-    /// What a gateway did, request by request: two versions that did the same are the same here, whatever it took.
-    pub fn behaviour(&self) -> Vec<(usize, String)> {
-        self.exchanges.iter().map(|exchange| (exchange.line, exchange.answer.to_string())).collect()
+    /// What a gateway did, request by request: two versions that did the same are the same here, whatever it took. Of
+    /// requests whose order or number is chance, only which answers there were counts.
+    pub fn behaviour(&self) -> BTreeMap<usize, Vec<String>> {
+        let mut behaviour: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for exchange in &self.exchanges {
+            behaviour.entry(exchange.line).or_default().push(exchange.answer.to_string());
+        }
+        for exchange in self.exchanges.iter().filter(|exchange| exchange.is_one_of_many) {
+            if let Some(answers) = behaviour.get_mut(&exchange.line) {
+                answers.sort_unstable();
+                answers.dedup();
+            }
+        }
+        behaviour
     }
 
     /// A trial that never began, because its environment broke before.
@@ -126,11 +144,12 @@ pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits) -
         None => Turn::Together { _held: live.turn.read().await },
     };
     let began = Instant::now();
-    let pace = scenario.pace.as_ref().map_or(Duration::ZERO, |pace| pace.duration);
-    let most_requests = u32::try_from(steps::most_requests(scenario)).unwrap_or(u32::MAX);
-    let limit = limits.trial.saturating_add(pace.saturating_mul(most_requests));
+    let limit = limits.trial.saturating_add(steps::stated_time(scenario));
     let mut steps = Steps::new(live, trial, name, limits);
     let ended = tokio::time::timeout(limit, steps.run()).await;
+    if scenario.alone.is_some() {
+        live.restore().await;
+    }
     let mut result = TrialResult {
         trial: trial.id.clone(),
         target: live.target.name.clone(),
@@ -147,7 +166,7 @@ pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits) -
         Ok(Err(Stop::Failed(reason))) => result.outcome = Outcome::Error { reason },
         Ok(Err(Stop::Broke(finding))) => result.findings.push(*finding),
         Err(_) => {
-            let place = scenario.steps.last().map_or(Place::default(), |step: &Step| step.subject().place);
+            let place = scenario.steps.last().map_or(Place::default(), Step::place);
             let got = format!("not done after {} s", limit.as_secs());
             let expected = "the trial to end".to_owned();
             result.findings.push(Finding {

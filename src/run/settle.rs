@@ -5,24 +5,27 @@ use std::time::Instant;
 
 use crate::gateway::litellm::LiteLlm;
 use crate::gateway::{AdminError, Entity};
-use crate::scenario::Usd;
+use crate::scenario::{Spend, Usd};
 
 /// How recorded spend came to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Settled {
-    Equal,
+    /// As was waited for.
+    As(Usd),
     /// The limit passed, and this was recorded.
     Differs(Usd),
+    /// The gateway keeps no figure for it.
+    Unsaid,
 }
 
-/// Waits until the entity's recorded spend equals `expected`.
+/// Waits until the entity's recorded spend is as expected.
 pub(super) async fn settle(
     gateway: &LiteLlm,
     entity: &Entity,
-    expected: Usd,
+    expected: Spend,
     limit: Instant,
 ) -> Result<Settled, AdminError> {
-    poll(gateway, entity, limit, |recorded| recorded.agrees_with(expected)).await.map(Settled::from)
+    poll(gateway, entity, limit, |recorded| expected.holds(recorded)).await
 }
 
 /// Waits until the recorded spend is another than it was: all that can be waited for once it went wrong.
@@ -32,26 +35,17 @@ pub(super) async fn moves(
     from: Usd,
     limit: Instant,
 ) -> Result<Settled, AdminError> {
-    poll(gateway, entity, limit, |recorded| !recorded.agrees_with(from)).await.map(Settled::from)
+    poll(gateway, entity, limit, |recorded| !recorded.agrees_with(from)).await
 }
 
 /// Looks until a charge that was on its way would have arrived, and stops early if the spend is not what it was.
-pub(super) async fn stays(gateway: &LiteLlm, entity: &Entity, expected: Usd) -> Result<Settled, AdminError> {
+pub(super) async fn stays(gateway: &LiteLlm, entity: &Entity, expected: Spend) -> Result<Settled, AdminError> {
     let limit = Instant::now() + gateway.pace.behind;
-    let recorded = poll(gateway, entity, limit, |recorded| !recorded.agrees_with(expected)).await?.recorded;
-    Ok(if recorded.agrees_with(expected) { Settled::Equal } else { Settled::Differs(recorded) })
-}
-
-/// The last look: whether it was what was waited for, and what it saw.
-struct Polled {
-    done: bool,
-    recorded: Usd,
-}
-
-impl From<Polled> for Settled {
-    fn from(Polled { done, recorded }: Polled) -> Settled {
-        if done { Settled::Equal } else { Settled::Differs(recorded) }
-    }
+    Ok(match poll(gateway, entity, limit, |recorded| !expected.holds(recorded)).await? {
+        Settled::As(recorded) | Settled::Differs(recorded) if expected.holds(recorded) => Settled::As(recorded),
+        Settled::As(recorded) | Settled::Differs(recorded) => Settled::Differs(recorded),
+        Settled::Unsaid => Settled::Unsaid,
+    })
 }
 
 async fn poll(
@@ -59,13 +53,14 @@ async fn poll(
     entity: &Entity,
     limit: Instant,
     done: impl Fn(Usd) -> bool,
-) -> Result<Polled, AdminError> {
+) -> Result<Settled, AdminError> {
     loop {
-        let recorded = gateway.spend(entity).await?;
-        let done = done(recorded);
-        if done || Instant::now() >= limit {
-            return Ok(Polled { done, recorded });
+        // Where the gateway keeps no figure, none can be wrong.
+        let Some(recorded) = gateway.spend(entity).await? else { return Ok(Settled::Unsaid) };
+        match done(recorded) {
+            true => return Ok(Settled::As(recorded)),
+            false if Instant::now() >= limit => return Ok(Settled::Differs(recorded)),
+            false => tokio::time::sleep(gateway.pace.poll).await,
         }
-        tokio::time::sleep(gateway.pace.poll).await;
     }
 }

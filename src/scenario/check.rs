@@ -332,6 +332,16 @@ impl Found<'_> {
             let title = format!("`{}` is already there", entity.value);
             self.mistake(entity.place, title, "say `state: later` where it is given");
         }
+        match (&fields.into, act == Act::Regenerate) {
+            (None, true) => {
+                self.mistake(entity.place, "which key stands for the new secret?", "add `into`, with a key that is `later`");
+            }
+            (Some(into), false) => {
+                self.mistake(into.place, format!("`{}` makes no new secret", act.word()), "remove it");
+            }
+            (Some(into), true) => self.refers(into, &[Kind::Key]),
+            (None, false) => {}
+        }
         match (&fields.to, act == Act::Update) {
             (None, true) => {
                 self.mistake(entity.place, "an update to what?", "add `to`, with the fields that are set");

@@ -273,6 +273,9 @@ pub struct ChangeFields {
     /// Of an update: the fields that are set.
     #[serde(default, deserialize_with = "present")]
     pub to: Option<At<Fields>>,
+    /// Of a regenerate: the given key, `state: later`, that stands for the new secret; the old name keeps the old one.
+    #[serde(default, deserialize_with = "present")]
+    pub into: Option<At<Name>>,
     /// Default: `accepted`.
     #[serde(default, deserialize_with = "present")]
     pub expect: Option<At<Expect>>,

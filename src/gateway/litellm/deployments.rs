@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
+use serde_json::{Value, json};
 
 use crate::scenario::{Api, PricedBy, Usd};
 use crate::upstream::Usage;
@@ -43,10 +44,26 @@ enum Price {
     AnswerNames,
     /// Not before the call: the upstream's answer has `usage.cost`. LiteLLM takes it from OpenRouter.
     AnswerReports,
+    /// A rate of zero in `litellm_params`: free, as its operator says.
+    Zero,
+    /// Another name, in `model_group_alias`, for the model with this one.
+    Named(&'static str),
+    /// None, and nothing in the answer.
+    Nowhere,
+    /// [`IMAGE`] in `litellm_params`. With a rate per token beside it, which no image uses: without one 1.82.3 takes
+    /// the model for a free one, and charges nothing either.
+    Image,
+    /// Its name is [`KNOWN_IMAGES`], which costs [`KNOWN_IMAGE`] a picture. (1.108.7 no longer knows it.)
+    ImageCostMap,
+    /// Not in the configuration: the provider's own name for it, on a route that is passed through.
+    PassedThrough,
 }
 
 /// USD for one token, input or output, where the configuration states a rate.
 const RATE: Decimal = Decimal::from_parts(1, 0, 0, false, 3);
+
+/// USD for one image, where the configuration states it.
+const IMAGE: Decimal = Decimal::from_parts(2, 0, 0, false, 2);
 
 /// A model of LiteLLM's cost map, and its rates there: 2.5 and 10 USD for a million input and output tokens,
 /// the same in 1.81.0, 1.82.3 and 1.108.7. Most prices people choose are whole numbers of such tokens.
@@ -54,89 +71,95 @@ const KNOWN_MODEL: &str = "gpt-4o";
 const KNOWN_INPUT: Decimal = Decimal::from_parts(25, 0, 0, false, 7);
 const KNOWN_OUTPUT: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
 
-/// All of them, in the order of [`PricedBy::ALL`].
-pub const DEPLOYMENTS: [Deployment; 7] = [
-    Deployment {
-        path: PricedBy::Token,
-        model: "priced-by-token",
-        provider_model: "openai/fixed-cost",
-        price: Price::Params,
-    },
-    Deployment {
-        path: PricedBy::ModelInfo,
-        model: "priced-by-model-info",
-        provider_model: "openai/fixed-cost-in-info",
-        price: Price::ModelInfo,
-    },
-    Deployment {
-        path: PricedBy::BaseModel,
-        model: "priced-by-base-model",
-        provider_model: "openai/a-base-model",
-        price: Price::BaseModel,
-    },
-    Deployment {
-        path: PricedBy::CostMap,
-        model: "priced-by-cost-map",
-        provider_model: "openai/gpt-4o",
-        price: Price::CostMap,
-    },
-    Deployment {
-        path: PricedBy::ParamsBaseModel,
-        model: "priced-by-params-base-model",
-        provider_model: "azure/a-deployment",
-        price: Price::ParamsBaseModel,
-    },
-    Deployment {
-        path: PricedBy::Alias,
-        model: "priced-by-alias",
-        provider_model: "openai/unpriced-alias",
-        price: Price::AnswerNames,
-    },
-    Deployment {
-        path: PricedBy::Provider,
-        model: "priced-by-provider",
-        provider_model: "openrouter/acme/fixed",
-        price: Price::AnswerReports,
-    },
+/// The same for images: 0.04 USD for one of the usual size.
+const KNOWN_IMAGES: &str = "dall-e-3";
+const KNOWN_IMAGE: Decimal = Decimal::from_parts(4, 0, 0, false, 2);
+
+/// The budget object that holds for end users the gateway does not know, or that have no budget of their own: named in
+/// the configuration, and made by [`super::LiteLlm::prepare`]. (`max_end_user_budget`, an amount, does nothing on 1.81.0,
+/// 1.82.3 and 1.108.7.)
+pub(super) const DEFAULT_END_USER_BUDGET: &str = "gatecrash-default-end-user";
+
+const fn deployment(
+    path: PricedBy,
+    model: &'static str,
+    provider_model: &'static str,
+    price: Price,
+) -> Deployment {
+    Deployment { path, model, provider_model, price }
+}
+
+/// All of them: first those of tokens, in the order of [`PricedBy::ALL`].
+pub const DEPLOYMENTS: [Deployment; 13] = [
+    deployment(PricedBy::Token, "priced-by-token", "openai/fixed-cost", Price::Params),
+    deployment(PricedBy::ModelInfo, "priced-by-model-info", "openai/fixed-cost-in-info", Price::ModelInfo),
+    deployment(PricedBy::BaseModel, "priced-by-base-model", "openai/a-base-model", Price::BaseModel),
+    deployment(PricedBy::CostMap, "priced-by-cost-map", "openai/gpt-4o", Price::CostMap),
+    deployment(
+        PricedBy::ParamsBaseModel,
+        "priced-by-params-base-model",
+        "azure/a-deployment",
+        Price::ParamsBaseModel,
+    ),
+    deployment(PricedBy::Alias, "priced-by-alias", "openai/unpriced-alias", Price::AnswerNames),
+    deployment(PricedBy::Provider, "priced-by-provider", "openrouter/acme/fixed", Price::AnswerReports),
+    deployment(PricedBy::Free, "free", "openai/free-of-charge", Price::Zero),
+    deployment(PricedBy::FreeAlias, "free-by-another-name", "openai/free-of-charge", Price::Named("free")),
+    deployment(PricedBy::Unpriced, "unpriced", "openai/nobody-knows", Price::Nowhere),
+    deployment(PricedBy::Token, "priced-by-image", "openai/fixed-cost-image", Price::Image),
+    deployment(PricedBy::CostMap, "image-priced-by-cost-map", "openai/dall-e-3", Price::ImageCostMap),
+    deployment(PricedBy::CostMap, KNOWN_MODEL, "openai/gpt-4o", Price::PassedThrough),
 ];
 
 impl Deployment {
-    /// The deployment of a pricing path.
-    pub fn of(path: PricedBy) -> &'static Deployment {
-        match path {
-            PricedBy::Token => &DEPLOYMENTS[0],
-            PricedBy::ModelInfo => &DEPLOYMENTS[1],
-            PricedBy::BaseModel => &DEPLOYMENTS[2],
-            PricedBy::CostMap => &DEPLOYMENTS[3],
-            PricedBy::ParamsBaseModel => &DEPLOYMENTS[4],
-            PricedBy::Alias => &DEPLOYMENTS[5],
-            PricedBy::Provider => &DEPLOYMENTS[6],
-        }
+    /// The deployment of a pricing path, for an API; none where that API cannot be priced so.
+    pub fn of(path: PricedBy, api: Api) -> Option<&'static Deployment> {
+        let fits = |deployment: &&Deployment| match (api, deployment.price) {
+            (Api::Images, Price::Image | Price::ImageCostMap) => true,
+            (Api::Images, _) | (_, Price::Image | Price::ImageCostMap) => false,
+            (Api::Passthrough, price) => price == Price::PassedThrough,
+            (_, price) => price != Price::PassedThrough,
+        };
+        DEPLOYMENTS.iter().filter(fits).find(|deployment| deployment.path == path)
+    }
+
+    /// The model as the upstream is asked for it.
+    pub fn upstream_model(&self) -> &'static str {
+        self.provider_model.split_once('/').map_or(self.provider_model, |(_, model)| model)
     }
 
     /// The model that the upstream's answer has to name, if not the one asked for.
     pub fn answer_names(&self) -> Option<&'static str> {
+        (self.price == Price::AnswerNames).then_some(KNOWN_MODEL)
+    }
+
+    /// USD for one input and one output token; none where no token has a price.
+    fn rates(&self) -> Option<(Decimal, Decimal)> {
         match self.price {
-            Price::AnswerNames => Some(KNOWN_MODEL),
-            Price::Params
-            | Price::ModelInfo
-            | Price::BaseModel
+            Price::Params | Price::ModelInfo => Some((RATE, RATE)),
+            Price::BaseModel
             | Price::CostMap
             | Price::ParamsBaseModel
-            | Price::AnswerReports => None,
+            | Price::AnswerNames
+            | Price::PassedThrough => Some((KNOWN_INPUT, KNOWN_OUTPUT)),
+            Price::AnswerReports
+            | Price::Zero
+            | Price::Named(_)
+            | Price::Nowhere
+            | Price::Image
+            | Price::ImageCostMap => None,
         }
     }
 
-    /// The usage that costs exactly this price; none if no whole number of tokens does.
+    /// The usage that costs exactly this price, or, where nothing costs anything, some usage; none if no whole number
+    /// of tokens or images costs that.
     pub fn usage(&self, price: Usd, api: Api) -> Option<Usage> {
-        let (input, output) = match self.price {
-            Price::Params | Price::ModelInfo => (RATE, RATE),
-            Price::BaseModel | Price::CostMap | Price::ParamsBaseModel | Price::AnswerNames => {
-                (KNOWN_INPUT, KNOWN_OUTPUT)
-            }
-            Price::AnswerReports => {
-                return Some(Usage { input_tokens: 10, output_tokens: 10, cost: Some(price) });
-            }
+        let some = Usage { input_tokens: 10, output_tokens: 10, cost: None };
+        let (input, output) = match (self.rates(), self.price) {
+            (Some(rates), _) => rates,
+            (None, Price::AnswerReports) => return Some(Usage { cost: Some(price), ..some }),
+            (None, Price::Image | Price::ImageCostMap) => return self.images(price).map(|_| some),
+            (None, _) => return Some(some),
         };
         let whole = |amount: Decimal, rate: Decimal| {
             (amount / rate).fract().is_zero().then(|| (amount / rate).to_u64()).flatten()
@@ -144,50 +167,120 @@ impl Deployment {
         let (input_tokens, output_tokens) = match api {
             // Embeddings have no output to be charged for.
             Api::Embeddings => (whole(price.0, input)?, 0),
-            Api::Chat | Api::Responses => (1..=10_000u64)
-                .take_while(|tokens| Decimal::from(*tokens) * input <= price.0)
-                .find_map(|tokens| Some((tokens, whole(price.0 - Decimal::from(tokens) * input, output)?)))?,
+            Api::Chat | Api::Completions | Api::Messages | Api::Responses | Api::Images | Api::Passthrough => {
+                (1..=10_000u64)
+                    .take_while(|tokens| Decimal::from(*tokens) * input <= price.0)
+                    .find_map(|tokens| Some((tokens, whole(price.0 - Decimal::from(tokens) * input, output)?)))?
+            }
         };
         Some(Usage { input_tokens, output_tokens, cost: None })
     }
+
+    /// How many images cost exactly this price.
+    pub fn images(&self, price: Usd) -> Option<u64> {
+        let each = match self.price {
+            Price::ImageCostMap => KNOWN_IMAGE,
+            _ => IMAGE,
+        };
+        let images = price.0 / each;
+        images.fract().is_zero().then(|| images.to_u64()).flatten().filter(|images| (1..=10).contains(images))
+    }
+
+    /// What `litellm_params` holds for it, and its `model_info`: in the configuration and in the admin API alike.
+    fn definition(&self, upstream: &str) -> Option<Value> {
+        let mut params = json!({ "model": self.provider_model, "api_key": "not-a-real-one" });
+        let mut info = json!({});
+        let rates = |of: &mut Value, rate: Decimal| {
+            of["input_cost_per_token"] = number(rate);
+            of["output_cost_per_token"] = number(rate);
+        };
+        params["api_base"] = format!("{upstream}/v1").into();
+        match self.price {
+            Price::Params => rates(&mut params, RATE),
+            Price::ModelInfo => rates(&mut info, RATE),
+            Price::BaseModel => info["base_model"] = KNOWN_MODEL.into(),
+            Price::ParamsBaseModel => {
+                params["api_base"] = upstream.into();
+                params["api_version"] = "2024-06-01".into();
+                params["base_model"] = KNOWN_MODEL.into();
+            }
+            Price::Zero => rates(&mut params, Decimal::ZERO),
+            Price::Image => {
+                rates(&mut params, RATE);
+                params["input_cost_per_image"] = number(IMAGE);
+                info["mode"] = "image_generation".into();
+            }
+            Price::ImageCostMap => info["mode"] = "image_generation".into(),
+            Price::CostMap | Price::AnswerNames | Price::AnswerReports | Price::Nowhere => {}
+            Price::Named(_) | Price::PassedThrough => return None,
+        }
+        Some(json!({ "litellm_params": params, "model_info": info }))
+    }
 }
 
-/// The `config.yaml` that LiteLLM needs, with the upstream at this base URL.
+/// The body that defines a model of a pricing path through the admin API.
+pub(super) fn model_json(name: &str, path: PricedBy, upstream: &str) -> Value {
+    let definition = Deployment::of(path, Api::Chat).and_then(|deployment| deployment.definition(upstream));
+    let mut body = definition.unwrap_or_else(|| json!({}));
+    body["model_name"] = name.into();
+    body
+}
+
+fn number(amount: Decimal) -> Value {
+    amount.normalize().to_string().parse().map_or(Value::Null, Value::Number)
+}
+
+/// The `config.yaml` that LiteLLM needs, with the upstream at this base URL, and a Redis at this host if there is one.
 ///
 /// Spend is written each second (LiteLLM adds up to 5 s) and budgets are reset each second, instead of every
 /// 10 s and 10 min, so that a trial need not wait. A failing upstream must not take a deployment away from the
-/// other trials: no cooldown, no retries.
-pub fn config_yaml(upstream: &str) -> String {
+/// other trials: no cooldown, no retries but those that a request asks for. Responses are cached for those that ask.
+pub fn config_yaml(upstream: &str, redis: Option<&str>) -> String {
     let mut yaml = String::from("model_list:\n");
+    let mut aliases = String::new();
     for deployment in &DEPLOYMENTS {
-        let Deployment { model, provider_model, price, .. } = deployment;
-        let rates =
-            |indent: &str| format!("{indent}input_cost_per_token: {RATE}\n{indent}output_cost_per_token: {RATE}\n");
-        let _ = write!(
-            yaml,
-            "  - model_name: {model}\n    litellm_params:\n      model: {provider_model}\n      api_key: not-a-real-one\n"
-        );
-        let _ = match price {
-            Price::ParamsBaseModel => writeln!(yaml, "      api_base: {upstream}\n      api_version: \"2024-06-01\""),
-            Price::Params
-            | Price::ModelInfo
-            | Price::BaseModel
-            | Price::CostMap
-            | Price::AnswerNames
-            | Price::AnswerReports => writeln!(yaml, "      api_base: {upstream}/v1"),
-        };
-        yaml.push_str(&match price {
-            Price::Params => rates("      "),
-            Price::ModelInfo => format!("    model_info:\n{}", rates("      ")),
-            Price::BaseModel => format!("    model_info:\n      base_model: {KNOWN_MODEL}\n"),
-            Price::ParamsBaseModel => format!("      base_model: {KNOWN_MODEL}\n"),
-            Price::CostMap | Price::AnswerNames | Price::AnswerReports => String::new(),
-        });
+        if let Price::Named(model) = deployment.price {
+            let _ = writeln!(aliases, "    {}: {model}", deployment.model);
+        }
+        let Some(definition) = deployment.definition(upstream) else { continue };
+        let _ = writeln!(yaml, "  - model_name: {}", deployment.model);
+        for part in ["litellm_params", "model_info"] {
+            let fields = definition[part].as_object().filter(|fields| !fields.is_empty());
+            if fields.is_some() {
+                let _ = writeln!(yaml, "    {part}:");
+            }
+            for (name, value) in fields.into_iter().flatten() {
+                let _ = writeln!(yaml, "      {name}: {value}");
+            }
+        }
     }
-    yaml.push_str(
-        "\nlitellm_settings:\n  num_retries: 0\n  telemetry: false\n\nrouter_settings:\n  num_retries: 0\n  disable_cooldowns: true\n\n\
-         general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY\n  database_url: os.environ/DATABASE_URL\n  \
-         proxy_batch_write_at: 1\n  proxy_budget_rescheduler_min_time: 1\n  proxy_budget_rescheduler_max_time: 1\n",
+    let cache = match redis {
+        None => "    type: local\n".to_owned(),
+        Some(host) => format!("    type: redis\n    host: {host}\n    port: 6379\n"),
+    };
+    let _ = write!(
+        yaml,
+        "
+litellm_settings:
+  telemetry: false
+  max_end_user_budget_id: {DEFAULT_END_USER_BUDGET}
+  cache: true
+  cache_params:
+    mode: default_off
+{cache}
+router_settings:
+  num_retries: 0
+  disable_cooldowns: true
+  model_group_alias:
+{aliases}
+general_settings:
+  master_key: os.environ/LITELLM_MASTER_KEY
+  database_url: os.environ/DATABASE_URL
+  store_model_in_db: true
+  proxy_batch_write_at: 1
+  proxy_budget_rescheduler_min_time: 1
+  proxy_budget_rescheduler_max_time: 1
+"
     );
     yaml
 }
@@ -199,21 +292,24 @@ mod tests {
     #[test]
     fn a_deployment_stands_for_its_path() {
         for path in PricedBy::ALL {
-            assert_eq!(Deployment::of(path).path, path);
+            assert_eq!(Deployment::of(path, Api::Chat).unwrap().path, path);
         }
+        assert_eq!(Deployment::of(PricedBy::Token, Api::Images).unwrap().model, "priced-by-image");
+        assert_eq!(Deployment::of(PricedBy::CostMap, Api::Passthrough).unwrap().model, "gpt-4o");
+        assert_eq!(Deployment::of(PricedBy::Alias, Api::Passthrough), None);
     }
 
     #[test]
     fn usage_costs_exactly_the_price() {
         let price: Usd = "0.02".parse().unwrap();
-        for path in PricedBy::ALL {
-            let usage = Deployment::of(path).usage(price, Api::Chat).unwrap();
-            let cost = match Deployment::of(path).price {
-                Price::Params | Price::ModelInfo => RATE * Decimal::from(usage.input_tokens + usage.output_tokens),
-                Price::BaseModel | Price::CostMap | Price::ParamsBaseModel | Price::AnswerNames => {
-                    KNOWN_INPUT * Decimal::from(usage.input_tokens) + KNOWN_OUTPUT * Decimal::from(usage.output_tokens)
+        for path in PricedBy::ALL.into_iter().filter(|path| path.costs()) {
+            let deployment = Deployment::of(path, Api::Chat).unwrap();
+            let usage = deployment.usage(price, Api::Chat).unwrap();
+            let cost = match deployment.rates() {
+                Some((input, output)) => {
+                    input * Decimal::from(usage.input_tokens) + output * Decimal::from(usage.output_tokens)
                 }
-                Price::AnswerReports => usage.cost.unwrap().0,
+                None => usage.cost.unwrap().0,
             };
             assert_eq!(cost, price.0, "{path:?}");
         }
@@ -221,11 +317,11 @@ mod tests {
 
     #[test]
     fn a_price_that_no_tokens_make_has_no_usage() {
-        let price: Usd = "0.0123456".parse().unwrap();
-        assert_eq!(Deployment::of(PricedBy::Token).usage(price, Api::Chat), None);
-        assert_eq!(
-            Deployment::of(PricedBy::Token).usage("0.02".parse().unwrap(), Api::Embeddings).unwrap().input_tokens,
-            20
-        );
+        let by_token = Deployment::of(PricedBy::Token, Api::Chat).unwrap();
+        assert_eq!(by_token.usage("0.0123456".parse().unwrap(), Api::Chat), None);
+        assert_eq!(by_token.usage("0.02".parse().unwrap(), Api::Embeddings).unwrap().input_tokens, 20);
+        let images = Deployment::of(PricedBy::Token, Api::Images).unwrap();
+        assert_eq!(images.images("0.06".parse().unwrap()), Some(3));
+        assert_eq!(images.usage("0.05".parse().unwrap(), Api::Images), None);
     }
 }

@@ -5,7 +5,9 @@
 //! measured on 1.81.0, 1.82.3 and 1.108.7.
 
 pub mod deployments;
+mod entities;
 mod refusal;
+pub mod requests;
 
 use std::time::Duration;
 
@@ -13,12 +15,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{Client, Method, RequestBuilder};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{AdminError, Answer, Ask, Broken, Entity, Secret, redact};
-use crate::scenario::{Api, KeyFields, Limits, Model, PricedBy, Routes, Usd};
-use deployments::Deployment;
+use super::{AdminError, Answer, Ask, Broken, Secret, redact};
+use crate::scenario::Usd;
 
 /// When recorded spend can be expected, after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,38 +27,46 @@ pub struct Pace {
     pub poll: Duration,
     /// The longest that a charge can be on its way: so long it takes to know that there was none.
     pub behind: Duration,
+    /// How many times faster than ours its clock runs: periods of a scenario are divided by it.
+    pub clock: u32,
 }
 
 impl Pace {
     /// The built-in gateway's: with the answer.
-    pub const AT_ONCE: Pace = Pace { poll: Duration::from_millis(5), behind: Duration::ZERO };
+    pub const AT_ONCE: Pace = Pace { poll: Duration::from_millis(5), behind: Duration::ZERO, clock: 20 };
     /// LiteLLM's, as it is launched here: `proxy_batch_write_at: 1` and a random 0 to 5 s (measured: 1 to 6 s).
     /// Asking more often would only load a proxy that needs 10 ms and more for each answer.
-    pub const WRITE_BEHIND: Pace = Pace { poll: Duration::from_millis(400), behind: Duration::from_millis(6500) };
+    pub const WRITE_BEHIND: Pace =
+        Pace { poll: Duration::from_millis(400), behind: Duration::from_millis(6500), clock: 1 };
 }
+
+/// What an end user may spend that the gateway does not know, in USD: scenarios with an unknown end user say the same.
+const DEFAULT_END_USER_USD: f64 = 0.05;
 
 /// A LiteLLM proxy, or what speaks like one.
 #[derive(Debug, Clone)]
 pub struct LiteLlm {
     http: Client,
     base_url: String,
+    /// Where the gateway reaches the upstream, for models that are defined through the admin API.
+    upstream: String,
     admin_key: Secret,
     /// How long one answer may take.
     limit: Duration,
     pub pace: Pace,
 }
 
-/// Whom a new key belongs to, by what the gateway calls them.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Owner<'a> {
-    pub user: Option<&'a str>,
-    pub team: Option<&'a str>,
-}
-
 impl LiteLlm {
     /// `base_url` without a slash at its end; `limit` for each answer.
-    pub fn new(http: Client, base_url: impl Into<String>, admin_key: Secret, limit: Duration, pace: Pace) -> LiteLlm {
-        LiteLlm { http, base_url: base_url.into(), admin_key, limit, pace }
+    pub fn new(
+        http: Client,
+        base_url: impl Into<String>,
+        upstream: impl Into<String>,
+        admin_key: Secret,
+        limit: Duration,
+        pace: Pace,
+    ) -> LiteLlm {
+        LiteLlm { http, base_url: base_url.into(), upstream: upstream.into(), admin_key, limit, pace }
     }
 
     /// Whether it is up and has its database; its version, as it says itself.
@@ -86,38 +94,18 @@ impl LiteLlm {
         }
     }
 
-    /// Makes a user with this id.
-    pub async fn create_user(&self, id: &str, limits: &Limits) -> Result<(), AdminError> {
-        let mut body = limits_json(limits);
-        body["user_id"] = id.into();
-        body["auto_create_key"] = false.into();
-        self.admin("/user/new", &body).await.map(|_: Value| ())
-    }
-
-    /// Makes a team with this id.
-    pub async fn create_team(&self, id: &str, limits: &Limits) -> Result<(), AdminError> {
-        let mut body = limits_json(limits);
-        body["team_id"] = id.into();
-        body["team_alias"] = id.into();
-        self.admin("/team/new", &body).await.map(|_: Value| ())
-    }
-
-    /// Makes a key, as the administrator or in a dashboard session of its user.
-    pub async fn create_key(
-        &self,
-        alias: &str,
-        owner: Owner<'_>,
-        key: &KeyFields,
-        as_whom: &Secret,
-    ) -> Result<Secret, AdminError> {
-        #[derive(Deserialize)]
-        struct Made {
-            key: String,
+    /// Makes what the configuration can only name: the budget of end users that the gateway does not know.
+    ///
+    /// # Errors
+    /// When the admin API refuses it for another reason than that it is there.
+    pub async fn prepare(&self) -> Result<(), AdminError> {
+        let budget = json!({ "budget_id": deployments::DEFAULT_END_USER_BUDGET, "max_budget": DEFAULT_END_USER_USD });
+        match self.admin("/budget/new", &budget).await {
+            Ok(_) => Ok(()),
+            // One that is there already: 500 on 1.81.0 and 1.82.3, 400 later.
+            Err(AdminError::Status { status: 400 | 500, .. }) => Ok(()),
+            Err(error) => Err(error),
         }
-        let body = key_json(alias, owner, key);
-        let request = self.post("/key/generate", as_whom).json(&body);
-        let made: Made = self.exchange("POST /key/generate", request).await?;
-        Ok(Secret::new(made.key))
     }
 
     pub fn admin_key(&self) -> &Secret {
@@ -131,7 +119,7 @@ impl LiteLlm {
         let password = format!("sk-session-{user}");
         let update =
             json!({ "user_id": user, "user_email": email, "password": password, "user_role": "internal_user" });
-        self.admin::<Value>("/user/update", &update).await?;
+        self.admin("/user/update", &update).await?;
 
         const LOGIN: &str = "POST /v2/login";
         let request = self.http.post(format!("{}/v2/login", self.base_url)).timeout(self.limit);
@@ -152,59 +140,55 @@ impl LiteLlm {
         }
     }
 
-    /// Blocks a key.
-    pub async fn block_key(&self, key: &Secret) -> Result<(), AdminError> {
-        self.admin("/key/block", &json!({ "key": key.reveal() })).await.map(|_: Value| ())
-    }
-
-    /// What the gateway has recorded as spent.
-    pub async fn spend(&self, entity: &Entity) -> Result<Usd, AdminError> {
-        #[derive(Deserialize)]
-        struct Spent {
-            spend: Box<RawValue>,
-        }
-        #[derive(Deserialize)]
-        struct Info {
-            #[serde(alias = "user_info", alias = "team_info")]
-            info: Spent,
-        }
-        let (route, name, id) = match entity {
-            Entity::Key(key) => ("/key/info", "key", key.reveal()),
-            Entity::User(id) => ("/user/info", "user_id", id.as_str()),
-            Entity::Team(id) => ("/team/info", "team_id", id.as_str()),
-        };
-        let endpoint = format!("GET {route}");
-        let request = self.http.get(format!("{}{route}", self.base_url)).query(&[(name, id)]);
-        let request = request.bearer_auth(self.admin_key.reveal()).timeout(self.limit);
-        let info: Info = self.exchange(&endpoint, request).await?;
-        amount(info.info.spend.get()).ok_or_else(|| AdminError::Body {
-            endpoint,
-            message: format!("a spend of {}", redact(info.info.spend.get())),
-        })
-    }
-
     /// Asks a model with a key.
     pub async fn ask(&self, key: &Secret, ask: &Ask) -> Answer {
-        let request = self.post(ask.api.route(), key).timeout(self.limit + ask.late).json(&ask_json(ask));
-        let response = match request.send().await {
+        let request = self.post(requests::route(ask.api), key).timeout(self.limit + ask.late);
+        let request = requests::with_headers(request, ask).json(&requests::body(ask));
+        let mut response = match request.send().await {
             Ok(response) => response,
-            Err(error) => {
-                return Answer::Broken { how: self.broken(&error) };
-            }
+            Err(error) => return Answer::Broken { how: self.broken(&error) },
         };
         let status = response.status();
-        let body = match response.text().await {
-            Ok(body) => body,
-            Err(error) => {
-                return Answer::Broken { how: self.broken(&error) };
+        let mut body = Vec::new();
+        // Chunk by chunk, for a client that goes away before the end.
+        let ended = loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+            let seen = || requests::chunks(&String::from_utf8_lossy(&body));
+            if status.is_success() && ask.leave_after.is_some_and(|chunks| seen() >= usize::from(chunks)) {
+                return Answer::Accepted { status: status.as_u16() };
             }
         };
-        if !status.is_success() {
-            return refusal::read(status.as_u16(), &body);
+        let body = String::from_utf8_lossy(&body);
+        match ended {
+            _ if status.is_success() && ask.is_broken_off => Answer::Accepted { status: status.as_u16() },
+            Err(error) => Answer::Broken { how: self.broken(&error) },
+            Ok(()) if !status.is_success() => refusal::read(status.as_u16(), &body),
+            Ok(()) if requests::is_answer(ask, &body) => Answer::Accepted { status: status.as_u16() },
+            Ok(()) => Answer::Broken { how: Broken::Body(redact(&crate::scenario::value::shortened(&body))) },
         }
-        match is_answer(ask, &body) {
-            true => Answer::Accepted { status: status.as_u16() },
-            false => Answer::Broken { how: Broken::Body(redact(&crate::scenario::value::shortened(&body))) },
+    }
+
+    /// Asks for the list of models with a key, on behalf of an end user if one is named.
+    pub async fn list_models(&self, key: &Secret, end_user: Option<&str>) -> Answer {
+        let mut request = self.http.get(format!("{}/v1/models", self.base_url)).bearer_auth(key.reveal());
+        if let Some(end_user) = end_user {
+            request = request.header(requests::END_USER_HEADER, end_user);
+        }
+        let answered = async {
+            let response = request.timeout(self.limit).send().await?;
+            Ok((response.status(), response.text().await?))
+        };
+        match answered.await {
+            Ok((status, body)) if status.is_success() => match serde_json::from_str::<Value>(&body) {
+                Ok(list) if list["data"].is_array() => Answer::Accepted { status: status.as_u16() },
+                Ok(_) | Err(_) => Answer::Broken { how: Broken::Body(redact(&crate::scenario::value::shortened(&body))) },
+            },
+            Ok((status, body)) => refusal::read(status.as_u16(), &body),
+            Err(error) => Answer::Broken { how: self.broken(&error) },
         }
     }
 
@@ -215,8 +199,14 @@ impl LiteLlm {
             .timeout(self.limit)
     }
 
-    async fn admin<T: serde::de::DeserializeOwned>(&self, route: &str, body: &Value) -> Result<T, AdminError> {
-        self.exchange(&format!("POST {route}"), self.post(route, &self.admin_key).json(body)).await
+    async fn admin(&self, route: &str, body: &Value) -> Result<Value, AdminError> {
+        self.admin_by(Method::POST, route, body).await
+    }
+
+    async fn admin_by(&self, method: Method, route: &str, body: &Value) -> Result<Value, AdminError> {
+        let endpoint = format!("{method} {route}");
+        let request = self.http.request(method, format!("{}{route}", self.base_url)).timeout(self.limit);
+        self.exchange(&endpoint, request.bearer_auth(self.admin_key.reveal()).json(body)).await
     }
 
     async fn exchange<T: serde::de::DeserializeOwned>(
@@ -263,125 +253,4 @@ fn session_key(cookie: &str) -> Option<Secret> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let payload: Value = serde_json::from_slice(&payload).ok()?;
     payload["key"].as_str().map(Secret::new)
-}
-
-fn model_name(model: Model) -> &'static str {
-    let path = match model {
-        Model::Token => PricedBy::Token,
-        Model::ModelInfo => PricedBy::ModelInfo,
-        Model::BaseModel => PricedBy::BaseModel,
-        Model::CostMap => PricedBy::CostMap,
-        Model::ParamsBaseModel => PricedBy::ParamsBaseModel,
-        Model::Alias => PricedBy::Alias,
-        Model::Provider => PricedBy::Provider,
-        Model::AllTeamModels => return "all-team-models",
-    };
-    Deployment::of(path).model
-}
-
-fn usd(amount: Usd) -> Value {
-    serde_json::from_str(&amount.to_string()).unwrap_or(Value::Null)
-}
-
-fn limits_json(limits: &Limits) -> Value {
-    let mut body = json!({});
-    let Limits { max_budget, budget_duration, models, rpm_limit, tpm_limit, max_parallel_requests } = limits;
-    set(&mut body, "max_budget", max_budget.as_ref().map(|budget| usd(budget.value)));
-    set(&mut body, "budget_duration", budget_duration.as_ref().map(|duration| duration.text.as_str().into()));
-    set(&mut body, "models", models.as_ref().map(|models| models.iter().map(|model| model_name(*model)).collect()));
-    set(&mut body, "rpm_limit", rpm_limit.map(Value::from));
-    set(&mut body, "tpm_limit", tpm_limit.map(Value::from));
-    set(&mut body, "max_parallel_requests", max_parallel_requests.map(Value::from));
-    body
-}
-
-fn key_json(alias: &str, owner: Owner<'_>, key: &KeyFields) -> Value {
-    let mut body = limits_json(&Limits {
-        max_budget: key.max_budget.clone(),
-        budget_duration: key.budget_duration.clone(),
-        models: key.models.clone(),
-        rpm_limit: key.rpm_limit,
-        tpm_limit: key.tpm_limit,
-        max_parallel_requests: key.max_parallel_requests,
-    });
-    body["key_alias"] = alias.into();
-    set(&mut body, "user_id", owner.user.map(Value::from));
-    set(&mut body, "team_id", owner.team.map(Value::from));
-    let routes = |routes: &Vec<Routes>| routes.iter().map(|Routes::LlmApiRoutes| "llm_api_routes").collect();
-    set(&mut body, "allowed_routes", key.allowed_routes.as_ref().map(routes));
-    body
-}
-
-fn set(body: &mut Value, name: &str, value: Option<Value>) {
-    if let Some(value) = value {
-        body[name] = value;
-    }
-}
-
-fn ask_json(ask: &Ask) -> Value {
-    let mut body = match ask.api {
-        Api::Chat => json!({ "messages": [{ "role": "user", "content": ask.prompt }] }),
-        Api::Responses | Api::Embeddings => json!({ "input": ask.prompt }),
-    };
-    body["model"] = ask.model.into();
-    let system = (ask.system_prompt > 0).then(|| system_prompt(ask.system_prompt));
-    match (ask.api, system) {
-        (Api::Chat, Some(text)) => {
-            if let Some(messages) = body["messages"].as_array_mut() {
-                messages.insert(0, json!({ "role": "system", "content": text }));
-            }
-        }
-        (Api::Responses, Some(text)) => body["instructions"] = text.into(),
-        (Api::Chat | Api::Responses | Api::Embeddings, _) => {}
-    }
-    if ask.tools > 0 {
-        body["tools"] = (1..=ask.tools).map(|number| tool(ask.api, number)).collect();
-    }
-    if ask.stream {
-        body["stream"] = true.into();
-        if ask.api == Api::Chat {
-            body["stream_options"] = json!({ "include_usage": true });
-        }
-    }
-    body
-}
-
-fn system_prompt(characters: u32) -> String {
-    "You are a careful agent. Read before you write. ".chars().cycle().take(characters as usize).collect()
-}
-
-fn tool(api: Api, number: u16) -> Value {
-    let name = format!("tool_{number}");
-    let description = "Reads a file of the project and returns its text.";
-    let parameters = json!({ "type": "object", "properties": { "path": { "type": "string" } }, "required": ["path"] });
-    match api {
-        Api::Responses => {
-            json!({ "type": "function", "name": name, "description": description, "parameters": parameters })
-        }
-        Api::Chat | Api::Embeddings => {
-            json!({ "type": "function", "function": { "name": name, "description": description, "parameters": parameters } })
-        }
-    }
-}
-
-/// Whether a successful body is an answer of a model, whole to its end.
-fn is_answer(ask: &Ask, body: &str) -> bool {
-    if ask.stream {
-        let events: Vec<&str> = body.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim).collect();
-        let failed = events.iter().any(|event| event.starts_with("{\"error\""));
-        let ended = match ask.api {
-            Api::Chat | Api::Embeddings => events.last() == Some(&"[DONE]"),
-            Api::Responses => events.iter().any(|event| event.contains("\"response.completed\"")),
-        };
-        return ended && !failed && events.len() > 1;
-    }
-    let Ok(body) = serde_json::from_str::<Value>(body) else {
-        return false;
-    };
-    let list = match ask.api {
-        Api::Chat => &body["choices"],
-        Api::Responses => &body["output"],
-        Api::Embeddings => &body["data"],
-    };
-    list.as_array().is_some_and(|items| !items.is_empty())
 }

@@ -51,7 +51,10 @@ fn kind(status: u16, error_type: &str, message: &str) -> Option<ErrorKind> {
         _ => {}
     }
     match status {
-        401 | 403 if message.contains("Key is blocked") => Some(ErrorKind::KeyBlocked),
+        // "Key is blocked.", "Team=... is blocked.", "User blocked from making LLM API Calls"
+        400 | 401 | 403 if message.contains("is blocked") || message.contains("blocked from making") => {
+            Some(ErrorKind::Blocked)
+        }
         // hooks/max_budget_limiter.py
         429 if message.contains("Max budget limit reached") => Some(ErrorKind::BudgetExceeded),
         429 => Some(ErrorKind::RateLimited),
@@ -62,7 +65,8 @@ fn kind(status: u16, error_type: &str, message: &str) -> Option<ErrorKind> {
 pub(super) fn of_admin(endpoint: String, status: u16, body: &str) -> AdminError {
     let Said { message, .. } = said(body);
     // "You must have an enterprise license ..." (1.82.3, for model_max_budget and others).
-    let lacks = matches!(status, 400 | 401 | 403) && message.to_lowercase().contains("enterprise");
+    // A route that is not there is answered with FastAPI's own words; 1.81.0 and 1.82.3 refuse a feature with 500, too.
+    let lacks = message.to_lowercase().contains("enterprise") || (status == 404 && message == "Not Found");
     match lacks {
         true => AdminError::Lacks { endpoint, message },
         false => AdminError::Status { endpoint, status, message },
@@ -90,7 +94,7 @@ mod tests {
             (
                 401,
                 r#"{"error":{"message":"Authentication Error, Key is blocked. Update via `/key/unblock` if you're admin.","type":"auth_error","param":"None","code":"401"}}"#,
-                Some(ErrorKind::KeyBlocked),
+                Some(ErrorKind::Blocked),
             ),
             (
                 403,

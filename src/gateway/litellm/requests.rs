@@ -1,0 +1,166 @@
+//! What LiteLLM is asked of a model, and what is an answer of one: the bodies and headers of its model routes.
+//! Not: its refusals, nor its admin API.
+
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+
+use crate::gateway::Ask;
+use crate::scenario::{Api, Carrier};
+
+/// The header in which a request names its end user.
+pub const END_USER_HEADER: &str = "x-litellm-end-user-id";
+/// The header in which a request carries its tags.
+pub const TAGS_HEADER: &str = "x-litellm-tags";
+
+/// The route of an API.
+pub fn route(api: Api) -> &'static str {
+    match api {
+        Api::Chat => "/v1/chat/completions",
+        Api::Completions => "/v1/completions",
+        Api::Messages => "/v1/messages",
+        Api::Responses => "/v1/responses",
+        Api::Embeddings => "/v1/embeddings",
+        Api::Images => "/v1/images/generations",
+        Api::Passthrough => "/openai/v1/chat/completions",
+    }
+}
+
+/// What is in a request's headers rather than in its body.
+pub(super) fn with_headers(request: RequestBuilder, ask: &Ask) -> RequestBuilder {
+    let mut request = request;
+    if let Some((id, Carrier::Header)) = &ask.end_user {
+        request = request.header(END_USER_HEADER, id);
+    }
+    if let Some((tag, Carrier::Header)) = &ask.tag {
+        request = request.header(TAGS_HEADER, tag);
+    }
+    request
+}
+
+pub(super) fn body(ask: &Ask) -> Value {
+    let mut body = match ask.api {
+        Api::Chat | Api::Passthrough => json!({ "messages": [{ "role": "user", "content": ask.prompt }] }),
+        // Anthropic's API wants to be told how much it may answer.
+        Api::Messages => json!({ "messages": [{ "role": "user", "content": ask.prompt }], "max_tokens": 4096 }),
+        Api::Completions => json!({ "prompt": ask.prompt }),
+        Api::Images => json!({ "prompt": ask.prompt, "n": ask.images }),
+        Api::Responses | Api::Embeddings => json!({ "input": ask.prompt }),
+    };
+    body["model"] = ask.model.as_str().into();
+    let system = (ask.system_prompt > 0).then(|| system_prompt(ask.system_prompt));
+    match (ask.api, system) {
+        (Api::Chat | Api::Passthrough, Some(text)) => {
+            if let Some(messages) = body["messages"].as_array_mut() {
+                messages.insert(0, json!({ "role": "system", "content": text }));
+            }
+        }
+        (Api::Messages, Some(text)) => body["system"] = text.into(),
+        (Api::Responses, Some(text)) => body["instructions"] = text.into(),
+        (Api::Completions | Api::Embeddings | Api::Images, Some(_)) | (_, None) => {}
+    }
+    if ask.tools > 0 {
+        body["tools"] = (1..=ask.tools).map(|number| tool(ask.api, number)).collect();
+    }
+    if ask.stream {
+        body["stream"] = true.into();
+        match ask.api {
+            Api::Chat | Api::Completions | Api::Passthrough if ask.include_usage => {
+                body["stream_options"] = json!({ "include_usage": true });
+            }
+            Api::Chat
+            | Api::Completions
+            | Api::Passthrough
+            | Api::Messages
+            | Api::Responses
+            | Api::Embeddings
+            | Api::Images => {}
+        }
+    }
+    if let Some((id, Carrier::Body)) = &ask.end_user {
+        match ask.api {
+            Api::Messages => body["metadata"] = json!({ "user_id": id }),
+            Api::Chat
+            | Api::Completions
+            | Api::Responses
+            | Api::Embeddings
+            | Api::Images
+            | Api::Passthrough => body["user"] = id.as_str().into(),
+        }
+    }
+    if let Some((tag, Carrier::Body)) = &ask.tag {
+        let field = if ask.api == Api::Messages { "litellm_metadata" } else { "metadata" };
+        body[field]["tags"] = json!([tag]);
+    }
+    if let Some(tokens) = ask.max_tokens {
+        let field = if ask.api == Api::Responses { "max_output_tokens" } else { "max_tokens" };
+        body[field] = tokens.into();
+    }
+    if let Some(retries) = ask.retries {
+        body["num_retries"] = retries.into();
+    }
+    if let Some(model) = ask.fallback {
+        body["fallbacks"] = json!([model]);
+    }
+    if ask.cached {
+        body["cache"] = json!({ "use-cache": true });
+    }
+    body
+}
+
+fn system_prompt(characters: u32) -> String {
+    "You are a careful agent. Read before you write. ".chars().cycle().take(characters as usize).collect()
+}
+
+fn tool(api: Api, number: u16) -> Value {
+    let name = format!("tool_{number}");
+    let description = "Reads a file of the project and returns its text.";
+    let parameters = json!({ "type": "object", "properties": { "path": { "type": "string" } }, "required": ["path"] });
+    match api {
+        Api::Responses => {
+            json!({ "type": "function", "name": name, "description": description, "parameters": parameters })
+        }
+        Api::Messages => json!({ "name": name, "description": description, "input_schema": parameters }),
+        Api::Chat | Api::Completions | Api::Embeddings | Api::Images | Api::Passthrough => {
+            json!({ "type": "function", "function": { "name": name, "description": description, "parameters": parameters } })
+        }
+    }
+}
+
+/// Whether a successful body is an answer of a model, whole to its end.
+pub(super) fn is_answer(ask: &Ask, body: &str) -> bool {
+    if ask.stream {
+        let events: Vec<&str> = body.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim).collect();
+        let failed = events.iter().any(|event| event.starts_with("{\"error\""));
+        let ended = match ask.api {
+            Api::Chat | Api::Completions | Api::Passthrough | Api::Embeddings | Api::Images => {
+                events.last() == Some(&"[DONE]")
+            }
+            Api::Messages => events.iter().any(|event| event.contains("\"message_stop\"")),
+            Api::Responses => events.iter().any(|event| event.contains("\"response.completed\"")),
+        };
+        return ended && !failed && events.len() > 1;
+    }
+    let Ok(body) = serde_json::from_str::<Value>(body) else {
+        return false;
+    };
+    let list = match ask.api {
+        Api::Chat | Api::Completions | Api::Passthrough => &body["choices"],
+        Api::Messages => &body["content"],
+        Api::Responses => &body["output"],
+        Api::Embeddings | Api::Images => &body["data"],
+    };
+    list.as_array().is_some_and(|items| !items.is_empty())
+}
+
+/// How many chunks with text of the answer are in a part of a stream.
+pub(super) fn chunks(part: &str) -> usize {
+    let has_text = |event: &str| {
+        let Ok(event) = serde_json::from_str::<Value>(event.trim()) else { return false };
+        let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+        is_text(&event["choices"][0]["delta"]["content"])
+            || is_text(&event["choices"][0]["text"])
+            || is_text(&event["delta"]["text"])
+            || is_text(&event["delta"])
+    };
+    part.lines().filter_map(|line| line.strip_prefix("data:")).filter(|event| has_text(event)).count()
+}

@@ -1,0 +1,397 @@
+//! The steps that ask a model: `drain`, `chat` one after the other, again and again, or in a crowd.
+
+use std::time::{Duration, Instant};
+
+use super::steps::{ASK_AGAIN, BEYOND, Steps, drain_range};
+use super::{Exchange, Stop};
+use crate::gateway::litellm::deployments::Deployment;
+use crate::gateway::{Answer, Ask, Entity};
+use crate::scenario::arithmetic::{Allowed, drains_into};
+use crate::scenario::charge::{Asker, charged};
+use crate::scenario::{
+    Api, AskFields, At, Count, Expect, Instance, ListFields, Name, PricedBy, Settle, UpstreamDoes, Usd,
+};
+use crate::upstream::{Marker, Usage};
+use crate::verdict::oracle::{Wanted, Zone, broken, judge};
+use crate::verdict::{Finding, FindingKind};
+
+/// Whether a request is one by itself, or one of several whose order or number is chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Company {
+    Alone,
+    OneOfMany,
+}
+
+impl<'a> Steps<'a> {
+    /// Asks until refused.
+    pub(super) async fn drain(
+        &mut self,
+        key: &'a At<Name>,
+        fields: &'a AskFields,
+        allowed: Allowed,
+    ) -> Result<(), Stop> {
+        let range = drain_range(fields, allowed);
+        let refusal = drains_into(fields);
+        let mut accepted = 0;
+        let mut too_many: Option<Finding> = None;
+        let mut ended = false;
+        while !ended && accepted < range.most + BEYOND + 1 {
+            let before = self.standing(Asker::of(key, fields), self.path(fields));
+            let must_refuse = self.zone(&before, self.price(fields)) == Zone::MustRefuse;
+            let answer = self.ask(key, fields).await?;
+            let wanted = match must_refuse || accepted >= range.most {
+                true => Wanted::Refused(refusal.clone()),
+                false if accepted < range.least => Wanted::Accepted,
+                false => Wanted::Either(refusal.clone()),
+            };
+            ended = !matches!(answer, Answer::Accepted { .. });
+            accepted += usize::from(!ended);
+            match judge(&wanted, &answer, key.place, self.requests) {
+                // The first one says it; those after it only make it more.
+                Some(finding) if finding.kind == FindingKind::Bypass => {
+                    let kind = if must_refuse { FindingKind::Bypass } else { FindingKind::Overrun };
+                    too_many.get_or_insert(Finding { kind, ..finding });
+                }
+                Some(finding) => self.findings.push(finding),
+                None => {}
+            }
+        }
+        if let Some(mut finding) = too_many {
+            let more = self.requests - finding.request.unwrap_or_default() - usize::from(ended);
+            if more > 0 {
+                finding.got = format!("{}, and {more} more after it", finding.got);
+            }
+            self.findings.push(finding);
+        }
+        Ok(())
+    }
+
+    /// Asks once, some times in a row, or again and again until the answer is as expected.
+    pub(super) async fn chat(&mut self, key: &'a At<Name>, fields: &'a AskFields) -> Result<(), Stop> {
+        if let (Some(within), Some(expect)) = (&fields.within, fields.expect.as_deref()) {
+            return self.until(key, fields, self.on_clock(within), expect).await;
+        }
+        let first = self.requests + 1;
+        for _ in 0..fields.count() {
+            let zone = self.zone(&self.standing(Asker::of(key, fields), self.path(fields)), self.price(fields));
+            let answer = match fields.cached.as_deref() {
+                Some(true) => self.ask_as(key, fields, first).await?,
+                Some(false) | None => self.ask(key, fields).await?,
+            };
+            let wanted = Wanted::of(fields.expect.as_deref(), zone, fields.fails());
+            self.findings.extend(judge(&wanted, &answer, key.place, self.requests));
+        }
+        Ok(())
+    }
+
+    /// Asks until the answer is as expected, or the time is over. Only the first and the last request are kept, and
+    /// nothing is settled on the way: how many there are is chance.
+    async fn until(
+        &mut self,
+        key: &'a At<Name>,
+        fields: &'a AskFields,
+        limit: Duration,
+        expect: &Expect,
+    ) -> Result<(), Stop> {
+        let began = Instant::now();
+        let wanted = Wanted::of(Some(expect), Zone::Either, false);
+        let mut kept = 0;
+        loop {
+            self.requests += 1;
+            let exchange = self.send(key, fields, self.requests, Company::OneOfMany).await?;
+            let answer = exchange.answer.clone();
+            let finding = judge(&wanted, &answer, key.place, self.requests);
+            let is_last = finding.is_none() || began.elapsed() >= limit;
+            self.book(key, fields, &exchange)?;
+            if kept < 1 || is_last {
+                self.exchanges.push(exchange);
+                kept += 1;
+            }
+            if is_last {
+                if let Some(finding) = finding {
+                    let got = format!("{} after {:.0} s", finding.got, began.elapsed().as_secs_f64());
+                    self.findings.push(Finding { got, ..finding });
+                }
+                return match answer {
+                    Answer::Accepted { .. } => self.settle_charged(key, fields).await,
+                    Answer::Refused { .. } | Answer::Broken { .. } => Ok(()),
+                };
+            }
+            let again = ASK_AGAIN / self.live.pace().clock;
+            tokio::time::sleep(again).await;
+            self.time.pace += again;
+        }
+    }
+
+    /// Asks many times at once, and counts.
+    pub(super) async fn crowd(
+        &mut self,
+        key: &'a At<Name>,
+        fields: &'a AskFields,
+        allowed: Allowed,
+    ) -> Result<(), Stop> {
+        let size = fields.count();
+        let range = match (&fields.accepted, allowed) {
+            (Some(accepted), _) => accepted.value,
+            (None, Allowed::Requests(count)) => count,
+            (None, Allowed::Unlimited) => Count { least: size, most: size },
+            (None, Allowed::Unknown) => Count { least: 0, most: size },
+        };
+        let first = self.requests + 1;
+        self.requests += size;
+        let sent = (first..first + size).map(|number| self.send(key, fields, number, Company::OneOfMany));
+        let exchanges = futures_util::future::join_all(sent).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let wanted = Wanted::Either(drains_into(fields));
+        let mut odd: Vec<Finding> = Vec::new();
+        for exchange in &exchanges {
+            self.book(key, fields, exchange)?;
+            let finding = judge(&wanted, &exchange.answer, key.place, exchange.request);
+            // The first of a kind says it.
+            odd.extend(finding.filter(|finding| odd.iter().all(|other| other.kind != finding.kind)));
+        }
+        self.findings.extend(odd);
+        let is_accepted = |exchange: &&Exchange| matches!(exchange.answer, Answer::Accepted { .. });
+        let accepted = exchanges.iter().filter(is_accepted).count();
+        self.exchanges.extend(exchanges);
+        let kind = match accepted {
+            more if more > range.most => Some(FindingKind::Overrun),
+            fewer if fewer < range.least => Some(FindingKind::FalseRefusal),
+            _ => None,
+        };
+        if let Some(kind) = kind {
+            self.findings.push(Finding {
+                kind,
+                place: key.place,
+                request: None,
+                expected: format!("{range} of {size} at once accepted"),
+                got: accepted.to_string(),
+                known: None,
+            });
+        }
+        match accepted {
+            0 => Ok(()),
+            _ => self.settle_charged(key, fields).await,
+        }
+    }
+
+    /// Asks for the list of models, which costs nothing and says nothing of budgets.
+    pub(super) async fn list(&mut self, key: &'a At<Name>, fields: &ListFields) -> Result<(), Stop> {
+        let gateway = self.node(Instance::First).await?;
+        let Some(secret) = self.world.key(key) else {
+            return Err(Stop::Failed(format!("there is no key `{}`", key.value)));
+        };
+        let end_user = self.carried(fields.end_user.as_ref());
+        let began = Instant::now();
+        let answer = gateway.list_models(secret, end_user.as_deref()).await;
+        let took = began.elapsed();
+        self.time.requests += took;
+        self.requests += 1;
+        self.exchanges.push(Exchange {
+            request: self.requests,
+            line: key.place.line,
+            key: format!("{} (list)", key.value),
+            before: Vec::new(),
+            answer: answer.clone(),
+            upstream_calls: 0,
+            ms: took.as_millis() as u64,
+            is_one_of_many: false,
+        });
+        let wanted = Wanted::of(fields.expect.as_deref().or(Some(&Expect::Accepted)), Zone::Either, false);
+        self.findings.extend(judge(&wanted, &answer, key.place, self.requests));
+        Ok(())
+    }
+
+    /// One request: paced, asked, recorded, and settled if it was accepted.
+    async fn ask(&mut self, key: &'a At<Name>, fields: &'a AskFields) -> Result<Answer, Stop> {
+        self.ask_as(key, fields, self.requests + 1).await
+    }
+
+    /// The same, with the text of the request of this number: one that was asked before may come from a cache.
+    async fn ask_as(&mut self, key: &'a At<Name>, fields: &'a AskFields, text: usize) -> Result<Answer, Stop> {
+        self.wait_for_pace().await;
+        self.requests += 1;
+        let mut exchange = self.send(key, fields, text, Company::Alone).await?;
+        exchange.request = self.requests;
+        let answer = exchange.answer.clone();
+        let booked = self.book(key, fields, &exchange);
+        self.exchanges.push(exchange);
+        booked?;
+        if matches!(answer, Answer::Accepted { .. }) {
+            self.settle_charged(key, fields).await?;
+        }
+        Ok(answer)
+    }
+
+    /// Sends one request, and says what came of it. Nothing is charged or judged yet.
+    async fn send(
+        &self,
+        key: &'a At<Name>,
+        fields: &'a AskFields,
+        number: usize,
+        company: Company,
+    ) -> Result<Exchange, Stop> {
+        let instance = fields.on.as_deref().copied().unwrap_or_default();
+        let gateway = self.node(instance).await?;
+        let ask = self.request(number, fields)?;
+        let Some(secret) = self.world.key(key) else {
+            return Err(Stop::Failed(format!("there is no key `{}`", key.value)));
+        };
+        let before = self.standing(Asker::of(key, fields), self.path(fields));
+        let calls_before = self.live.upstream.calls(self.name, number);
+        let began = Instant::now();
+        let answer = gateway.ask(secret, &ask).await;
+        let whose = match instance {
+            Instance::First => key.value.to_string(),
+            Instance::Second => format!("{} (second)", key.value),
+        };
+        Ok(Exchange {
+            request: number,
+            line: key.place.line,
+            key: whose,
+            before,
+            answer,
+            upstream_calls: self.live.upstream.calls(self.name, number) - calls_before,
+            ms: began.elapsed().as_millis() as u64,
+            is_one_of_many: company == Company::OneOfMany,
+        })
+    }
+
+    /// Charges the ledger for an answer, and notes what it must not have done.
+    fn book(&mut self, key: &'a At<Name>, fields: &AskFields, exchange: &Exchange) -> Result<(), Stop> {
+        self.time.requests += Duration::from_millis(exchange.ms);
+        self.requests_of.entry(key.value.clone()).or_default().push(exchange.request);
+        let given = std::mem::take(&mut self.world.given);
+        let charged: Vec<Name> =
+            charged(&given, Asker::of(key, fields)).iter().map(|entity| entity.name.value.clone()).collect();
+        self.world.given = given;
+        match &exchange.answer {
+            Answer::Accepted { .. } if fields.is_broken_off() => self.uncertain.extend(charged),
+            Answer::Accepted { .. } => {
+                let from_cache = fields.cached.is_some() && exchange.upstream_calls == 0;
+                let price = if from_cache { Usd::ZERO } else { self.price(fields) };
+                self.ledger.charge(&charged, price);
+            }
+            Answer::Refused { .. } => {
+                self.refused.extend(charged);
+                let may_call = fields.upstream.as_ref().is_some_and(|does| does.status.is_some());
+                if exchange.upstream_calls > 0 && !may_call {
+                    self.findings.push(Finding {
+                        kind: FindingKind::Leak,
+                        place: key.place,
+                        request: Some(exchange.request),
+                        expected: "a refused request stays inside the gateway".to_owned(),
+                        got: format!("{}, and {} calls of the provider", exchange.answer, exchange.upstream_calls),
+                        known: None,
+                    });
+                }
+            }
+            Answer::Broken { .. } => {
+                return Err(Stop::Broke(Box::new(broken(&exchange.answer, key.place, exchange.request))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until an accepted request is recorded for everyone, where the scenario waits for that.
+    async fn settle_charged(&mut self, key: &'a At<Name>, fields: &AskFields) -> Result<(), Stop> {
+        if self.scenario.settle != Settle::Each || fields.is_broken_off() {
+            return Ok(());
+        }
+        let names: Vec<Name> = charged(&self.world.given, Asker::of(key, fields))
+            .iter()
+            .map(|entity| entity.name.value.clone())
+            .collect();
+        self.refused.retain(|name| !names.contains(name));
+        self.settle(&names, key.place).await
+    }
+
+    async fn wait_for_pace(&mut self) {
+        if let (Some(pace), Some(last)) = (&self.scenario.pace, self.last_request) {
+            let wait = self.on_clock(pace).saturating_sub(last.elapsed());
+            tokio::time::sleep(wait).await;
+            self.time.pace += wait;
+        }
+        self.last_request = Some(Instant::now());
+    }
+
+    /// What the gateway calls an end user or a tag that a request names.
+    fn carried(&self, name: Option<&At<Name>>) -> Option<String> {
+        match self.world.entity(name?)? {
+            Entity::EndUser(id) | Entity::Tag(id) => Some(id.clone()),
+            Entity::Budget(_)
+            | Entity::Organisation(_)
+            | Entity::Team(_)
+            | Entity::User(_)
+            | Entity::Member { .. }
+            | Entity::Model { .. }
+            | Entity::Key(_) => None,
+        }
+    }
+
+    fn request(&self, number: usize, fields: &AskFields) -> Result<Ask, Stop> {
+        let scenario = self.scenario;
+        let case = self.trial.case;
+        let api = fields.api.as_deref().copied().unwrap_or(case.api);
+        let path = self.path(fields);
+        let (deployment, usage) = priced(path, scenario.price.value, api)?;
+        let does = fields.upstream.clone().unwrap_or_default();
+        let clock = self.live.pace().clock;
+        let on_clock = |period: Option<&At<crate::scenario::Period>>| {
+            period.map_or(Duration::ZERO, |period| period.duration / clock)
+        };
+        let UpstreamDoes { status, calls, late, chunks, pause, break_after } = &does;
+        let (late, pause) = (on_clock(late.as_ref()), on_clock(pause.as_ref()));
+        let chunks = chunks.as_ref().map_or(0, |chunks| chunks.value);
+        let fallback = match &fields.fallback {
+            Some(fallback) => Some(priced(fallback.priced_by.value, fallback.price.value, api)?),
+            None => None,
+        };
+        let marker = Marker {
+            trial: self.name.to_owned(),
+            request: number,
+            usage: usage.clone(),
+            model: deployment.answer_names().map(str::to_owned),
+            fallback: fallback.as_ref().map(|(to, usage)| (to.upstream_model().to_owned(), usage.clone())),
+            fail_with: status.as_ref().map(|status| status.value),
+            fail_calls: calls.as_ref().map(|calls| usize::from(calls.value)),
+            late,
+            chunks,
+            pause,
+            break_after: break_after.as_ref().map(|chunks| chunks.value),
+        };
+        let model = match fields.model.as_deref().map(|name| self.world.entity(name)) {
+            Some(Some(Entity::Model { name, .. })) => name.clone(),
+            Some(_) => return Err(Stop::Failed("the model was not made".to_owned())),
+            None => deployment.model.to_owned(),
+        };
+        let tries = 1 + fields.retries.as_ref().map_or(0, |retries| u32::from(retries.value));
+        Ok(Ask {
+            api,
+            model,
+            prompt: format!("{marker} What is new?"),
+            stream: fields.stream.as_deref().copied().unwrap_or(case.stream),
+            include_usage: case.include_usage,
+            tools: scenario.tools.as_ref().map_or(0, |tools| tools.value),
+            system_prompt: scenario.system_prompt.as_ref().map_or(0, |characters| characters.value),
+            images: deployment.images(scenario.price.value).unwrap_or(1),
+            end_user: self.carried(fields.end_user.as_ref()).map(|id| (id, case.end_user_in)),
+            tag: self.carried(fields.tag.as_ref()).map(|id| (id, case.tag_in)),
+            max_tokens: fields.max_tokens.as_deref().copied(),
+            retries: fields.retries.as_deref().copied(),
+            fallback: fallback.as_ref().map(|(to, _)| to.model),
+            cached: fields.cached.as_deref() == Some(&true),
+            leave_after: fields.leave_after.as_deref().copied(),
+            is_broken_off: fields.is_broken_off(),
+            late: late * tries + pause * (u32::from(chunks) + 1),
+        })
+    }
+}
+
+/// The deployment of a pricing path, and the usage that costs exactly this price there.
+fn priced(path: PricedBy, price: Usd, api: Api) -> Result<(&'static Deployment, Usage), Stop> {
+    let (by, of) = (path.word(), api.word());
+    let deployment = Deployment::of(path, api)
+        .ok_or_else(|| Stop::Lacks(format!("no model of {of} is priced by `{by}`")))?;
+    let none = || Stop::Lacks(format!("nothing of {of} costs {price} where it is priced by `{by}`"));
+    Ok((deployment, deployment.usage(price, api).ok_or_else(none)?))
+}

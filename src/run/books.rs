@@ -1,0 +1,188 @@
+//! The gateway's books against the ledger: waiting for recorded spend after each request, and the `check` step.
+
+use std::time::Instant;
+
+use super::Stop;
+use super::settle::{Settled, moves, settle, stays};
+use super::steps::Steps;
+use crate::gateway::litellm::LiteLlm;
+use crate::gateway::{AdminError, Entity, LogRow};
+use crate::scenario::{At, CheckFields, Count, Instance, Name, Place, Spend, Usd};
+use crate::verdict::{Finding, FindingKind};
+
+impl<'a> Steps<'a> {
+    /// Waits for everyone that was charged, with one limit for all of them.
+    pub(super) async fn settle(&mut self, charged: &[Name], place: Place) -> Result<(), Stop> {
+        let since = Instant::now();
+        for name in charged {
+            self.settle_one(name, place, since).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_one(&mut self, name: &Name, place: Place, since: Instant) -> Result<(), Stop> {
+        if self.uncertain.contains(name) {
+            return Ok(());
+        }
+        let Some(entity) = self.world.recorded(name).cloned() else { return Ok(()) };
+        let gateway = self.node(Instance::First).await?;
+        let expected = self.ledger.spent(name);
+        let began = Instant::now();
+        let settled = match self.miscounted.get(name) {
+            // It was wrong before, so it will not be equal; waiting for that would only take long.
+            Some(recorded) => moves(&gateway, &entity, *recorded, since + gateway.pace.behind).await,
+            None => settle(&gateway, &entity, Spend::exactly(expected), since + self.limits.settle).await,
+        };
+        self.time.settle += began.elapsed();
+        let settled = settled.map_err(|error| reading(name, error, place))?;
+        self.note(name, place, Spend::exactly(expected), settled);
+        Ok(())
+    }
+
+    /// Checks what the gateway says of an entity.
+    pub(super) async fn check(&mut self, name: &'a At<Name>, fields: &CheckFields) -> Result<(), Stop> {
+        match &fields.spend {
+            Some(spend) => self.state(name, spend.value, fields).await?,
+            None => self.equals(name).await?,
+        }
+        if let Some(calls) = &fields.calls {
+            let requests = self.requests_of.get(&name.value).cloned().unwrap_or_default();
+            let seen = self.live.upstream.calls_of(self.name, requests);
+            self.counted("calls of the provider", calls.value, seen, name);
+        }
+        if let Some(log) = &fields.log {
+            self.log(name, log.value, fields).await?;
+        }
+        if fields.values.is_some() {
+            self.values(name).await?;
+        }
+        Ok(())
+    }
+
+    /// That recorded spend equals the ledger, and that a refused request costs nothing later either.
+    async fn equals(&mut self, name: &'a At<Name>) -> Result<(), Stop> {
+        self.settle(std::slice::from_ref(&name.value), name.place).await?;
+        let Some(entity) = self.world.recorded(name).cloned() else { return Ok(()) };
+        let gateway = self.node(Instance::First).await?;
+        let may_be_late = !gateway.pace.behind.is_zero() && self.refused.contains(&name.value);
+        if may_be_late && !self.miscounted.contains_key(&name.value) && !self.uncertain.contains(&name.value) {
+            let began = Instant::now();
+            let expected = Spend::exactly(self.ledger.spent(name));
+            let stayed = stays(&gateway, &entity, expected).await;
+            self.time.settle += began.elapsed();
+            let stayed = stayed.map_err(|error| reading(name, error, name.place))?;
+            self.note(name, name.place, expected, stayed);
+        }
+        Ok(())
+    }
+
+    /// That recorded spend comes to be what the scenario states; from then on, that is what was spent.
+    async fn state(&mut self, name: &'a At<Name>, stated: Spend, fields: &CheckFields) -> Result<(), Stop> {
+        let Some(entity) = self.world.recorded(name).cloned() else { return Ok(()) };
+        let gateway = self.node(Instance::First).await?;
+        let limit = fields.within.as_ref().map_or(self.limits.settle, |within| self.on_clock(within));
+        let began = Instant::now();
+        // An answer that was broken off may be charged late, or not at all: who looks at once sees neither.
+        if self.uncertain.remove(&name.value) && !gateway.pace.behind.is_zero() {
+            let spent = Spend::exactly(self.ledger.spent(name));
+            stays(&gateway, &entity, spent).await.map_err(|error| reading(name, error, name.place))?;
+        }
+        let settled = settle(&gateway, &entity, stated, Instant::now() + limit).await;
+        self.time.settle += began.elapsed();
+        let settled = settled.map_err(|error| reading(name, error, name.place))?;
+        self.miscounted.remove(&name.value);
+        self.note(name, name.place, stated, settled);
+        self.miscounted.remove(&name.value);
+        match settled {
+            Settled::As(recorded) | Settled::Differs(recorded) => self.ledger.state(name, recorded),
+            Settled::Unsaid => self.ledger.state(name, stated.least),
+        }
+        Ok(())
+    }
+
+    /// That the spend log has so many rows with a price, and that they are what the ledger says.
+    async fn log(&mut self, name: &'a At<Name>, wanted: Count, fields: &CheckFields) -> Result<(), Stop> {
+        let Some(Entity::Key(key)) = self.world.recorded(name).cloned() else { return Ok(()) };
+        let gateway = self.node(Instance::First).await?;
+        let limit = fields.within.as_ref().map_or(self.limits.settle, |within| self.on_clock(within));
+        let limit = Instant::now() + limit.min(gateway.pace.behind.max(gateway.pace.poll * 20));
+        let expected = self.ledger.spent(name);
+        let began = Instant::now();
+        let rows = loop {
+            let rows = priced(&gateway, &key).await.map_err(|error| reading(name, error, name.place))?;
+            let is_right = (wanted.least..=wanted.most).contains(&rows.len()) && sum(&rows).agrees_with(expected);
+            if is_right || Instant::now() >= limit {
+                break rows;
+            }
+            tokio::time::sleep(gateway.pace.poll).await;
+        };
+        self.time.settle += began.elapsed();
+        self.counted("rows with a price in the spend log", wanted, rows.len(), name);
+        if (wanted.least..=wanted.most).contains(&rows.len()) && !sum(&rows).agrees_with(expected) {
+            let kind = FindingKind::Miscount;
+            let (expected, got) = (format!("{expected} in the spend log"), sum(&rows).to_string());
+            self.findings.push(Finding { kind, place: name.place, request: None, expected, got, known: None });
+        }
+        Ok(())
+    }
+
+    /// That what was set is what is read back.
+    async fn values(&mut self, name: &'a At<Name>) -> Result<(), Stop> {
+        let gateway = self.node(Instance::First).await?;
+        let Some(entity) = self.world.entity(name) else { return Ok(()) };
+        let Some(given) = crate::scenario::charge::find(&self.world.given, name) else { return Ok(()) };
+        let differing = gateway.differing(entity, &given.fields).await;
+        for (field, sent, got) in differing.map_err(|error| reading(name, error, name.place))? {
+            self.findings.push(Finding {
+                kind: FindingKind::Fault,
+                place: name.place,
+                request: None,
+                expected: format!("`{field}: {sent}` read back as it was sent"),
+                got,
+                known: None,
+            });
+        }
+        Ok(())
+    }
+
+    fn counted(&mut self, what: &str, wanted: Count, counted: usize, name: &At<Name>) {
+        if !(wanted.least..=wanted.most).contains(&counted) {
+            self.findings.push(Finding {
+                kind: FindingKind::Miscount,
+                place: name.place,
+                request: None,
+                expected: format!("{wanted} {what}"),
+                got: counted.to_string(),
+                known: None,
+            });
+        }
+    }
+
+    /// A recorded spend that differs is a finding once for each entity.
+    fn note(&mut self, name: &Name, place: Place, expected: Spend, settled: Settled) {
+        if let Settled::Differs(recorded) = settled
+            && self.miscounted.insert(name.clone(), recorded).is_none()
+        {
+            self.findings.push(Finding {
+                kind: FindingKind::Miscount,
+                place,
+                request: Some(self.requests).filter(|request| *request > 0),
+                expected: format!("{expected} recorded for {name}"),
+                got: format!("{recorded}"),
+                known: None,
+            });
+        }
+    }
+}
+
+async fn priced(gateway: &LiteLlm, key: &crate::gateway::Secret) -> Result<Vec<LogRow>, AdminError> {
+    Ok(gateway.log(key).await?.into_iter().filter(|row| row.spend > Usd::ZERO).collect())
+}
+
+fn sum(rows: &[LogRow]) -> Usd {
+    rows.iter().fold(Usd::ZERO, |sum, row| sum + row.spend)
+}
+
+fn reading(name: &Name, error: AdminError, place: Place) -> Stop {
+    Stop::admin(&format!("reading what is recorded of `{name}`"), error, place)
+}

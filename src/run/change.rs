@@ -1,0 +1,173 @@
+//! The steps that change something: entities through the admin API, and parts of the target.
+
+use std::time::Instant;
+
+use super::Stop;
+use super::steps::{Steps, undisturbed};
+use crate::gateway::{AdminError, Answer, Entity, Secret};
+use crate::scenario::{
+    Act, At, ChangeFields, Disturbance, Expect, Given, Instance, Kind, MadeBy, Name, Part, State,
+};
+use crate::verdict::oracle::{Wanted, Zone, judge};
+
+impl<'a> Steps<'a> {
+    /// Makes who is given, so that nobody refers to somebody who is not there yet.
+    pub(super) async fn make_given(&mut self) -> Result<(), Stop> {
+        let scenario = self.scenario;
+        for kind in Kind::ALL {
+            for given in scenario.given.iter().filter(|given| given.kind == kind) {
+                let name = &given.name.value;
+                match given.state() {
+                    State::Later => {}
+                    State::AdminKey => {
+                        let admin = self.node(Instance::First).await?.admin_key().clone();
+                        self.world.is_unknown(name, Entity::Key(admin));
+                    }
+                    State::Unknown => {
+                        let id = self.world.id(name);
+                        let entity = match kind {
+                            Kind::EndUser => Entity::EndUser(id),
+                            _ => Entity::Key(Secret::new(format!("sk-unknown-{id}"))),
+                        };
+                        self.world.is_unknown(name, entity);
+                    }
+                    State::Active | State::Blocked => {
+                        let failed = |error| {
+                            Stop::admin(&format!("making {kind} `{name}`"), error, given.name.place)
+                        };
+                        self.make(given).await?.map_err(failed)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes an entity, and blocks it if it is given so.
+    async fn make(&mut self, given: &Given) -> Result<Result<(), AdminError>, Stop> {
+        let gateway = self.node(Instance::First).await?;
+        let name = &given.name.value;
+        let id = self.world.id(name);
+        let definition = self.world.definition(given.kind, &id, &given.fields);
+        let made = match (given.fields.made_by.as_deref(), definition.owners.user) {
+            (Some(MadeBy::Session), Some(user)) => match gateway.session_of(user).await {
+                Ok(session) => gateway.create(definition, &session).await,
+                Err(error) => Err(error),
+            },
+            (Some(MadeBy::Session), None) | (Some(MadeBy::Admin) | None, _) => {
+                gateway.create(definition, gateway.admin_key()).await
+            }
+        };
+        let entity = match made {
+            Ok(entity) => entity,
+            Err(error) => return Ok(Err(error)),
+        };
+        let blocked = match given.state() {
+            State::Blocked => gateway.block(&entity).await,
+            State::Active | State::Later | State::Unknown | State::AdminKey => Ok(()),
+        };
+        self.world.is_made(name, entity);
+        Ok(blocked)
+    }
+
+    /// Changes an entity, and judges whether the gateway did as is expected.
+    pub(super) async fn change(
+        &mut self,
+        act: Act,
+        entity: &'a At<Name>,
+        fields: &ChangeFields,
+    ) -> Result<(), Stop> {
+        let began = Instant::now();
+        let changed = self.try_change(act, entity, fields).await?;
+        self.time.requests += began.elapsed();
+        let answer = match changed {
+            Ok(()) => Answer::Accepted { status: 200 },
+            Err(AdminError::Status { status: status @ 400..=499, message, .. }) => {
+                Answer::Refused { status, kind: None, error_type: None, message }
+            }
+            Err(error) => {
+                let what = format!("to {} `{}`", act.word(), entity.value);
+                return Err(Stop::admin(&what, error, entity.place));
+            }
+        };
+        let wanted = Wanted::of(fields.expect.as_deref().or(Some(&Expect::Accepted)), Zone::Either, false);
+        let finding = judge(&wanted, &answer, entity.place, 0);
+        self.findings.extend(finding.map(|finding| crate::verdict::Finding {
+            request: None,
+            expected: format!("`{}` {}", act.word(), finding.expected),
+            got: match &answer {
+                Answer::Refused { message, .. } => format!("{}: {message}", finding.got),
+                Answer::Accepted { .. } | Answer::Broken { .. } => finding.got,
+            },
+            ..finding
+        }));
+        Ok(())
+    }
+
+    async fn try_change(
+        &mut self,
+        act: Act,
+        name: &'a At<Name>,
+        fields: &ChangeFields,
+    ) -> Result<Result<(), AdminError>, Stop> {
+        if act == Act::Make {
+            let Some(given) = self.scenario.entity(name) else { return Ok(Ok(())) };
+            return self.make(given).await;
+        }
+        let gateway = self.node(Instance::First).await?;
+        let Some(entity) = self.world.entity(name).cloned() else {
+            return Err(Stop::Failed(format!("`{}` is not there", name.value)));
+        };
+        let changed = match act {
+            Act::Make => Ok(()),
+            Act::Update => {
+                let to = fields.to.as_deref().cloned().unwrap_or_default();
+                let kind = self.scenario.entity(name).map_or(Kind::Key, |given| given.kind);
+                let id = self.world.id(name);
+                let updated = gateway.update(&entity, self.world.definition(kind, &id, &to)).await;
+                if updated.is_ok() {
+                    self.world.is_updated(name, &to);
+                }
+                updated
+            }
+            Act::Block => gateway.block(&entity).await,
+            Act::Unblock => gateway.unblock(&entity).await,
+            Act::Delete => {
+                let deleted = gateway.delete(&entity).await;
+                if deleted.is_ok() {
+                    self.world.is_deleted(name);
+                }
+                deleted
+            }
+            Act::Regenerate => match (gateway.regenerate(&entity).await, fields.into.as_deref()) {
+                (Ok(secret), Some(into)) => {
+                    // The gateway knows one key, under its new secret; what it spent stays spent.
+                    let old = self.scenario.entity(name).map(|given| given.fields.clone()).unwrap_or_default();
+                    self.world.is_deleted(name);
+                    self.world.is_updated(into, &old);
+                    self.world.is_made(into, Entity::Key(secret));
+                    self.ledger.state(into, self.ledger.spent(name));
+                    Ok(())
+                }
+                (Ok(_), None) => Ok(()),
+                (Err(error), _) => Err(error),
+            },
+            Act::Reset => {
+                let reset = gateway.reset_spend(&entity).await;
+                if reset.is_ok() {
+                    self.ledger.state(name, crate::scenario::Usd::ZERO);
+                }
+                reset
+            }
+        };
+        Ok(changed)
+    }
+
+    /// Disturbs a part of the target; returns when that is done.
+    pub(super) async fn disturb(&mut self, act: Disturbance, part: &At<Part>) -> Result<(), Stop> {
+        let began = Instant::now();
+        let disturbed = self.live.disturb(self.topology, act, part.value).await;
+        self.time.requests += began.elapsed();
+        disturbed.map_err(undisturbed)
+    }
+}
