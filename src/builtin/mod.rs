@@ -2,37 +2,53 @@
 //!
 //! It speaks LiteLLM's HTTP over a real socket, so that the same adapter drives it. It is for speed and for
 //! testing the tests; it is not the product, and not the oracle: it shares no code with the harness's ledger.
+//!
+//! A request comes in by [`serve`], is let in by [`admit`], goes to the provider by [`call`] and is paid in [`charge`];
+//! all else is the administrator's ([`admin`]).
 
+mod account;
 mod admin;
+mod admit;
+mod asked;
+mod budget;
+mod call;
+mod charge;
 pub mod faults;
 mod price;
+mod refusal;
 mod serve;
 mod store;
+mod usage;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use serde_json::json;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::HeaderMap;
+use axum::routing::{any, get, post};
+use rust_decimal::Decimal;
+use serde_json::Map;
 use tokio::task::JoinHandle;
 
 use crate::gateway::Secret;
-pub use faults::{FAULTS, Fault};
-use price::Prices;
-use store::Store;
+use account::{Account, Id, Kind};
+pub use faults::{About, FAULTS, Fault};
+use price::Models;
+use store::{Memory, Store};
 
-/// A running built-in gateway. Dropping it stops it.
+/// How much faster than a real one its clock runs: budgets, keys and the minutes of rate limits end so much sooner.
+pub const SPEED: u32 = 20;
+
+/// A running instance of the built-in gateway. Dropping it stops it.
 pub struct Builtin {
     pub address: SocketAddr,
+    node: Node,
     task: JoinHandle<()>,
 }
 
 impl Builtin {
-    /// Starts one on a free port of the loopback interface.
+    /// Starts one on a free port of the loopback interface, with a database of its own.
     ///
     /// # Errors
     /// When no port can be listened on, or the configuration is not understood.
@@ -42,22 +58,79 @@ impl Builtin {
         admin_key: &Secret,
         fault: Option<Fault>,
     ) -> std::io::Result<Builtin> {
-        let prices = Prices::read(config).map_err(std::io::Error::other)?;
+        let models = Models::read(config).map_err(std::io::Error::other)?;
         let http = reqwest::Client::builder().no_proxy().build().map_err(std::io::Error::other)?;
         let admin_key = admin_key.reveal().to_owned();
-        let gateway = Gateway { prices, http, upstream, admin_key, fault, store: Store::default(), made: 0 };
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let mut store = Store::default();
+        store.accounts.insert(Id::new(Kind::Key, &admin_key), Account::new(Map::new()));
+        let world = World { models, admin_key, fault, store, memories: Vec::new() };
+        let node = Node { world: Arc::new(Mutex::new(world)), instance: 0, http, upstream: upstream.into() };
+        Builtin::listen(node).await
+    }
+
+    /// Starts another instance on the same database.
+    ///
+    /// # Errors
+    /// When no port can be listened on.
+    pub async fn second(&self) -> std::io::Result<Builtin> {
+        let instance = self.node.lock().memories.len();
+        Builtin::listen(Node { instance, ..self.node.clone() }).await
+    }
+
+    async fn listen(node: Node) -> std::io::Result<Builtin> {
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let router = router(Locked(Arc::new(Mutex::new(gateway))));
+        node.lock().memories.push(Memory::default());
+        let router = router(node.clone());
         let task = tokio::spawn(async move {
             // axum's server ends only with its task.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Builtin { address, task })
+        Ok(Builtin { address, node, task })
     }
 
     pub fn is_running(&self) -> bool {
         !self.task.is_finished()
+    }
+
+    /// Stops this instance as an operator does and starts it again: its memory is empty, its address the same.
+    pub fn restart(&self) {
+        let mut world = self.node.lock();
+        world.memories[self.node.instance] = Memory::default();
+        if world.has(Fault::RestartForgetsCounters) {
+            world.store.accounts.values_mut().for_each(|account| account.skew = -account.spend - account.unwritten);
+        }
+        if world.has(Fault::RestartLosesSpend) {
+            world.store.accounts.values_mut().for_each(|account| {
+                account.spend -= account.last_cost.unwrap_or_default().min(account.spend);
+            });
+        }
+    }
+
+    /// Takes the database away from all instances.
+    pub fn stop_database(&self) {
+        self.node.lock().store.is_down = true;
+    }
+
+    /// Gives it back; what was charged in the meantime is written.
+    pub fn start_database(&self) {
+        let mut world = self.node.lock();
+        world.store.is_down = false;
+        let lost = world.has(Fault::SpendLostWhileDatabaseDown);
+        let late = world.has(Fault::SpendWrittenLate);
+        for account in world.store.accounts.values_mut().filter(|_| !late) {
+            let unwritten = std::mem::take(&mut account.unwritten);
+            account.spend += if lost { Decimal::ZERO } else { unwritten };
+        }
+    }
+
+    /// Empties the cache that instances share. A healthy gateway keeps nothing there that it cannot do without.
+    pub fn flush_redis(&self) {
+        let mut world = self.node.lock();
+        world.store.cache.clear();
+        if world.has(Fault::RedisFlushForgetsSpend) {
+            world.store.accounts.values_mut().for_each(|account| account.skew = -account.spend - account.unwritten);
+        }
     }
 }
 
@@ -67,81 +140,57 @@ impl Drop for Builtin {
     }
 }
 
-fn router(gateway: Locked) -> Router {
-    Router::new()
-        .route("/health/readiness", get(admin::readiness))
-        .route("/user/new", post(admin::new_user))
-        .route("/user/update", post(admin::update_user))
-        .route("/user/info", get(admin::info))
-        .route("/team/new", post(admin::new_team))
-        .route("/team/info", get(admin::info))
-        .route("/key/generate", post(admin::new_key))
-        .route("/key/info", get(admin::info))
-        .route("/key/block", post(admin::block_key))
-        .route("/v2/login", post(admin::login))
-        .route("/v1/chat/completions", post(serve::ask))
-        .route("/v1/responses", post(serve::ask))
-        .route("/v1/embeddings", post(serve::ask))
-        .with_state(gateway)
+fn router(node: Node) -> Router {
+    let mut router = Router::new().route("/v1/models", get(serve::list));
+    for route in asked::Route::ALL {
+        router = router.route(route.path(), post(serve::ask));
+    }
+    router.fallback(any(admin::administer)).layer(DefaultBodyLimit::disable()).with_state(node)
 }
 
-type Shared = State<Locked>;
-
-/// The gateway behind its lock, which is never held across a wait.
+/// An instance, as its routes see it.
 #[derive(Clone)]
-struct Locked(Arc<Mutex<Gateway>>);
+struct Node {
+    world: Arc<Mutex<World>>,
+    instance: usize,
+    http: reqwest::Client,
+    upstream: Arc<str>,
+}
 
-impl Locked {
-    fn lock(&self) -> MutexGuard<'_, Gateway> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+type Shared = State<Node>;
+
+impl Node {
+    /// The world behind its lock, which is never held across a wait.
+    fn lock(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-struct Gateway {
-    prices: Prices,
-    http: reqwest::Client,
-    upstream: String,
+/// All that the instances have in common, and the memory of each.
+struct World {
+    models: Models,
     admin_key: String,
     fault: Option<Fault>,
     store: Store,
-    /// How many keys were made: their names are counted, for nobody has to guess them.
-    made: usize,
+    memories: Vec<Memory>,
 }
 
-impl Gateway {
+impl World {
     fn has(&self, fault: Fault) -> bool {
         self.fault == Some(fault)
     }
 
+    /// A secret that no key had before.
     fn new_secret(&mut self) -> String {
-        self.made += 1;
-        format!("sk-builtin-{}", self.made)
+        format!("sk-builtin-{}", self.store.next())
     }
 }
 
-/// The key that a request carries.
+/// The key that a request carries: as OpenAI's clients send it, or as Anthropic's do.
 fn bearer(headers: &HeaderMap) -> &str {
-    let value = headers.get("authorization").and_then(|value| value.to_str().ok());
-    value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default()
-}
-
-/// A refusal.
-struct Refusal {
-    status: StatusCode,
-    error_type: &'static str,
-    message: String,
-}
-
-fn refuse(status: StatusCode, error_type: &'static str, message: impl Into<String>) -> Refusal {
-    Refusal { status, error_type, message: message.into() }
-}
-
-impl IntoResponse for Refusal {
-    /// In LiteLLM's shape.
-    fn into_response(self) -> Response {
-        let Refusal { status, error_type, message } = self;
-        let code = status.as_u16().to_string();
-        let error = json!({ "message": message, "type": error_type, "param": null, "code": code });
-        (status, Json(json!({ "error": error }))).into_response()
-    }
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    text("authorization")
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .or_else(|| text("x-api-key"))
+        .unwrap_or_default()
 }

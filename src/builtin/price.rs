@@ -1,139 +1,150 @@
-//! How the built-in gateway prices a request: from the same `config.yaml` as LiteLLM, and a small cost map.
+//! The models of the built-in gateway and how it prices a request: from the same `config.yaml` as LiteLLM, from what
+//! its admin API is told, and from a small cost map.
 //!
 //! On purpose it shares no code with the harness's ledger, which it would otherwise prove right by itself.
 
 use std::collections::HashMap;
 
 use rust_decimal::Decimal;
-use serde::Deserialize;
 use serde_json::Value;
 
-/// The part of LiteLLM's configuration that the built-in gateway reads.
-#[derive(Debug, Deserialize)]
-pub(super) struct Configuration {
-    model_list: Vec<Entry>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Entry {
-    model_name: String,
-    litellm_params: Params,
-    #[serde(default)]
-    model_info: Info,
-}
-
-#[derive(Debug, Deserialize)]
-struct Params {
-    model: String,
-    #[serde(default)]
-    input_cost_per_token: Option<f64>,
-    #[serde(default)]
-    output_cost_per_token: Option<f64>,
-    #[serde(default)]
-    base_model: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Info {
-    #[serde(default)]
-    input_cost_per_token: Option<f64>,
-    #[serde(default)]
-    output_cost_per_token: Option<f64>,
-    #[serde(default)]
-    base_model: Option<String>,
-}
+use super::account::exact;
+use super::usage::Usage;
 
 /// USD for one token.
-#[derive(Debug, Clone, Copy)]
-struct Rates {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rates {
     input: Decimal,
     output: Decimal,
 }
 
-/// Every model that can be asked, and what is known of its price.
-#[derive(Debug)]
-pub(super) struct Prices(HashMap<String, Known>);
+/// Where a model's rates come from, if they are known before the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Params,
+    ModelInfo,
+    CostMap,
+}
 
-/// As LiteLLM has it: a base model in `litellm_params` is looked at only after the call.
-#[derive(Debug, Clone, Copy)]
-struct Known {
-    before: Option<Rates>,
+/// Who said it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Config,
+    Admin,
+    /// The admin API, and not at once.
+    Updated,
+}
+
+/// A model that can be asked.
+#[derive(Debug, Clone)]
+pub(super) struct Model {
+    pub(super) id: String,
+    /// All that was said of it.
+    pub(super) said: Value,
+    /// What the provider calls it.
+    pub(super) provider_model: String,
+    pub(super) before: Option<(Rates, Source)>,
+    /// As LiteLLM has it: a base model in `litellm_params` is looked at only after the call.
     after: Option<Rates>,
+    per_image: Option<Decimal>,
+    pub(super) origin: Origin,
 }
 
-impl Prices {
-    pub(super) fn read(config: &str) -> Result<Prices, String> {
-        let configuration: Configuration = serde_saphyr::from_str(config).map_err(|error| error.to_string())?;
-        let priced = configuration.model_list.into_iter().map(|entry| {
-            let after = entry.litellm_params.base_model.as_deref().and_then(cost_map);
-            let before = rates_of(&entry);
-            (entry.model_name, Known { before, after })
-        });
-        Ok(Prices(priced.collect()))
+/// Every model that can be asked, by the name that requests use.
+#[derive(Debug, Default)]
+pub(super) struct Models {
+    known: HashMap<String, Model>,
+    aliases: HashMap<String, String>,
+    /// In USD, for end users that have no budget of their own.
+    pub(super) default_end_user_budget: Option<Decimal>,
+}
+
+/// The fields that hold a price for an image.
+const PER_IMAGE: [&str; 2] = ["output_cost_per_image", "input_cost_per_image"];
+
+impl Models {
+    pub(super) fn read(config: &str) -> Result<Models, String> {
+        let config: Value = serde_saphyr::from_str(config).map_err(|error| error.to_string())?;
+        let mut models = Models::default();
+        let list = config["model_list"].as_array().ok_or("there is no model_list")?;
+        for (number, said) in list.iter().enumerate() {
+            let id = said["model_info"]["id"].as_str().map_or_else(|| format!("config-{number}"), str::to_owned);
+            let name = said["model_name"].as_str().ok_or("a model has no name")?;
+            models.known.insert(name.to_owned(), Model::new(id, said.clone(), Origin::Config));
+        }
+        let aliases = config["router_settings"]["model_group_alias"].as_object().into_iter().flatten();
+        let target = |alias: &Value| alias.as_str().or(alias["model"].as_str()).map(str::to_owned);
+        models.aliases = aliases.filter_map(|(name, alias)| Some((name.clone(), target(alias)?))).collect();
+        models.default_end_user_budget = exact(&config["litellm_settings"]["max_end_user_budget"]);
+        Ok(models)
     }
 
-    pub(super) fn has(&self, model: &str) -> bool {
-        self.0.contains_key(model)
+    /// A model by its name, or by another name for it.
+    pub(super) fn get(&self, name: &str) -> Option<&Model> {
+        self.known.get(self.aliases.get(name).map_or(name, String::as_str))
     }
 
-    pub(super) fn is_known_before(&self, model: &str) -> bool {
-        self.0.get(model).is_some_and(|known| known.before.is_some())
+    pub(super) fn is_alias(&self, name: &str) -> bool {
+        self.aliases.contains_key(name)
     }
 
-    /// What an answer costs: by the rates known before, else by what the answer itself says.
-    pub(super) fn of(&self, model: &str, answer: &Answered) -> Decimal {
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.known.keys().chain(self.aliases.keys())
+    }
+
+    pub(super) fn add(&mut self, name: &str, model: Model) {
+        self.known.insert(name.to_owned(), model);
+    }
+
+    /// The name and the model of an id.
+    pub(super) fn of_id(&self, id: &str) -> Option<(String, &Model)> {
+        self.known.iter().find(|(_, model)| model.id == id).map(|(name, model)| (name.clone(), model))
+    }
+
+    pub(super) fn remove(&mut self, name: &str) {
+        self.known.remove(name);
+    }
+
+    /// What an answer costs: by what is known of the model, else by what the answer itself says.
+    pub(super) fn cost(&self, name: &str, usage: &Usage) -> Decimal {
         let by_rates =
-            |rates: Rates| rates.input * Decimal::from(answer.input) + rates.output * Decimal::from(answer.output);
-        let known = self.0.get(model).and_then(|known| known.before.or(known.after));
-        known.map(by_rates).or(answer.cost).or_else(|| cost_map(&answer.model).map(by_rates)).unwrap_or_default()
+            |rates: Rates| rates.input * Decimal::from(usage.input) + rates.output * Decimal::from(usage.output);
+        let Some(model) = self.get(name) else { return Decimal::ZERO };
+        if let Some(per_image) = model.per_image.filter(|_| usage.images > 0) {
+            return per_image * Decimal::from(usage.images);
+        }
+        let known = model.before.map(|(rates, _)| rates).or(model.after);
+        known.map(by_rates).or(usage.cost).or_else(|| cost_map(&usage.model).map(by_rates)).unwrap_or_default()
     }
 }
 
-fn rates_of(entry: &Entry) -> Option<Rates> {
-    let rates = |input: Option<f64>, output: Option<f64>| {
-        let exact = |rate: f64| Decimal::from_str_exact(&rate.to_string()).ok();
-        Some(Rates { input: exact(input?)?, output: exact(output?)? })
-    };
-    let Entry { litellm_params: params, model_info: info, .. } = entry;
-    rates(params.input_cost_per_token, params.output_cost_per_token)
-        .or_else(|| rates(info.input_cost_per_token, info.output_cost_per_token))
-        .or_else(|| cost_map(info.base_model.as_deref()?))
-        .or_else(|| cost_map(params.model.strip_prefix("openai/")?))
+impl Model {
+    pub(super) fn new(id: String, said: Value, origin: Origin) -> Model {
+        let (params, info) = (&said["litellm_params"], &said["model_info"]);
+        let behind = params["model"].as_str().unwrap_or_default();
+        let provider_model = behind.split_once('/').map_or(behind, |(_, model)| model).to_owned();
+        let stated = |part: &Value| {
+            let rate = |name: &str| exact(&part[name]);
+            Some(Rates { input: rate("input_cost_per_token")?, output: rate("output_cost_per_token")? })
+        };
+        let named = |model: &Value| cost_map(model.as_str()?);
+        let before = stated(params)
+            .map(|rates| (rates, Source::Params))
+            .or_else(|| stated(info).map(|rates| (rates, Source::ModelInfo)))
+            .or_else(|| named(&info["base_model"]).map(|rates| (rates, Source::CostMap)))
+            .or_else(|| cost_map(behind.strip_prefix("openai/")?).map(|rates| (rates, Source::CostMap)));
+        let after = named(&params["base_model"]);
+        let per_image = PER_IMAGE.iter().find_map(|name| exact(&params[*name]).or_else(|| exact(&info[*name])));
+        Model { id, provider_model, before, after, per_image, origin, said }
+    }
+
+    /// Whether it is said to cost nothing.
+    pub(super) fn is_free(&self) -> bool {
+        let free = |(rates, _): (Rates, Source)| rates.input.is_zero() && rates.output.is_zero();
+        self.before.is_some_and(free) && self.per_image.is_none_or(|price| price.is_zero())
+    }
 }
 
 fn cost_map(model: &str) -> Option<Rates> {
     (model == "gpt-4o").then(|| Rates { input: Decimal::new(25, 7), output: Decimal::new(1, 5) })
-}
-
-/// What a provider's answer says of its own price.
-#[derive(Debug, Default)]
-pub(super) struct Answered {
-    model: String,
-    pub(super) input: u64,
-    pub(super) output: u64,
-    cost: Option<Decimal>,
-}
-
-impl Answered {
-    /// From a whole body, or from the last event with a usage of a streamed one.
-    pub(super) fn read(body: &str) -> Answered {
-        let whole = serde_json::from_str::<Value>(body).ok();
-        let events =
-            || body.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data:")?).ok());
-        let with_usage = |event: &Value| event["usage"].is_object() || event["response"]["usage"].is_object();
-        let Some(mut answer) = whole.or_else(|| events().find(with_usage)) else {
-            return Answered::default();
-        };
-        if answer["response"].is_object() {
-            answer = answer["response"].take();
-        }
-        let usage = &answer["usage"];
-        let tokens = |a: &str, b: &str| usage[a].as_u64().or_else(|| usage[b].as_u64()).unwrap_or(0);
-        Answered {
-            model: answer["model"].as_str().unwrap_or_default().to_owned(),
-            input: tokens("prompt_tokens", "input_tokens"),
-            output: tokens("completion_tokens", "output_tokens"),
-            cost: usage["cost"].as_f64().and_then(|cost| Decimal::from_str_exact(&cost.to_string()).ok()),
-        }
-    }
 }

@@ -1,132 +1,82 @@
-//! What the built-in gateway remembers: users, teams, keys, what they spent, and their windows of a minute.
-//! Not: who may do what.
+//! What the built-in gateway remembers: its database, which all instances share, and an instance's own memory. A healthy
+//! one decides by the database alone. Not: who may do what.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::collections::{HashMap, HashSet};
 
+use axum::body::Bytes;
+use axum::http::HeaderValue;
 use rust_decimal::Decimal;
 
-const MINUTE: Duration = Duration::from_secs(60);
+use super::account::{Account, Id, Kind, Rate};
+use super::usage::Usage;
 
 /// Everything, in memory.
 #[derive(Debug, Default)]
 pub(super) struct Store {
-    pub(super) users: HashMap<String, Account>,
-    pub(super) teams: HashMap<String, Account>,
-    pub(super) keys: HashMap<String, Key>,
+    pub(super) accounts: HashMap<Id, Account>,
+    /// E-mail address to password and user.
     pub(super) passwords: HashMap<String, (String, String)>,
+    /// Answers that may be given again.
+    pub(super) cache: HashMap<String, Cached>,
+    /// Nobody can reach it.
+    pub(super) is_down: bool,
+    /// How many keys and rows were made: their names are counted, for nobody has to guess them.
+    made: usize,
 }
 
-#[derive(Debug)]
-pub(super) struct Key {
-    pub(super) account: Account,
-    pub(super) user: Option<String>,
-    pub(super) team: Option<String>,
-    pub(super) blocked: bool,
-    /// It is a dashboard session's own: it may make keys, and asks no model.
-    pub(super) session: bool,
+/// An answer that may be given again.
+#[derive(Debug, Clone)]
+pub(super) struct Cached {
+    pub(super) content_type: HeaderValue,
+    pub(super) body: Bytes,
+    pub(super) usage: Usage,
 }
 
-/// What has limits and is charged: a user, a team or a key.
+/// An instance's own memory, which ends with it.
 #[derive(Debug, Default)]
-pub(super) struct Account {
-    pub(super) max_budget: Option<Decimal>,
-    pub(super) spend: Decimal,
-    pub(super) reserved: Decimal,
-    pub(super) reset: Option<Reset>,
-    pub(super) models: Vec<String>,
-    pub(super) rpm_limit: Option<u64>,
-    pub(super) tpm_limit: Option<u64>,
-    pub(super) max_parallel_requests: Option<u64>,
-    pub(super) window: Option<Window>,
-    pub(super) running: u64,
-}
-
-#[derive(Debug)]
-pub(super) struct Reset {
-    every: Duration,
-    at: Instant,
-}
-
-impl Reset {
-    pub(super) fn every(every: Duration) -> Option<Reset> {
-        Some(Reset { every, at: Instant::now().checked_add(every)? })
-    }
-}
-
-#[derive(Debug)]
-pub(super) struct Window {
-    began: Instant,
-    requests: u64,
-    tokens: u64,
-}
-
-/// Why an account's rate limits refuse.
-pub(super) enum Limited {
-    Requests(u64),
-    Tokens(u64),
-    Parallel(u64),
-}
-
-impl Account {
-    /// Forgets what was spent, if the time has come.
-    pub(super) fn reset_if_due(&mut self) {
-        if let Some(reset) = self.reset.as_mut().filter(|reset| reset.at <= Instant::now()) {
-            reset.at += reset.every;
-            self.spend = Decimal::ZERO;
-        }
-    }
-
-    fn window(&mut self) -> &mut Window {
-        let fresh = || Window { began: Instant::now(), requests: 0, tokens: 0 };
-        let window = self.window.get_or_insert_with(fresh);
-        if window.began.elapsed() >= MINUTE {
-            *window = fresh();
-        }
-        window
-    }
-
-    pub(super) fn limited(&mut self) -> Option<Limited> {
-        let &mut Window { requests, tokens, .. } = self.window();
-        let reached = |limit: Option<u64>, used: u64| limit.filter(|limit| used >= *limit);
-        reached(self.rpm_limit, requests)
-            .map(Limited::Requests)
-            .or_else(|| reached(self.tpm_limit, tokens).map(Limited::Tokens))
-            .or_else(|| reached(self.max_parallel_requests, self.running).map(Limited::Parallel))
-    }
-
-    pub(super) fn begin(&mut self) {
-        self.window().requests += 1;
-        self.running += 1;
-    }
-
-    pub(super) fn end(&mut self, tokens: u64, cost: Decimal) {
-        self.window().tokens += tokens;
-        self.running = self.running.saturating_sub(1);
-        self.spend += cost;
-    }
+pub(super) struct Memory {
+    /// The keys that it has let in.
+    pub(super) known: HashSet<String>,
+    /// Of a faulty one: the budgets, as it saw them first.
+    pub(super) budgets: HashMap<Id, Decimal>,
+    /// Of a faulty one: what was blocked through it.
+    pub(super) blocked: HashSet<Id>,
+    /// Of a faulty one: what was spent through it.
+    pub(super) spent: HashMap<Id, Decimal>,
+    /// Of a faulty one: what was asked through it.
+    pub(super) rates: HashMap<Id, Rate>,
 }
 
 impl Store {
-    /// Everyone that a request of this key is charged to.
-    pub(super) fn charged(&mut self, key: &str) -> Vec<(Holder, &mut Account)> {
-        let Some(key) = self.keys.get_mut(key) else {
-            return Vec::new();
-        };
-        let in_team = key.team.is_some();
-        let user = key.user.as_deref().and_then(|user| self.users.get_mut(user));
-        let team = key.team.as_deref().and_then(|team| self.teams.get_mut(team));
-        let mut accounts = vec![(Holder::Key { in_team }, &mut key.account)];
-        accounts.extend(user.map(|user| (Holder::User { in_team }, user)));
-        accounts.extend(team.map(|team| (Holder::Team, team)));
-        accounts
+    pub(super) fn next(&mut self) -> usize {
+        self.made += 1;
+        self.made
     }
-}
 
-/// Whose an account is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Holder {
-    Key { in_team: bool },
-    User { in_team: bool },
-    Team,
+    pub(super) fn key(&self, secret: &str) -> Option<&Account> {
+        self.accounts.get(&Id::new(Kind::Key, secret))
+    }
+
+    /// Everyone that a request is charged to, of those who exist: the key, its user, its team, that user as a member of
+    /// it, the organisation, the end user and the tags that the request names.
+    pub(super) fn charged(&self, secret: &str, end_user: Option<&str>, tags: &[String]) -> Vec<Id> {
+        let mut charged = vec![Id::new(Kind::Key, secret)];
+        let Some(key) = self.key(secret) else { return Vec::new() };
+        let (user, team) = (key.terms.user.as_deref(), key.terms.team.as_deref());
+        charged.extend(user.map(|user| Id::new(Kind::User, user)));
+        charged.extend(team.map(|team| Id::new(Kind::Team, team)));
+        charged.extend(user.zip(team).map(|(user, team)| Id::member(user, team)));
+        let of_team = || self.accounts.get(&Id::new(Kind::Team, team?))?.terms.organisation.as_deref();
+        let organisation = key.terms.organisation.as_deref().or_else(of_team);
+        charged.extend(organisation.map(|organisation| Id::new(Kind::Organisation, organisation)));
+        charged.extend(end_user.map(|end_user| Id::new(Kind::EndUser, end_user)));
+        charged.extend(tags.iter().map(|tag| Id::new(Kind::Tag, tag)));
+        charged.retain(|id| self.accounts.contains_key(id));
+        charged
+    }
+
+    /// The budget object that holds for an account.
+    pub(super) fn object_of(&self, account: &Account) -> Option<&Account> {
+        self.accounts.get(&Id::new(Kind::Budget, account.terms.budget.as_deref()?))
+    }
 }

@@ -1,0 +1,383 @@
+//! Who may ask: the key, what it may call, budgets, rates. Each fault that lets somebody in, or keeps somebody out, is
+//! a switch in here, beside the check it breaks.
+
+use std::time::Instant;
+
+use axum::http::StatusCode;
+use rust_decimal::Decimal;
+use tokio::sync::futures::OwnedNotified;
+
+use super::World;
+use super::account::{Account, Id, Kind, Reset};
+use super::asked::{Asked, Route};
+use super::faults::Fault;
+use super::price::{Origin, Source};
+use super::refusal::{Form, Refusal, bad, refuse};
+
+/// What becomes of a request.
+pub(super) enum Admission {
+    In(Admitted),
+    Refused(Refusal),
+    /// It depends on requests that are still on their way: ask again when one has ended.
+    Wait(OwnedNotified),
+}
+
+/// A request that was let in.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    /// Everyone that it is charged to.
+    pub(super) charged: Vec<Id>,
+    /// Whether budgets hold for it.
+    pub(super) on_budget: bool,
+}
+
+/// Limits that hold for an account: its own, else those of its budget object.
+struct Limits {
+    rpm: Option<u64>,
+    tpm: Option<u64>,
+    parallel: Option<u64>,
+}
+
+impl World {
+    /// Lets a request in, or says why not.
+    pub(super) fn admit(&mut self, instance: usize, asked: &Asked) -> Admission {
+        let admitted = match self.check(instance, asked) {
+            Ok(Ok(admitted)) => admitted,
+            Ok(Err(wait)) => return Admission::Wait(wait),
+            Err(refusal) => return Admission::Refused(self.disguised(refusal)),
+        };
+        for id in &admitted.charged {
+            self.count_request(instance, id);
+            if let Some(account) = self.store.accounts.get_mut(id) {
+                account.in_flight += u64::from(admitted.on_budget);
+            }
+        }
+        self.memories[instance].known.insert(asked.key.clone());
+        Admission::In(admitted)
+    }
+
+    fn check(&mut self, instance: usize, asked: &Asked) -> Result<Result<Admitted, OwnedNotified>, Refusal> {
+        if self.has(Fault::Answers500) {
+            return Err(refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal_server_error", "Something broke inside."));
+        }
+        if self.has(Fault::UnknownKeyServed) && self.store.key(&asked.key).is_none() {
+            return Ok(Ok(Admitted { charged: Vec::new(), on_budget: false }));
+        }
+        self.check_key(instance, &asked.key)?;
+        self.check_route(asked)?;
+        let charged = self.charged(asked);
+        for id in &charged {
+            self.reset_if_due(id, &charged);
+        }
+        self.check_blocks(instance, &charged)?;
+        self.check_models(asked, &charged)?;
+        let on_budget = self.is_on_budget(asked);
+        if on_budget && let Some(wait) = self.check_budgets(instance, asked, &charged)? {
+            return Ok(Err(wait));
+        }
+        if let Some(wait) = self.check_rates(instance, &charged)? {
+            return Ok(Err(wait));
+        }
+        Ok(Ok(Admitted { charged, on_budget }))
+    }
+
+    /// Whether it is a key that is let in.
+    pub(super) fn check_key(&self, instance: usize, secret: &str) -> Result<(), Refusal> {
+        let known = self.memories[instance].known.contains(secret);
+        if self.store.is_down && !known {
+            return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, "no_db_connection", "The database cannot be reached."));
+        }
+        let Some(key) = self.store.key(secret) else {
+            return Err(refuse(StatusCode::UNAUTHORIZED, "token_not_found_in_db", "Unable to find this key."));
+        };
+        if key.session {
+            return Err(refuse(StatusCode::FORBIDDEN, "auth_error", "A session asks no model."));
+        }
+        let is_expired = key.expires.is_some_and(|end| end <= Instant::now());
+        if is_expired && !self.has(Fault::ExpiredKeyServed) {
+            let status = match self.has(Fault::ExpiredKeyRefusedWith400) {
+                true => StatusCode::BAD_REQUEST,
+                false => StatusCode::UNAUTHORIZED,
+            };
+            return Err(refuse(status, "expired_key", "Authentication Error - Expired Key."));
+        }
+        Ok(())
+    }
+
+    fn check_route(&self, asked: &Asked) -> Result<(), Refusal> {
+        let routes = self.store.key(&asked.key).map(|key| &key.terms.routes);
+        let is_llm_route = asked.route == Route::Chat || !self.has(Fault::LlmRoutesLeaveSomeOut);
+        let allows = |routes: &Vec<String>| {
+            let named = |route: &String| (route == "llm_api_routes" && is_llm_route) || route == asked.route.path();
+            routes.is_empty() || routes.iter().any(named)
+        };
+        match routes.is_none_or(allows) {
+            true => Ok(()),
+            false => Err(refuse(StatusCode::FORBIDDEN, "auth_error", "Virtual key is not allowed to call this route.")),
+        }
+    }
+
+    /// Everyone that a request is charged to. An end user that nobody has heard of is made.
+    fn charged(&mut self, asked: &Asked) -> Vec<Id> {
+        let read = |in_body: bool, fault: Fault| in_body || !self.has(fault);
+        let end_user =
+            asked.end_user.as_deref().filter(|_| read(asked.end_user_in_body, Fault::EndUserInHeaderIgnored));
+        let tags: &[String] = match read(asked.tags_in_body, Fault::TagInHeaderIgnored) {
+            true => &asked.tags,
+            false => &[],
+        };
+        if let Some(end_user) = end_user {
+            self.store.accounts.entry(Id::new(Kind::EndUser, end_user)).or_default();
+        }
+        self.store.charged(&asked.key, end_user, tags)
+    }
+
+    fn check_blocks(&self, instance: usize, charged: &[Id]) -> Result<(), Refusal> {
+        let key = charged.first().map_or("", |id| id.name.as_str());
+        let is_cached = self.memories[instance].known.contains(key);
+        for id in charged {
+            let through_this = self.memories[instance].blocked.contains(id);
+            let is_blocked = through_this || self.store.accounts.get(id).is_some_and(|account| account.blocked);
+            let is_overlooked = match id.kind {
+                Kind::Key => self.has(Fault::BlockedKeyServed) || (is_cached && self.has(Fault::KeyBlockSeenLate)),
+                Kind::Team => self.has(Fault::BlockedTeamServed) || (is_cached && self.has(Fault::TeamBlockSeenLate)),
+                Kind::EndUser => self.has(Fault::BlockedEndUserServed),
+                Kind::User | Kind::Member | Kind::Organisation | Kind::Tag | Kind::Budget => false,
+            };
+            if !is_blocked || is_overlooked {
+                continue;
+            }
+            let message = match id.kind {
+                Kind::Key => {
+                    "Authentication Error, Key is blocked. Update via `/key/unblock` if you're admin.".to_owned()
+                }
+                Kind::Team => {
+                    format!(
+                        "Authentication Error, Team={} is blocked. Update via `/team/unblock` if your admin.",
+                        id.name
+                    )
+                }
+                Kind::EndUser => format!("User blocked from making LLM API Calls. End user={}", id.name),
+                Kind::User | Kind::Member | Kind::Organisation | Kind::Tag | Kind::Budget => {
+                    format!("{} is blocked.", id.name)
+                }
+            };
+            return Err(refuse(StatusCode::UNAUTHORIZED, "auth_error", message));
+        }
+        Ok(())
+    }
+
+    fn check_models(&self, asked: &Asked, charged: &[Id]) -> Result<(), Refusal> {
+        if self.models.get(&asked.model).is_none() {
+            return Err(bad(format!("There are no healthy deployments for this model: {}", asked.model)));
+        }
+        for id in charged {
+            let Some(account) = self.store.accounts.get(id) else { continue };
+            let allows = |model: &String| *model == asked.model || model.starts_with("all-");
+            let error_type = match id.kind {
+                Kind::Team => "team_model_access_denied",
+                Kind::User | Kind::Member => "user_model_access_denied",
+                Kind::Key | Kind::Organisation | Kind::EndUser | Kind::Tag | Kind::Budget => "key_model_access_denied",
+            };
+            let is_overlooked = self.has(Fault::ModelListIgnored)
+                || (asked.route == Route::Passthrough && self.has(Fault::PassthroughIgnoresModelList))
+                || (id.kind == Kind::Team && self.has(Fault::TeamModelListIgnored));
+            let models = &account.terms.models;
+            if !models.is_empty() && !models.iter().any(allows) && !is_overlooked {
+                let status = match self.has(Fault::ModelRefusedWith401) {
+                    true => StatusCode::UNAUTHORIZED,
+                    false => StatusCode::FORBIDDEN,
+                };
+                return Err(refuse(status, error_type, "This key may not ask this model."));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether budgets hold for a request: not if its model is free.
+    fn is_on_budget(&self, asked: &Asked) -> bool {
+        let Some(model) = self.models.get(&asked.model) else { return true };
+        let is_free = model.is_free()
+            && !self.has(Fault::FreeModelRefused)
+            && !(self.has(Fault::FreeAliasRefused) && self.models.is_alias(&asked.model));
+        let source = model.before.map(|(_, source)| source);
+        let by_admin = matches!(model.origin, Origin::Admin | Origin::Updated);
+        let is_skipped = match self.fault {
+            Some(Fault::UnpricedModelSkipsBudgets) => source.is_none(),
+            Some(Fault::ModelInfoPriceSkipsBudgets) => source == Some(Source::ModelInfo),
+            Some(Fault::AdminModelSkipsBudgets) => by_admin,
+            Some(Fault::UpdatedModelSkipsBudgets) => model.origin == Origin::Updated,
+            Some(Fault::StreamSkipsBudgets) => asked.stream,
+            Some(Fault::CompletionsSkipBudgets) => asked.route == Route::Completions,
+            Some(Fault::MessagesSkipBudgets) => asked.route == Route::Messages,
+            Some(Fault::ResponsesSkipBudgets) => asked.route == Route::Responses,
+            Some(Fault::EmbeddingsSkipBudgets) => asked.route == Route::Embeddings,
+            Some(Fault::ImagesSkipBudgets) => asked.route == Route::Images,
+            Some(Fault::PassthroughSkipsBudgets) => asked.route == Route::Passthrough,
+            Some(Fault::AllTeamModelsSkipsBudgets) => self.store.key(&asked.key).is_some_and(is_any_team_model),
+            // The others skip no budgets as a whole.
+            Some(_) | None => false,
+        };
+        !is_free && !is_skipped
+    }
+
+    fn check_budgets(
+        &mut self,
+        instance: usize,
+        asked: &Asked,
+        charged: &[Id],
+    ) -> Result<Option<OwnedNotified>, Refusal> {
+        let in_team = charged.iter().any(|id| id.kind == Kind::Team);
+        let mut wait = None;
+        for id in charged {
+            let Some(budget) = self.budget_of(id).filter(|_| !self.is_overlooked(id, in_team)) else { continue };
+            let budget = self.as_cached(instance, id, budget);
+            let used = self.enforced(instance, id, charged);
+            let Some(account) = self.store.accounts.get(id) else { continue };
+            let is_spent = match self.has(Fault::ReachedBudgetNotRefused) {
+                true => used > budget,
+                false => used >= budget,
+            };
+            let held = self.has(Fault::ReservationTakesAll) && account.in_flight > 0 && !asked.has_max_tokens;
+            if is_spent || held {
+                return Err(self.over_budget(id, if held { budget } else { used }, budget));
+            }
+            let is_raced = self.has(Fault::CrowdOverruns)
+                || (self.has(Fault::NewEndUserCrowdOverruns) && id.kind == Kind::EndUser);
+            let each = account.last_cost.unwrap_or(budget - used);
+            let expected = each * Decimal::from(account.in_flight);
+            if account.in_flight > 0 && used + expected >= budget && !is_raced {
+                wait = wait.or_else(|| Some(account.ended.clone().notified_owned()));
+            }
+        }
+        Ok(wait)
+    }
+
+    fn over_budget(&self, id: &Id, used: Decimal, budget: Decimal) -> Refusal {
+        let status = match self.has(Fault::BudgetRefusedWith400) {
+            true => StatusCode::BAD_REQUEST,
+            false => StatusCode::TOO_MANY_REQUESTS,
+        };
+        let error_type = match self.has(Fault::BudgetRefusedAsRateLimit) {
+            true => "rate_limit_error",
+            false => "budget_exceeded",
+        };
+        let name = match id.kind {
+            Kind::Key => String::new(),
+            Kind::User | Kind::Team | Kind::Member | Kind::Organisation | Kind::EndUser | Kind::Tag | Kind::Budget => {
+                format!(" {:?}={}", id.kind, id.name)
+            }
+        };
+        let message = format!("Budget has been exceeded!{name} Current cost: {used}, Max budget: {budget}");
+        refuse(status, error_type, message)
+    }
+
+    fn check_rates(&mut self, instance: usize, charged: &[Id]) -> Result<Option<OwnedNotified>, Refusal> {
+        let mut wait = None;
+        for id in charged {
+            let Some(Limits { rpm, tpm, parallel }) = self.limits_of(id) else { continue };
+            if rpm.is_none() && tpm.is_none() && parallel.is_none() {
+                continue;
+            }
+            let is_key = id.kind == Kind::Key;
+            let rpm = rpm.filter(|_| !self.has(Fault::RpmIgnored) && (is_key || !self.has(Fault::RpmOfOthersIgnored)));
+            let tpm = tpm.filter(|_| !self.has(Fault::TpmIgnored));
+            let parallel = parallel.filter(|_| !self.has(Fault::ParallelIgnored));
+            let (early, forever) = (self.has(Fault::TpmRefusedEarly), self.has(Fault::MinuteNeverEnds));
+            let per_instance = self.has(Fault::RatesPerInstance);
+            let Some(account) = self.store.accounts.get_mut(id) else { continue };
+            let last_tokens = account.last_tokens;
+            let rate = match per_instance {
+                true => self.memories[instance].rates.entry(id.clone()).or_default(),
+                false => &mut account.rate,
+            };
+            if !forever || rate.requests == 0 {
+                rate.roll();
+            }
+            let tokens = if early { rate.tokens * 2 } else { rate.tokens };
+            let reached = |limit: Option<u64>, used: u64| limit.filter(|limit| used >= *limit);
+            let limited = if let Some(limit) = reached(parallel, rate.running) {
+                rate.requests += u64::from(self.fault == Some(Fault::ParallelRefusalUsesRpm));
+                Some(format!("max_parallel_requests. Current limit: {limit}"))
+            } else if let Some(limit) = reached(rpm, rate.requests) {
+                Some(format!("requests. Current limit: {limit}"))
+            } else {
+                reached(tpm, tokens).map(|limit| format!("tokens. Current limit: {limit}"))
+            };
+            if let Some(what) = limited {
+                let message = format!("Rate limit exceeded. Limit type: {what}");
+                return Err(refuse(StatusCode::TOO_MANY_REQUESTS, "None", message));
+            }
+            if let Some(limit) = tpm.filter(|_| rate.running > 0) {
+                let expected = last_tokens.unwrap_or(limit).saturating_mul(rate.running);
+                if tokens + expected >= limit {
+                    wait = wait.or_else(|| Some(account.ended.clone().notified_owned()));
+                }
+            }
+        }
+        Ok(wait)
+    }
+
+    fn limits_of(&self, id: &Id) -> Option<Limits> {
+        let account = self.store.accounts.get(id)?;
+        let object = self.store.object_of(account).map(|object| &object.terms);
+        let (own, object) = (&account.terms, |limit: fn(&super::account::Terms) -> Option<u64>| limit(object?));
+        Some(Limits {
+            rpm: own.rpm.or_else(|| object(|terms| terms.rpm)),
+            tpm: own.tpm.or_else(|| object(|terms| terms.tpm)),
+            parallel: own.parallel.or_else(|| object(|terms| terms.parallel)),
+        })
+    }
+
+    fn count_request(&mut self, instance: usize, id: &Id) {
+        let per_instance = self.has(Fault::RatesPerInstance);
+        let Some(account) = self.store.accounts.get_mut(id) else { return };
+        let rate = match per_instance {
+            true => self.memories[instance].rates.entry(id.clone()).or_default(),
+            false => &mut account.rate,
+        };
+        rate.requests += 1;
+        rate.running += 1;
+    }
+
+    /// Forgets what was spent, if the time has come.
+    pub(super) fn reset_if_due(&mut self, id: &Id, charged: &[Id]) {
+        let Some(account) = self.store.accounts.get(id) else { return };
+        let of_object = || self.store.object_of(account)?.terms.every;
+        let every = account.terms.every.or_else(of_object);
+        let Some(account) = self.store.accounts.get_mut(id) else { return };
+        if !Reset::is_due(&mut account.reset, every) {
+            return;
+        }
+        let never =
+            self.has(Fault::BudgetNeverReset) || (self.has(Fault::EndUserBudgetNeverReset) && id.kind == Kind::EndUser);
+        if never {
+            return;
+        }
+        self.reset(id, Decimal::ZERO);
+        if self.has(Fault::ResetTakesOthers) && id.kind == Kind::Key {
+            charged.iter().for_each(|other| self.reset(other, Decimal::ZERO));
+        }
+    }
+
+    /// Sets what was spent.
+    pub(super) fn reset(&mut self, id: &Id, to: Decimal) {
+        let (stale, late) = (self.has(Fault::ResetLeavesCounter), self.store.is_down);
+        let Some(account) = self.store.accounts.get_mut(id).filter(|_| !late) else { return };
+        let before = account.enforced();
+        (account.spend, account.unwritten) = (to, Decimal::ZERO);
+        account.skew = if stale { before - to } else { Decimal::ZERO };
+    }
+
+    /// A refusal, as a fault may have it look.
+    fn disguised(&self, mut refusal: Refusal) -> Refusal {
+        if self.has(Fault::RefusedWithHtml) {
+            refusal.form = Form::Html;
+        }
+        refusal
+    }
+}
+
+fn is_any_team_model(key: &Account) -> bool {
+    key.terms.models.iter().any(|model| model == "all-team-models")
+}

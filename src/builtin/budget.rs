@@ -1,0 +1,86 @@
+//! Which budget holds for an account, and what is held against it. Not: the comparison.
+
+use rust_decimal::Decimal;
+
+use super::World;
+use super::account::{Id, Kind};
+use super::faults::Fault;
+
+impl World {
+    /// The budget of an account: its own, else that of its budget object, else the one for all of its kind.
+    pub(super) fn budget_of(&self, id: &Id) -> Option<Decimal> {
+        let account = self.store.accounts.get(id)?;
+        let of_object = || self.store.object_of(account)?.terms.max_budget;
+        let of_all = || match id.kind {
+            Kind::Member => {
+                let team = Id::new(Kind::Team, account.terms.team.as_deref()?);
+                self.store.accounts.get(&team)?.terms.member_budget
+            }
+            Kind::EndUser => self.models.default_end_user_budget,
+            Kind::Key | Kind::User | Kind::Team | Kind::Organisation | Kind::Tag | Kind::Budget => None,
+        };
+        let own = account.terms.max_budget;
+        let objects = Some(of_object).filter(|_| !self.has(Fault::BudgetObjectIgnored));
+        let of_all = Some(of_all).filter(|_| match id.kind {
+            Kind::Member => !self.has(Fault::LateMemberBudgetIgnored),
+            Kind::EndUser => !self.has(Fault::DefaultEndUserBudgetIgnored),
+            Kind::Key | Kind::User | Kind::Team | Kind::Organisation | Kind::Tag | Kind::Budget => true,
+        });
+        let budget = own.or_else(|| objects?()).or_else(|| of_all?());
+        match self.fault {
+            Some(Fault::PhantomBudget) if id.kind == Kind::Key => budget.or(Some(account.spend + Decimal::new(-2, 2))),
+            Some(Fault::ZeroBudgetIsUnlimited) => budget.filter(|budget| !budget.is_zero()),
+            // A healthy gateway has none that is negative.
+            Some(Fault::NegativeBudgetAccepted) => budget.filter(|budget| !budget.is_sign_negative()),
+            Some(_) | None => budget,
+        }
+    }
+
+    /// Whether the check of this account's budget is left out: by LiteLLM's rule, which is kept, for a user whose key
+    /// is in a team; else by a fault.
+    pub(super) fn is_overlooked(&self, id: &Id, in_team: bool) -> bool {
+        let ignored = match id.kind {
+            Kind::Key => Fault::KeyBudgetIgnored,
+            Kind::User => Fault::UserBudgetIgnored,
+            Kind::Team => Fault::TeamBudgetIgnored,
+            Kind::Member => Fault::MemberBudgetIgnored,
+            Kind::Organisation => Fault::OrganisationBudgetIgnored,
+            Kind::EndUser => Fault::EndUserBudgetIgnored,
+            Kind::Tag | Kind::Budget => Fault::TagBudgetIgnored,
+        };
+        let is_key = id.kind == Kind::Key;
+        let is_reset = || self.store.accounts.get(id).is_some_and(|account| account.reset.is_some());
+        (id.kind == Kind::User && in_team)
+            || self.has(ignored)
+            || (is_key && !in_team && self.has(Fault::KeyBudgetSkippedWithoutTeam))
+            || (is_key && self.has(Fault::BudgetWithDurationIgnored) && is_reset())
+    }
+
+    /// A budget, as an instance that has seen it before takes it to be.
+    pub(super) fn as_cached(&mut self, instance: usize, id: &Id, budget: Decimal) -> Decimal {
+        let (low, high) = (self.has(Fault::LoweredBudgetSeenLate), self.has(Fault::RaisedBudgetSeenLate));
+        if !low && !high {
+            return budget;
+        }
+        let seen = *self.memories[instance].budgets.entry(id.clone()).or_insert(budget);
+        match (seen > budget && low) || (seen < budget && high) {
+            true => seen,
+            false => budget,
+        }
+    }
+
+    /// What is held against a budget.
+    pub(super) fn enforced(&self, instance: usize, id: &Id, charged: &[Id]) -> Decimal {
+        let of = |kind: Kind| charged.iter().find(|id| id.kind == kind);
+        let counted = match (self.fault, id.kind) {
+            (Some(Fault::TeamBudgetPerKey), Kind::Team) | (Some(Fault::UserBudgetPerKey), Kind::User) => of(Kind::Key),
+            (Some(Fault::OrganisationBudgetPerTeam), Kind::Organisation) => of(Kind::Team),
+            (Some(_) | None, _) => None,
+        };
+        let counted = counted.unwrap_or(id);
+        if self.has(Fault::SpendPerInstance) {
+            return self.memories[instance].spent.get(counted).copied().unwrap_or_default();
+        }
+        self.store.accounts.get(counted).map_or(Decimal::ZERO, super::account::Account::enforced)
+    }
+}

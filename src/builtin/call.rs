@@ -1,0 +1,183 @@
+//! The call of the provider: retries and fallbacks, whole answers and streams, and that each request that was let in
+//! ends, whatever becomes of it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use futures_util::Stream;
+use serde_json::json;
+
+use super::Node;
+use super::admit::Admitted;
+use super::asked::Asked;
+use super::charge::{Bill, End, LATE};
+use super::faults::Fault;
+use super::refusal::refuse;
+use super::store::Cached;
+use super::usage::{Reader, Usage};
+
+/// A request that was let in, until it ends: at the latest when it is dropped.
+pub(super) struct Ticket {
+    node: Node,
+    asked: Arc<Asked>,
+    admitted: Admitted,
+    /// The model that is asked now.
+    model: String,
+    attempts: u64,
+    is_open: bool,
+}
+
+impl Ticket {
+    pub(super) fn new(node: Node, asked: Arc<Asked>, admitted: Admitted) -> Ticket {
+        let model = asked.model.clone();
+        Ticket { node, asked, admitted, model, attempts: 0, is_open: true }
+    }
+
+    pub(super) fn close(&mut self, end: End, usage: &Usage) {
+        if !std::mem::take(&mut self.is_open) {
+            return;
+        }
+        let Ticket { asked, model, attempts, .. } = self;
+        let bill = Bill { asked, end, model, usage, attempts: *attempts };
+        let mut world = self.node.lock();
+        world.charge(self.node.instance, &self.admitted, &bill);
+        if world.has(Fault::SpendWrittenLate) {
+            let node = self.node.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(LATE).await;
+                node.lock().write_late();
+            });
+        }
+    }
+
+    /// Asks the provider, and lets its answer through.
+    pub(super) async fn call(mut self) -> Response {
+        let response = match self.answered().await {
+            Ok(response) => response,
+            Err(error) => {
+                self.close(End::Failed, &Usage::default());
+                return refuse(StatusCode::BAD_GATEWAY, "upstream", error.to_string()).into_response();
+            }
+        };
+        let status = response.status();
+        let content_type = response.headers().get(CONTENT_TYPE).cloned();
+        let content_type = content_type.unwrap_or(HeaderValue::from_static("application/json"));
+        let is_broken = self.node.lock().has(Fault::AnswersBroken);
+        if status.is_success() && self.asked.stream && !is_broken {
+            let inner = Box::pin(response.bytes_stream());
+            let passing = Passing { inner, reader: Reader::default(), seen: Vec::new(), ticket: self };
+            return (status, [(CONTENT_TYPE, content_type)], Body::from_stream(passing)).into_response();
+        }
+        match response.bytes().await {
+            Err(error) => {
+                self.close(End::BrokenOff, &Usage::default());
+                refuse(StatusCode::BAD_GATEWAY, "upstream", error.to_string()).into_response()
+            }
+            Ok(body) => {
+                let usage = Usage::of_body(&body);
+                let end = if status.is_success() { End::Answered } else { End::Failed };
+                if status.is_success() {
+                    self.keep(content_type.clone(), body.clone(), &usage);
+                }
+                self.close(end, &usage);
+                match is_broken && status.is_success() {
+                    true => axum::Json(json!({ "ok": true })).into_response(),
+                    false => (status, [(CONTENT_TYPE, content_type)], body).into_response(),
+                }
+            }
+        }
+    }
+
+    /// The first answer that is none of the provider's failures, else the last failure.
+    async fn answered(&mut self) -> reqwest::Result<reqwest::Response> {
+        let asked = Arc::clone(&self.asked);
+        let models = std::iter::once(&asked.model).chain(&asked.fallbacks);
+        let calls: Vec<&String> = models.flat_map(|model| (0..=asked.retries).map(move |_| model)).collect();
+        for model in calls.iter().take(calls.len() - 1) {
+            let answer = self.one_call(model).await;
+            let is_failure = answer.as_ref().map_or(true, |answer| {
+                answer.status().is_server_error() || answer.status() == StatusCode::TOO_MANY_REQUESTS
+            });
+            if !is_failure {
+                return answer;
+            }
+        }
+        self.one_call(calls[calls.len() - 1]).await
+    }
+
+    async fn one_call(&mut self, model: &str) -> reqwest::Result<reqwest::Response> {
+        model.clone_into(&mut self.model);
+        self.attempts += 1;
+        call_of(&self.node, &self.asked, model).await
+    }
+
+    /// Keeps an answer, if it may be given again.
+    fn keep(&self, content_type: HeaderValue, body: Bytes, usage: &Usage) {
+        if let Some(key) = self.asked.cache_key.clone() {
+            let cached = Cached { content_type, body, usage: usage.clone() };
+            self.node.lock().store.cache.insert(key, cached);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.close(End::Left, &Usage::default());
+    }
+}
+
+/// One call of the provider.
+pub(super) async fn call_of(node: &Node, asked: &Asked, model: &str) -> reqwest::Result<reqwest::Response> {
+    let (name, with_usage) = {
+        let world = node.lock();
+        let name = world.models.get(model).map_or_else(|| model.to_owned(), |model| model.provider_model.clone());
+        (name, !world.has(Fault::StreamWithoutUsageNotCharged))
+    };
+    let url = format!("{}{}", node.upstream, asked.route.behind());
+    node.http.post(url).json(&asked.for_provider(&name, with_usage)).send().await
+}
+
+/// A stream on its way through. Dropped before its end, the client has gone away.
+struct Passing {
+    inner: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>,
+    reader: Reader,
+    /// What has passed, if it may be given again.
+    seen: Vec<u8>,
+    ticket: Ticket,
+}
+
+impl Stream for Passing {
+    type Item = reqwest::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Poll::Ready(chunk) = self.inner.as_mut().poll_next(context) else { return Poll::Pending };
+        let Passing { reader, seen, ticket, .. } = &mut *self;
+        match &chunk {
+            Some(Ok(bytes)) => {
+                reader.read(bytes);
+                if ticket.asked.cache_key.is_some() {
+                    seen.extend_from_slice(bytes);
+                }
+                // Before its last event is passed on: who has read it may ask at once what it cost.
+                if reader.is_whole && ticket.is_open {
+                    ticket.keep(HeaderValue::from_static("text/event-stream"), seen.clone().into(), &reader.usage);
+                    ticket.close(End::Answered, &reader.usage);
+                }
+            }
+            Some(Err(_)) | None => ticket.close(End::BrokenOff, &reader.usage),
+        }
+        Poll::Ready(chunk)
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        let Passing { reader, ticket, .. } = self;
+        ticket.close(End::Left, &reader.usage);
+    }
+}

@@ -1,0 +1,175 @@
+//! The end of a request: its tokens and its cost go to everyone it is charged to, and a row to the spend log. Each fault
+//! of the books is a switch in here.
+
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+
+use super::World;
+use super::account::{Account, Id, Kind, Row};
+use super::admit::Admitted;
+use super::asked::{Asked, Route};
+use super::faults::Fault;
+use super::usage::Usage;
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Answered,
+    /// By the provider, for good.
+    Failed,
+    /// The client went away.
+    Left,
+    /// The provider broke its stream off.
+    BrokenOff,
+    /// Answered from the response cache.
+    Cached,
+}
+
+/// What is charged for.
+#[derive(Debug)]
+pub(super) struct Bill<'a> {
+    pub(super) asked: &'a Asked,
+    pub(super) end: End,
+    /// The model that answered; not the one asked for, after a fallback.
+    pub(super) model: &'a str,
+    pub(super) usage: &'a Usage,
+    /// How many calls of the provider it took.
+    pub(super) attempts: u64,
+}
+
+/// How late a faulty gateway writes what it has charged.
+pub(super) const LATE: Duration = Duration::from_secs(20);
+
+impl World {
+    /// Ends a request that was let in.
+    pub(super) fn charge(&mut self, instance: usize, admitted: &Admitted, bill: &Bill<'_>) {
+        let cost = self.cost(bill);
+        for id in &admitted.charged {
+            let keeps_slot = match bill.end {
+                End::Left => self.has(Fault::DroppedStreamKeepsSlot),
+                End::BrokenOff => self.has(Fault::BrokenStreamKeepsSlot),
+                End::Failed => self.has(Fault::FailedCallKeepsSlot),
+                End::Answered | End::Cached => false,
+            };
+            let is_recorded = match id.kind {
+                Kind::Team => !self.has(Fault::TeamSpendNotRecorded),
+                Kind::Member => !self.has(Fault::MemberSpendNotRecorded),
+                Kind::EndUser => !self.has(Fault::EndUserSpendNotRecorded),
+                Kind::Tag => !self.has(Fault::TagSpendNotRecorded),
+                Kind::Organisation => !self.has(Fault::OrganisationSpendNotRecorded),
+                Kind::Key | Kind::User | Kind::Budget => true,
+            };
+            let is_unwritten = self.store.is_down || self.has(Fault::SpendWrittenLate);
+            let per_instance = self.has(Fault::RatesPerInstance);
+            let reserves = self.has(Fault::ReservationNeverReleased);
+            let Some(account) = self.store.accounts.get_mut(id) else { continue };
+            let rate = match per_instance {
+                true => self.memories[instance].rates.entry(id.clone()).or_default(),
+                false => &mut account.rate,
+            };
+            rate.tokens += bill.usage.tokens();
+            rate.running = rate.running.saturating_sub(u64::from(!keeps_slot));
+            account.in_flight = account.in_flight.saturating_sub(u64::from(admitted.on_budget));
+            account.last_tokens = Some(bill.usage.tokens()).filter(|tokens| *tokens > 0).or(account.last_tokens);
+            account.last_cost = Some(cost).filter(|cost| !cost.is_zero()).or(account.last_cost);
+            if is_recorded {
+                match is_unwritten {
+                    true => account.unwritten += cost,
+                    false => account.spend += cost,
+                }
+            }
+            if reserves {
+                account.skew += cost * Decimal::from(20);
+            }
+            account.ended.notify_waiters();
+            if self.has(Fault::SpendPerInstance) {
+                *self.memories[instance].spent.entry(id.clone()).or_default() += cost;
+            }
+        }
+        self.log(&admitted.charged, bill, cost);
+    }
+
+    /// What a request costs.
+    fn cost(&mut self, bill: &Bill<'_>) -> Decimal {
+        let Bill { asked, end, model, usage, attempts } = bill;
+        let priced_as = if self.has(Fault::FallbackChargedAsFirst) { asked.model.as_str() } else { model };
+        let cost = match end {
+            End::Answered | End::Left | End::BrokenOff => self.models.cost(priced_as, usage),
+            End::Cached if self.has(Fault::CacheHitCharged) => self.models.cost(priced_as, usage),
+            End::Failed if self.has(Fault::FailedCallCharged) => Decimal::new(2, 2),
+            End::Cached | End::Failed => Decimal::ZERO,
+        };
+        let by_admin = || {
+            let model = self.models.get(&asked.model);
+            model.is_some_and(|model| model.origin != super::price::Origin::Config)
+        };
+        let nothing = Decimal::ZERO;
+        match self.fault {
+            Some(Fault::SpendDoubled) => cost + cost,
+            Some(Fault::SpendLost) if self.store.next().is_multiple_of(3) => nothing,
+            Some(Fault::SpendRoundedToCents) => cost.trunc_with_scale(2),
+            Some(Fault::SpendIsOnePerRequest) if !cost.is_zero() => Decimal::ONE,
+            Some(Fault::StreamNotCharged) if asked.stream => nothing,
+            Some(Fault::StreamChargedTwice) if asked.stream => cost + cost,
+            Some(Fault::StreamWithoutUsageNotCharged) if asked.hides_usage => nothing,
+            Some(Fault::StreamWithoutUsageEstimated) if asked.hides_usage => cost * Decimal::new(14, 1),
+            Some(Fault::MessagesStreamInputNotCharged) if asked.stream && asked.route == Route::Messages => {
+                self.models.cost(priced_as, &Usage { input: 0, ..Usage::clone(usage) })
+            }
+            Some(Fault::ResponsesChargedTwice) if asked.route == Route::Responses => cost + cost,
+            Some(Fault::ImagesNotCharged) if asked.route == Route::Images => nothing,
+            Some(Fault::PassthroughNotCharged) if asked.route == Route::Passthrough => nothing,
+            Some(Fault::EmbeddingsNotCharged) if asked.route == Route::Embeddings => nothing,
+            Some(Fault::ModelInfoPriceNotCharged) if self.is_priced_in_info(model) => nothing,
+            Some(Fault::AdminModelNotCharged) if by_admin() => nothing,
+            Some(Fault::RetriesCharged) => cost * Decimal::from((*attempts).max(1)),
+            Some(Fault::FallbackNotCharged) if *model != asked.model => nothing,
+            Some(_) | None => cost,
+        }
+    }
+
+    fn is_priced_in_info(&self, model: &str) -> bool {
+        let source = self.models.get(model).and_then(|model| model.before).map(|(_, source)| source);
+        source == Some(super::price::Source::ModelInfo)
+    }
+
+    fn log(&mut self, charged: &[Id], bill: &Bill<'_>, cost: Decimal) {
+        let rows = match self.fault {
+            Some(Fault::LogRowMissing) => 0,
+            Some(Fault::LogRowDoubled) => 2,
+            Some(Fault::RetriesLogged) => bill.attempts.max(1),
+            Some(_) | None => 1,
+        };
+        let Some(key) = charged.first() else { return };
+        for _ in 0..rows {
+            let id = self.store.next();
+            let Some(account) = self.store.accounts.get_mut(key) else { return };
+            let status = if bill.end == End::Failed { "failure" } else { "success" };
+            account.log.push(row(id, bill.asked, cost, status));
+        }
+    }
+
+    /// What a faulty gateway writes of a request that it refused.
+    pub(super) fn log_refused(&mut self, asked: &Asked) {
+        let id = self.store.next();
+        let Some(account) = self.store.accounts.get_mut(&Id::new(Kind::Key, &asked.key)) else { return };
+        let cost = account.last_cost.unwrap_or_default();
+        account.log.push(row(id, asked, cost, "failure"));
+    }
+
+    /// Writes what a faulty gateway has kept back.
+    pub(super) fn write_late(&mut self) {
+        self.store.accounts.values_mut().for_each(Account::write);
+    }
+}
+
+impl Account {
+    fn write(&mut self) {
+        self.spend += std::mem::take(&mut self.unwritten);
+    }
+}
+
+fn row(id: usize, asked: &Asked, spend: Decimal, status: &'static str) -> Row {
+    Row { id, model: asked.model.clone(), spend, status, call_type: asked.route.call_type() }
+}

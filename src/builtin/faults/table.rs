@@ -1,0 +1,316 @@
+//! The faults, as data: what a scenario has to find each as, its name, what it does, and the real defect that it copies.
+
+use super::About;
+use crate::verdict::FindingKind;
+
+macro_rules! faults {
+    ($($finding:ident { $($fault:ident $name:literal $what:literal, $like:literal;)* })*) => {
+        /// A bug that the built-in gateway can be given.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Fault { $($($fault,)*)* }
+
+        /// Every fault, in the order of [`Fault`].
+        pub const FAULTS: &[About] = &[$($(About {
+            fault: Fault::$fault,
+            name: $name,
+            what: $what,
+            like: $like,
+            finding: FindingKind::$finding,
+        },)*)*];
+    };
+}
+
+faults! {
+    // Whose budget is not looked at.
+    Bypass {
+        KeyBudgetIgnored "key-budget-ignored"
+            "the budget of a key is never checked", "BerriAI/litellm#10750";
+        KeyBudgetSkippedWithoutTeam "key-budget-skipped-without-team"
+            "the budget of a key is checked only if the key is in a team",
+            "BerriAI/litellm#26672, as its reporter saw it";
+        UserBudgetIgnored "user-budget-ignored"
+            "the budget of a user is never checked", "BerriAI/litellm#27381";
+        TeamBudgetIgnored "team-budget-ignored"
+            "the budget of a team is never checked", "BerriAI/litellm#12794";
+        MemberBudgetIgnored "member-budget-ignored"
+            "the budget of a user in a team is never checked", "BerriAI/litellm#19105";
+        OrganisationBudgetIgnored "organisation-budget-ignored"
+            "the budget of an organisation is never checked", "BerriAI/litellm#17054";
+        EndUserBudgetIgnored "end-user-budget-ignored"
+            "the budget of an end user is never checked", "BerriAI/litellm#31842, its budget by model";
+        TagBudgetIgnored "tag-budget-ignored"
+            "the budget of a tag is never checked", "BerriAI/litellm PR 41218";
+        BudgetObjectIgnored "budget-object-ignored"
+            "a budget that is referred to by its name does not hold", "BerriAI/litellm#31842";
+        DefaultEndUserBudgetIgnored "default-end-user-budget-ignored"
+            "the budget for end users without one of their own does not hold", "BerriAI/litellm#15967";
+        BudgetWithDurationIgnored "budget-with-duration-ignored"
+            "a budget of a key that is reset now and then is never checked", "BerriAI/litellm#31292";
+        SessionKeyWithoutBudget "session-key-without-budget"
+            "the budget of a key made in a dashboard session is not stored", "maximhq/bifrost#5673";
+        AllTeamModelsSkipsBudgets "all-team-models-skips-budgets"
+            "a key limited to `all-team-models` is not checked for its budget",
+            "BerriAI/litellm#26672, the models of its key";
+        LateMemberBudgetIgnored "late-member-budget-ignored"
+            "a team's budget for its members is copied when a member joins: one set or changed later does not hold",
+            "BerriAI/litellm#25506, PR 41935";
+        MemberStartsAfreshWithNewKey "member-starts-afresh-with-new-key"
+            "a new key of a member begins with nothing spent", "BerriAI/litellm PR 27273";
+        RegeneratedKeyStartsAfresh "regenerated-key-starts-afresh"
+            "a key that was given a new secret begins with nothing spent", "BerriAI/litellm#31079";
+        TeamBudgetPerKey "team-budget-per-key"
+            "each key of a team has the team's whole budget", "tale-project/tale#1452";
+        UserBudgetPerKey "user-budget-per-key"
+            "each key of a user has the user's whole budget", "BerriAI/litellm#27381";
+        OrganisationBudgetPerTeam "organisation-budget-per-team"
+            "each team of an organisation has the organisation's whole budget", "BerriAI/litellm#17054";
+        EndUserInHeaderIgnored "end-user-in-header-ignored"
+            "an end user that is named in a header is not looked at", "BerriAI/litellm#27480, the tag of its header";
+        TagInHeaderIgnored "tag-in-header-ignored"
+            "a tag that is carried in a header is not looked at", "BerriAI/litellm#27480";
+    }
+    // Which requests pass all budgets.
+    Bypass {
+        UnpricedModelSkipsBudgets "unpriced-model-skips-budgets"
+            "a model without a price per token is taken for a free one: no budget is checked, though it is charged",
+            "BerriAI/litellm#26672";
+        ModelInfoPriceSkipsBudgets "model-info-price-skips-budgets"
+            "a model whose price is in its model info is taken for a free one", "BerriAI/litellm#25874";
+        AdminModelSkipsBudgets "admin-model-skips-budgets"
+            "a model that was made through the admin API is taken for a free one", "BerriAI/litellm#25874";
+        UpdatedModelSkipsBudgets "updated-model-skips-budgets"
+            "a model that was changed through the admin API is taken for a free one", "BerriAI/litellm#25874";
+        StreamSkipsBudgets "stream-skips-budgets"
+            "no budget is checked for a streamed request", "envoyproxy/ai-gateway#2394";
+        CompletionsSkipBudgets "completions-skip-budgets"
+            "no budget is checked on /v1/completions", "headroomlabs-ai/headroom PR 3579: one route checked only";
+        MessagesSkipBudgets "messages-skip-budgets"
+            "no budget is checked on /v1/messages", "BerriAI/litellm#38176";
+        ResponsesSkipBudgets "responses-skip-budgets"
+            "no budget is checked on /v1/responses", "BerriAI/litellm#38176";
+        EmbeddingsSkipBudgets "embeddings-skip-budgets"
+            "no budget is checked on /v1/embeddings", "headroomlabs-ai/headroom PR 3579: one route checked only";
+        ImagesSkipBudgets "images-skip-budgets"
+            "no budget is checked for images", "BerriAI/litellm#26672, a model priced per image";
+        PassthroughSkipsBudgets "passthrough-skips-budgets"
+            "no budget is checked on a route that is passed through", "BerriAI/litellm#10750, maximhq/bifrost#2873";
+    }
+    // What a budget is taken to be.
+    Bypass {
+        ReachedBudgetNotRefused "reached-budget-not-refused"
+            "a budget is spent only when more than it was spent", "BerriAI/litellm PR 28177";
+        ZeroBudgetIsUnlimited "zero-budget-is-unlimited"
+            "a budget of zero is none", "BerriAI/litellm PR 41271";
+        NegativeBudgetAccepted "negative-budget-accepted"
+            "a negative budget is taken, and does not hold", "BerriAI/litellm#18554";
+        NanBudgetAccepted "nan-budget-accepted"
+            "a budget that is not a number is taken, and does not hold", "GHSA-2rv4-xv66-fpjg";
+        LoweredBudgetSeenLate "lowered-budget-seen-late"
+            "a lower budget does not hold for who has been let in before", "BerriAI/litellm#1632";
+        SpendPerInstance "spend-per-instance"
+            "each instance knows only what was spent through it", "BerriAI/litellm#23714";
+        RedisFlushForgetsSpend "redis-flush-forgets-spend"
+            "what is enforced is kept in Redis only", "BerriAI/litellm#34238, PR 30684";
+        RestartForgetsCounters "restart-forgets-counters"
+            "what is enforced is kept in memory only", "BerriAI/litellm PR 26829: stale in-memory spend";
+    }
+    // Who is let in.
+    Bypass {
+        BlockedKeyServed "blocked-key-served"
+            "a blocked key is let in", "BerriAI/litellm#9820";
+        KeyBlockSeenLate "key-block-seen-late"
+            "a key that was let in before it was blocked is let in after", "BerriAI/litellm#9820";
+        BlockPerInstance "block-per-instance"
+            "a key is blocked on the instance that was told so only", "BerriAI/litellm#9820";
+        BlockedTeamServed "blocked-team-served"
+            "a key of a blocked team is let in", "LiteLLM 1.81.0 to 1.108.7, measured: for 60 s";
+        TeamBlockSeenLate "team-block-seen-late"
+            "a key that was let in before its team was blocked is let in after",
+            "LiteLLM 1.81.0 to 1.108.7, measured: for 60 s";
+        BlockedEndUserServed "blocked-end-user-served"
+            "a blocked end user is let in", "BerriAI/litellm#41575: blocking fails half-way";
+        UnknownKeyServed "unknown-key-served"
+            "a key that was never made is let in", "bifrost PR 2873";
+        DeletedKeyServed "deleted-key-served"
+            "a deleted key is let in", "BerriAI/litellm#1775";
+        KeyOfDeletedTeamServed "key-of-deleted-team-served"
+            "the keys of a deleted team are let in", "BerriAI/litellm#34217";
+        RegeneratedOldKeyServed "regenerated-old-key-served"
+            "the old secret of a key with a new one is let in", "BerriAI/litellm#1775, by another way";
+        ExpiredKeyServed "expired-key-served"
+            "an expired key is let in", "BerriAI/litellm#16005";
+        ModelListIgnored "model-list-ignored"
+            "models may be asked that are not allowed", "BerriAI/litellm#8616";
+        TeamModelListIgnored "team-model-list-ignored"
+            "a key may ask models that its team is not allowed", "BerriAI/litellm#23850";
+        PassthroughIgnoresModelList "passthrough-ignores-model-list"
+            "on a route that is passed through, models may be asked that are not allowed", "BerriAI/litellm#41295";
+    }
+    // A request that was refused, and yet made.
+    Leak {
+        RefusedCallReachesUpstream "refused-call-reaches-upstream"
+            "a refused request has been sent to the provider before", "BerriAI/litellm#13280";
+    }
+    // More than was allowed.
+    Overrun {
+        CrowdOverruns "crowd-overruns"
+            "requests at the same time all see the budget unspent", "LiteLLM 1.81.0 and 1.82.3, measured: 20 of 20";
+        NewEndUserCrowdOverruns "new-end-user-crowd-overruns"
+            "requests of an end user at the same time all see the budget unspent", "BerriAI/litellm#40095";
+        RpmIgnored "rpm-ignored"
+            "requests a minute are not limited", "Helicone/helicone#2217";
+        RpmOfOthersIgnored "rpm-of-others-ignored"
+            "requests a minute are limited for keys only", "BerriAI/litellm PR 34657";
+        TpmIgnored "tpm-ignored"
+            "tokens a minute are not limited", "BerriAI/litellm#3788";
+        ParallelIgnored "parallel-ignored"
+            "requests at the same time are not limited", "BerriAI/litellm#27900";
+        RatesPerInstance "rates-per-instance"
+            "each instance counts only the requests that it was asked", "BerriAI/litellm#16011";
+    }
+    // What the books say.
+    Miscount {
+        SpendDoubled "spend-doubled"
+            "each request is charged twice", "BerriAI/litellm#28283";
+        SpendLost "spend-lost"
+            "some requests are not charged", "BerriAI/litellm#21023";
+        SpendWrittenLate "spend-written-late"
+            "what was spent is written after a long time only", "langwatch/langwatch#6141";
+        SpendRoundedToCents "spend-rounded-to-cents"
+            "parts of a cent are not charged", "Kong ai-rate-limiting-advanced 3.12.0.1: fractions lost";
+        SpendIsOnePerRequest "spend-is-one-per-request"
+            "each request is charged 1 instead of its price", "envoyproxy/ai-gateway#2248";
+        SpendLostWhileDatabaseDown "spend-lost-while-database-down"
+            "what is charged while the database is down is never written", "BerriAI/litellm#33872";
+        RestartLosesSpend "restart-loses-spend"
+            "what was charged last is not written when the gateway is stopped",
+            "LiteLLM 1.81.0 and 1.82.3, measured";
+        TeamSpendNotRecorded "team-spend-not-recorded"
+            "a team is not charged for its keys", "BerriAI/litellm PR 39568";
+        MemberSpendNotRecorded "member-spend-not-recorded"
+            "a user in a team is not charged for its keys", "BerriAI/litellm PR 27273";
+        OrganisationSpendNotRecorded "organisation-spend-not-recorded"
+            "an organisation is not charged for its teams", "BerriAI/litellm#17054";
+        EndUserSpendNotRecorded "end-user-spend-not-recorded"
+            "an end user is not charged", "BerriAI/litellm#31842";
+        TagSpendNotRecorded "tag-spend-not-recorded"
+            "a tag is not charged", "BerriAI/litellm#7237";
+        StreamNotCharged "stream-not-charged"
+            "a streamed request is not charged", "BerriAI/litellm#37923";
+        StreamChargedTwice "stream-charged-twice"
+            "a streamed request is charged twice", "higress-group/higress#1080";
+        StreamWithoutUsageNotCharged "stream-without-usage-not-charged"
+            "a stream that is not asked for its usage is not charged",
+            "LiteLLM 1.81.0 and 1.82.3, measured: without a price before the call";
+        StreamWithoutUsageEstimated "stream-without-usage-estimated"
+            "a stream that is not asked for its usage is charged by a guess",
+            "LiteLLM 1.81.0 and 1.82.3, measured: 0.028 for 0.02";
+        MessagesStreamInputNotCharged "messages-stream-input-not-charged"
+            "of a stream of /v1/messages only the output is charged", "apache/apisix#13662";
+        ResponsesChargedTwice "responses-charged-twice"
+            "a request of /v1/responses is charged twice", "BerriAI/litellm#15740";
+        EmbeddingsNotCharged "embeddings-not-charged"
+            "embeddings are not charged", "BerriAI/litellm#36646";
+        ImagesNotCharged "images-not-charged"
+            "images are not charged", "BerriAI/litellm#37015: media that is never charged";
+        PassthroughNotCharged "passthrough-not-charged"
+            "a route that is passed through is not charged", "BerriAI/litellm PR 38111";
+        ModelInfoPriceNotCharged "model-info-price-not-charged"
+            "a price in a model's info is not charged", "BerriAI/litellm#11975";
+        AdminModelNotCharged "admin-model-not-charged"
+            "a model that was made through the admin API is not charged", "BerriAI/litellm#35691";
+        RetriesCharged "retries-charged"
+            "each attempt of a request is charged", "BerriAI/litellm#39455, if its rows were charged";
+        FallbackChargedAsFirst "fallback-charged-as-first"
+            "the answer of another model is charged at the first one's price", "BerriAI/litellm PR 39294";
+        FallbackNotCharged "fallback-not-charged"
+            "the answer of another model is not charged", "BerriAI/litellm#8810";
+        CacheHitCharged "cache-hit-charged"
+            "an answer from the cache is charged", "BerriAI/litellm#14749";
+        FailedCallCharged "failed-call-charged"
+            "a request that the provider failed is charged", "BerriAI/litellm#27735";
+        ResetTakesOthers "reset-takes-others"
+            "when the budget of a key is reset, so is what its user and team have spent",
+            "none known; BerriAI/litellm#8364 the other way round";
+        LogRowMissing "log-row-missing"
+            "the spend log is not written", "BerriAI/litellm#36646, #28376";
+        LogRowDoubled "log-row-doubled"
+            "the spend log has each request twice", "BerriAI/litellm#15740";
+        RetriesLogged "retries-logged"
+            "the spend log has each attempt of a request", "BerriAI/litellm#39455";
+        RefusedCallLogged "refused-call-logged"
+            "the spend log has refused requests, with a price", "BerriAI/litellm#27735";
+        LimitNotReadBack "limit-not-read-back"
+            "limits hold, and are not told to who asks for them", "maximhq/bifrost#5673: no budget in the answer";
+    }
+    // Who is kept out.
+    FalseRefusal {
+        PhantomBudget "phantom-budget"
+            "a key without a budget has one all the same", "BerriAI/litellm#22726";
+        ReservationNeverReleased "reservation-never-released"
+            "each request reserves 20 times its price, and keeps it", "BerriAI/litellm PR 38111";
+        ReservationTakesAll "reservation-takes-all"
+            "a request reserves all that is left of the budget until it has ended", "BerriAI/litellm PR 27509";
+        RaisedBudgetSeenLate "raised-budget-seen-late"
+            "a higher budget does not hold for who has been let in before", "BerriAI/litellm#38634";
+        BudgetUpdateNotStored "budget-update-not-stored"
+            "a budget that is changed stays as it was", "BerriAI/litellm#38634";
+        FreeModelRefused "free-model-refused"
+            "a model that costs nothing is refused to who has spent everything", "BerriAI/litellm#29912";
+        FreeAliasRefused "free-alias-refused"
+            "another name for a free model counts as paid", "BerriAI/litellm#38515";
+        ModelListRefusedForEndUser "model-list-refused-for-end-user"
+            "the list of models is refused for an end user who has spent everything", "BerriAI/litellm#13286";
+        ModelListRefusedForKey "model-list-refused-for-key"
+            "the list of models is refused to a key that has spent everything", "BerriAI/litellm#13286";
+        BudgetNeverReset "budget-never-reset"
+            "no budget is ever reset", "BerriAI/litellm#8364";
+        EndUserBudgetNeverReset "end-user-budget-never-reset"
+            "the budget of an end user is never reset", "BerriAI/litellm#5651";
+        ResetLeavesCounter "reset-leaves-counter"
+            "after a reset the old spend is still held against the budget", "BerriAI/litellm#29576";
+        ManualResetIgnored "manual-reset-ignored"
+            "a reset that the administrator asks for does nothing", "BerriAI/litellm#30002";
+        LlmRoutesLeaveSomeOut "llm-routes-leave-some-out"
+            "a key that may call all routes that ask a model is refused on all but one", "BerriAI/litellm PR 30089";
+        UnblockedKeyRefused "unblocked-key-refused"
+            "a key that was unblocked is refused", "BerriAI/litellm#41575: an unblock without effect";
+        RegeneratedKeyRefused "regenerated-key-refused"
+            "the new secret of a key is not let in", "BerriAI/litellm PR 28934";
+        MinuteNeverEnds "minute-never-ends"
+            "who has reached a limit for a minute is never let in again", "BerriAI/litellm#24677";
+        TpmRefusedEarly "tpm-refused-early"
+            "tokens a minute are refused at half of the limit", "BerriAI/litellm#18953";
+        ParallelRefusalUsesRpm "parallel-refusal-uses-rpm"
+            "a request that is refused for being one too many at the same time counts for the minute",
+            "BerriAI/litellm#39309";
+        DroppedStreamKeepsSlot "dropped-stream-keeps-slot"
+            "a stream that the client leaves counts as running for ever", "BerriAI/litellm#27955";
+        BrokenStreamKeepsSlot "broken-stream-keeps-slot"
+            "a stream that the provider breaks off counts as running for ever", "BerriAI/litellm#20256";
+        FailedCallKeepsSlot "failed-call-keeps-slot"
+            "a request that the provider failed counts as running for ever", "BerriAI/litellm PR 28160";
+    }
+    // How a refusal looks.
+    WrongRefusal {
+        BudgetRefusedWith400 "budget-refused-with-400"
+            "a spent budget is refused with 400", "BerriAI/litellm PR 27416";
+        BudgetRefusedAsRateLimit "budget-refused-as-rate-limit"
+            "a spent budget is refused as a rate limit", "BerriAI/litellm PR 41218";
+        ExpiredKeyRefusedWith400 "expired-key-refused-with-400"
+            "an expired key is refused with 400", "LiteLLM 1.81.0 and 1.82.3, measured";
+        ModelRefusedWith401 "model-refused-with-401"
+            "a model that is not allowed is refused with 401", "LiteLLM 1.81.0 and 1.82.3, measured";
+        RefusedWithHtml "refused-with-html"
+            "a refusal is a page of HTML", "none known; as a proxy in front of a gateway answers";
+    }
+    // What breaks.
+    Fault {
+        Answers500 "answers-500"
+            "every request of a model fails inside the gateway", "BerriAI/litellm#11334";
+        Hangs "hangs"
+            "no request of a model is ever answered", "BerriAI/litellm#20256";
+        AnswersBroken "answers-broken"
+            "the answer of a model is not passed on as it is", "BerriAI/litellm#5964: answers cut off";
+    }
+}

@@ -1,0 +1,45 @@
+//! How the built-in gateway says no, in LiteLLM's shape. Not: when.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use serde_json::json;
+
+/// A refusal.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) error_type: &'static str,
+    pub(super) message: String,
+    pub(super) form: Form,
+}
+
+/// How it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Json,
+    /// As a proxy in front of a broken gateway does.
+    Html,
+}
+
+pub(super) fn refuse(status: StatusCode, error_type: &'static str, message: impl Into<String>) -> Refusal {
+    Refusal { status, error_type, message: message.into(), form: Form::Json }
+}
+
+pub(super) fn bad(message: impl Into<String>) -> Refusal {
+    refuse(StatusCode::BAD_REQUEST, "bad_request", message)
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let Refusal { status, error_type, message, form } = self;
+        match form {
+            Form::Html => (status, Html(format!("<html><body><h1>{status}</h1></body></html>"))).into_response(),
+            Form::Json => {
+                let code = status.as_u16().to_string();
+                let error = json!({ "message": message, "type": error_type, "param": null, "code": code });
+                (status, Json(json!({ "error": error }))).into_response()
+            }
+        }
+    }
+}
