@@ -73,7 +73,7 @@ async fn bare_loop() -> Cost {
     let upstream = Upstream::start(([127, 0, 0, 1], 0).into()).await.expect("a port is free");
     let upstream_url = format!("http://{}", upstream.address());
     let admin = Secret::new("sk-admin");
-    let config = config_yaml(&upstream_url);
+    let config = config_yaml(&upstream_url, None);
     let gateway = gatecrash::builtin::Builtin::start(&config, upstream_url, &admin, None);
     let gateway = gateway.await.expect("a port is free");
     let url = Arc::new(format!("http://{}", gateway.address));
@@ -106,7 +106,7 @@ async fn bare_trial(client: &reqwest::Client, url: &str, number: usize) {
     let get = |route: &str, name: &str, id: &str| {
         client.get(format!("{url}{route}")).query(&[(name, id)]).bearer_auth("sk-admin")
     };
-    let deployment = Deployment::of(PricedBy::Provider);
+    let deployment = Deployment::of(PricedBy::Provider, Api::Chat).expect("there is such a model");
     let usage = deployment.usage("0.02".parse().expect("an amount"), Api::Chat).expect("it can be made");
     for request in 1..=5 {
         let marker = Marker { trial: user.clone(), request, usage: usage.clone(), ..Marker::default() };

@@ -1,6 +1,7 @@
 //! The commands: thin. Each reads its arguments, calls the library, prints, and returns an exit code.
 
 mod check;
+mod faults;
 mod list;
 mod print;
 mod run;
@@ -49,6 +50,8 @@ enum Command {
     Compare(run::Compare),
     /// List trials, or the faults of the built-in gateway.
     List(list::List),
+    /// Run scenarios on every fault of the built-in gateway, and say which catches which.
+    Faults(faults::Faults),
     /// Read scenario files, and say what is wrong with them.
     Check(check::Check),
     /// Print the JSON Schema of scenario files, for editors.
@@ -121,6 +124,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Compare(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::List(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
+        Command::Faults(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Check(command) => Ok(command.execute()),
         Command::Schema => Ok(print::schema()),
         Command::Config(command) => Ok(command.execute()),

@@ -95,7 +95,7 @@ impl Target {
             });
         }
         match spec.split_once('@').unwrap_or((spec, "")) {
-            ("builtin", "") => Ok(Target::builtin(spec, None)),
+            ("builtin", "") => Ok(Target::builtin(None)),
             ("builtin", fault) => {
                 let name = fault.strip_prefix("fault:").unwrap_or(fault);
                 let near = || nearest(name, FAULTS.iter().map(|about| about.name));
@@ -105,7 +105,7 @@ impl Target {
                 };
                 let fault = Fault::named(name).filter(|_| fault.starts_with("fault:"));
                 let fault = fault.ok_or_else(|| wrong(format!("there is no fault `{name}`"), Some(help())))?;
-                Ok(Target::builtin(spec, Some(fault)))
+                Ok(Target::builtin(Some(fault)))
             }
             ("litellm", "") => Err(wrong("which version?".to_owned(), Some("for example litellm@1.82.3".to_owned()))),
             ("litellm", version) => {
@@ -142,9 +142,11 @@ impl Target {
         matches!(self.launcher, Launcher::Docker { .. })
     }
 
-    fn builtin(spec: &str, fault: Option<Fault>) -> Target {
+    /// The built-in gateway, with a fault or healthy.
+    pub fn builtin(fault: Option<Fault>) -> Target {
         let launcher = Launcher::Builtin { fault };
-        Target { name: spec.to_owned(), gateway: GatewayName::Builtin, version: None, launcher }
+        let name = fault.map_or("builtin".to_owned(), |fault| format!("builtin@fault:{}", fault.about().name));
+        Target { name, gateway: GatewayName::Builtin, version: None, launcher }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is told of a run: one [`Report`], made of its events; every format is a pure function of it.
 
+pub mod faults;
 pub mod json;
 pub mod progress;
 pub mod terminal;

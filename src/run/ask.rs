@@ -297,10 +297,8 @@ impl<'a> Steps<'a> {
         if self.scenario.settle != Settle::Each || fields.is_broken_off() {
             return Ok(());
         }
-        let names: Vec<Name> = charged(&self.world.given, Asker::of(key, fields))
-            .iter()
-            .map(|entity| entity.name.value.clone())
-            .collect();
+        let names: Vec<Name> =
+            charged(&self.world.given, Asker::of(key, fields)).iter().map(|entity| entity.name.value.clone()).collect();
         self.refused.retain(|name| !names.contains(name));
         self.settle(&names, key.place).await
     }
@@ -390,8 +388,8 @@ impl<'a> Steps<'a> {
 /// The deployment of a pricing path, and the usage that costs exactly this price there.
 fn priced(path: PricedBy, price: Usd, api: Api) -> Result<(&'static Deployment, Usage), Stop> {
     let (by, of) = (path.word(), api.word());
-    let deployment = Deployment::of(path, api)
-        .ok_or_else(|| Stop::Lacks(format!("no model of {of} is priced by `{by}`")))?;
+    let deployment =
+        Deployment::of(path, api).ok_or_else(|| Stop::Lacks(format!("no model of {of} is priced by `{by}`")))?;
     let none = || Stop::Lacks(format!("nothing of {of} costs {price} where it is priced by `{by}`"));
     Ok((deployment, deployment.usage(price, api).ok_or_else(none)?))
 }

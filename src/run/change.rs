@@ -5,9 +5,7 @@ use std::time::Instant;
 use super::Stop;
 use super::steps::{Steps, undisturbed};
 use crate::gateway::{AdminError, Answer, Entity, Secret};
-use crate::scenario::{
-    Act, At, ChangeFields, Disturbance, Expect, Given, Instance, Kind, MadeBy, Name, Part, State,
-};
+use crate::scenario::{Act, At, ChangeFields, Disturbance, Expect, Given, Instance, Kind, MadeBy, Name, Part, State};
 use crate::verdict::oracle::{Wanted, Zone, judge};
 
 impl<'a> Steps<'a> {
@@ -32,9 +30,7 @@ impl<'a> Steps<'a> {
                         self.world.is_unknown(name, entity);
                     }
                     State::Active | State::Blocked => {
-                        let failed = |error| {
-                            Stop::admin(&format!("making {kind} `{name}`"), error, given.name.place)
-                        };
+                        let failed = |error| Stop::admin(&format!("making {kind} `{name}`"), error, given.name.place);
                         self.make(given).await?.map_err(failed)?;
                     }
                 }
@@ -71,12 +67,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Changes an entity, and judges whether the gateway did as is expected.
-    pub(super) async fn change(
-        &mut self,
-        act: Act,
-        entity: &'a At<Name>,
-        fields: &ChangeFields,
-    ) -> Result<(), Stop> {
+    pub(super) async fn change(&mut self, act: Act, entity: &'a At<Name>, fields: &ChangeFields) -> Result<(), Stop> {
         let began = Instant::now();
         let changed = self.try_change(act, entity, fields).await?;
         self.time.requests += began.elapsed();

@@ -160,9 +160,9 @@ pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits) -
     };
     match ended {
         Ok(Ok(())) => {}
-        Ok(Err(Stop::Lacks(reason))) => result.outcome = Outcome::Skip { reason },
         // What was found before stays found.
-        Ok(Err(Stop::Failed(_))) if !result.findings.is_empty() => {}
+        Ok(Err(Stop::Lacks(_) | Stop::Failed(_))) if !result.findings.is_empty() => {}
+        Ok(Err(Stop::Lacks(reason))) => result.outcome = Outcome::Skip { reason },
         Ok(Err(Stop::Failed(reason))) => result.outcome = Outcome::Error { reason },
         Ok(Err(Stop::Broke(finding))) => result.findings.push(*finding),
         Err(_) => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+use super::steps::length;
 use super::{TrialResult, run_trial};
 use crate::config::Limits;
 use crate::launch::{Live, RunId};
@@ -22,8 +23,10 @@ pub async fn run_all(
 ) {
     let numbered = || trials.iter().enumerate();
     for phase in Alone::PHASES {
-        let of_phase = numbered().filter(|(_, trial)| trial.file.scenario.alone == phase);
-        run_phase(&live, of_phase, run, limits, &results).await;
+        let mut of_phase: Vec<_> = numbered().filter(|(_, trial)| trial.file.scenario.alone == phase).collect();
+        // The longest first: one that waits for a minute must not begin when the others have ended.
+        of_phase.sort_by_key(|(_, trial)| std::cmp::Reverse(length(&trial.file.scenario)));
+        run_phase(&live, of_phase.into_iter(), run, limits, &results).await;
     }
 }
 

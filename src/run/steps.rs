@@ -25,26 +25,38 @@ const ENDLESS: usize = 20;
 /// How long before a request `within` is asked again.
 pub(super) const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The longest that a scenario takes by its own words: a pace for each of its requests, and what it waits for.
-pub(super) fn stated_time(scenario: &Scenario) -> Duration {
-    let pace = scenario.pace.as_ref().map_or(Duration::ZERO, |pace| pace.duration);
-    let requests: usize = scenario
+/// About how long a trial takes on a gateway that writes its books some seconds behind: for putting the longest first.
+pub(super) fn length(scenario: &Scenario) -> Duration {
+    const BOOKED: Duration = Duration::from_secs(3);
+    let booked = if scenario.settle == Settle::Each { requests(scenario) } else { 1 };
+    stated_time(scenario).saturating_add(BOOKED.saturating_mul(u32::try_from(booked).unwrap_or(u32::MAX)))
+}
+
+/// The most requests that a scenario asks, one after the other.
+fn requests(scenario: &Scenario) -> usize {
+    scenario
         .steps
         .iter()
         .zip(allowed(scenario))
         .map(|(step, allowed)| match step {
             Step::Drain { fields, .. } => drain_range(fields, allowed).most + BEYOND + 1,
+            Step::Chat { fields, .. } if fields.at_once.is_some() => 1,
             Step::Chat { fields, .. } => fields.count(),
             Step::List { .. } | Step::Check { .. } | Step::Change { .. } | Step::Disturb { .. } => 0,
         })
-        .sum();
+        .sum()
+}
+
+/// The longest that a scenario takes by its own words: a pace for each of its requests, and what it waits for.
+pub(super) fn stated_time(scenario: &Scenario) -> Duration {
+    let pace = scenario.pace.as_ref().map_or(Duration::ZERO, |pace| pace.duration);
     let waits = scenario.steps.iter().filter_map(|step| match step {
         Step::Chat { fields, .. } => fields.within.as_deref(),
         Step::Check { fields, .. } => fields.within.as_deref(),
         Step::Drain { .. } | Step::List { .. } | Step::Change { .. } | Step::Disturb { .. } => None,
     });
     let waits: Duration = waits.map(|period| period.duration).sum();
-    pace.saturating_mul(u32::try_from(requests).unwrap_or(u32::MAX)).saturating_add(waits)
+    pace.saturating_mul(u32::try_from(requests(scenario)).unwrap_or(u32::MAX)).saturating_add(waits)
 }
 
 /// How many requests of a drain are accepted: as the scenario says, else as its budgets allow.

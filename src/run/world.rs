@@ -20,12 +20,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(given: &[Given], prefix: &str) -> World {
-        World {
-            given: given.to_vec(),
-            on_gateway: HashMap::new(),
-            unknown: HashSet::new(),
-            prefix: prefix.to_owned(),
-        }
+        World { given: given.to_vec(), on_gateway: HashMap::new(), unknown: HashSet::new(), prefix: prefix.to_owned() }
     }
 
     pub(super) fn entity(&self, name: &Name) -> Option<&Entity> {

@@ -164,9 +164,9 @@ impl Found<'_> {
                     other => format!("the budget is {other}: that is no amount"),
                 };
                 let label = "expected 0 or more";
-                *self.mistake(budget.place, title, label) = self.diagnostics[self.diagnostics.len() - 1].clone().help(
-                    "to test that it is refused, say `state: later`, and `make` it with `expect: refused`",
-                );
+                *self.mistake(budget.place, title, label) = self.diagnostics[self.diagnostics.len() - 1]
+                    .clone()
+                    .help("to test that it is refused, say `state: later`, and `make` it with `expect: refused`");
             }
         }
     }
@@ -334,7 +334,11 @@ impl Found<'_> {
         }
         match (&fields.into, act == Act::Regenerate) {
             (None, true) => {
-                self.mistake(entity.place, "which key stands for the new secret?", "add `into`, with a key that is `later`");
+                self.mistake(
+                    entity.place,
+                    "which key stands for the new secret?",
+                    "add `into`, with a key that is `later`",
+                );
             }
             (Some(into), false) => {
                 self.mistake(into.place, format!("`{}` makes no new secret", act.word()), "remove it");
@@ -375,9 +379,8 @@ impl Found<'_> {
                 {
                     // Where spend is not waited for, more may get through: that is what the scenario says.
                     let more_may = fields.at_once.is_some() || scenario.settle == Settle::AtCheck;
-                    let wrong = |count: &super::Count| {
-                        (count.least > allowed.most && !more_may) || count.most < allowed.least
-                    };
+                    let wrong =
+                        |count: &super::Count| (count.least > allowed.most && !more_may) || count.most < allowed.least;
                     if let Some(accepted) = fields.accepted.as_ref().filter(|count| wrong(count)) {
                         let price = scenario.price.value;
                         let title = format!(

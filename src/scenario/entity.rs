@@ -4,9 +4,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::present;
 use super::value::{At, Budget, Name, Period, Place, Usd};
 use super::words::{Model, PricedBy, Routes};
-use super::present;
 
 /// What an entity is: the first key of its item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,15 +82,9 @@ impl Kind {
                 "max_parallel_requests",
                 "state",
             ],
-            Kind::User => &[
-                "max_budget",
-                "budget_duration",
-                "models",
-                "rpm_limit",
-                "tpm_limit",
-                "max_parallel_requests",
-                "state",
-            ],
+            Kind::User => {
+                &["max_budget", "budget_duration", "models", "rpm_limit", "tpm_limit", "max_parallel_requests", "state"]
+            }
             Kind::Member => &["user", "team", "max_budget", "state"],
             Kind::EndUser => &["budget", "max_budget", "budget_duration", "state"],
             Kind::Model => &["priced_by", "state"],

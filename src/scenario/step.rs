@@ -72,8 +72,7 @@ pub enum Disturbance {
 }
 
 impl Disturbance {
-    pub const ALL: [Disturbance; 4] =
-        [Disturbance::Stop, Disturbance::Start, Disturbance::Restart, Disturbance::Flush];
+    pub const ALL: [Disturbance; 4] = [Disturbance::Stop, Disturbance::Start, Disturbance::Restart, Disturbance::Flush];
 
     /// As it is written in a scenario.
     pub fn word(self) -> &'static str {

@@ -87,15 +87,8 @@ pub enum Api {
 }
 
 impl Api {
-    pub const ALL: [Api; 7] = [
-        Api::Chat,
-        Api::Completions,
-        Api::Messages,
-        Api::Responses,
-        Api::Embeddings,
-        Api::Images,
-        Api::Passthrough,
-    ];
+    pub const ALL: [Api; 7] =
+        [Api::Chat, Api::Completions, Api::Messages, Api::Responses, Api::Embeddings, Api::Images, Api::Passthrough];
 
     /// As it is written in a scenario.
     pub fn word(self) -> &'static str {

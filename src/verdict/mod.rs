@@ -205,6 +205,7 @@ mod tests {
             answer: Answer::Refused { status: *status, kind: None, error_type: None, message: status.to_string() },
             upstream_calls: 0,
             ms: u64::from(*status),
+            is_one_of_many: false,
         };
         TrialResult {
             trial: "t".into(),

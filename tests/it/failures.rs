@@ -33,7 +33,7 @@ impl External {
         let upstream = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let (url, key) = (format!("http://{upstream}"), Secret::new(ADMIN_KEY));
-        let builtin = runtime.block_on(Builtin::start(&config_yaml(&url), url, &key, fault)).unwrap();
+        let builtin = runtime.block_on(Builtin::start(&config_yaml(&url, None), url, &key, fault)).unwrap();
         let url = format!("http://{}", builtin.address);
         External { builtin: Some(builtin), runtime, upstream, url }
     }

@@ -53,7 +53,7 @@ enum Price {
     /// [`IMAGE`] in `litellm_params`. With a rate per token beside it, which no image uses: without one 1.82.3 takes
     /// the model for a free one, and charges nothing either.
     Image,
-    /// Its name is [`KNOWN_IMAGES`], which costs [`KNOWN_IMAGE`] a picture. (1.108.7 no longer knows it.)
+    /// Its name is dall-e-3, which costs [`KNOWN_IMAGE`] an image. (1.108.7 no longer knows it.)
     ImageCostMap,
     /// Not in the configuration: the provider's own name for it, on a route that is passed through.
     PassedThrough,
@@ -71,8 +71,7 @@ const KNOWN_MODEL: &str = "gpt-4o";
 const KNOWN_INPUT: Decimal = Decimal::from_parts(25, 0, 0, false, 7);
 const KNOWN_OUTPUT: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
 
-/// The same for images: 0.04 USD for one of the usual size.
-const KNOWN_IMAGES: &str = "dall-e-3";
+/// USD for one image of the usual size by dall-e-3, in the cost maps of 1.81.0 and 1.82.3.
 const KNOWN_IMAGE: Decimal = Decimal::from_parts(4, 0, 0, false, 2);
 
 /// The budget object that holds for end users the gateway does not know, or that have no budget of their own: named in
@@ -80,12 +79,7 @@ const KNOWN_IMAGE: Decimal = Decimal::from_parts(4, 0, 0, false, 2);
 /// 1.82.3 and 1.108.7.)
 pub(super) const DEFAULT_END_USER_BUDGET: &str = "gatecrash-default-end-user";
 
-const fn deployment(
-    path: PricedBy,
-    model: &'static str,
-    provider_model: &'static str,
-    price: Price,
-) -> Deployment {
+const fn deployment(path: PricedBy, model: &'static str, provider_model: &'static str, price: Price) -> Deployment {
     Deployment { path, model, provider_model, price }
 }
 
@@ -95,12 +89,7 @@ pub const DEPLOYMENTS: [Deployment; 13] = [
     deployment(PricedBy::ModelInfo, "priced-by-model-info", "openai/fixed-cost-in-info", Price::ModelInfo),
     deployment(PricedBy::BaseModel, "priced-by-base-model", "openai/a-base-model", Price::BaseModel),
     deployment(PricedBy::CostMap, "priced-by-cost-map", "openai/gpt-4o", Price::CostMap),
-    deployment(
-        PricedBy::ParamsBaseModel,
-        "priced-by-params-base-model",
-        "azure/a-deployment",
-        Price::ParamsBaseModel,
-    ),
+    deployment(PricedBy::ParamsBaseModel, "priced-by-params-base-model", "azure/a-deployment", Price::ParamsBaseModel),
     deployment(PricedBy::Alias, "priced-by-alias", "openai/unpriced-alias", Price::AnswerNames),
     deployment(PricedBy::Provider, "priced-by-provider", "openrouter/acme/fixed", Price::AnswerReports),
     deployment(PricedBy::Free, "free", "openai/free-of-charge", Price::Zero),
@@ -137,11 +126,9 @@ impl Deployment {
     fn rates(&self) -> Option<(Decimal, Decimal)> {
         match self.price {
             Price::Params | Price::ModelInfo => Some((RATE, RATE)),
-            Price::BaseModel
-            | Price::CostMap
-            | Price::ParamsBaseModel
-            | Price::AnswerNames
-            | Price::PassedThrough => Some((KNOWN_INPUT, KNOWN_OUTPUT)),
+            Price::BaseModel | Price::CostMap | Price::ParamsBaseModel | Price::AnswerNames | Price::PassedThrough => {
+                Some((KNOWN_INPUT, KNOWN_OUTPUT))
+            }
             Price::AnswerReports
             | Price::Zero
             | Price::Named(_)
@@ -167,11 +154,10 @@ impl Deployment {
         let (input_tokens, output_tokens) = match api {
             // Embeddings have no output to be charged for.
             Api::Embeddings => (whole(price.0, input)?, 0),
-            Api::Chat | Api::Completions | Api::Messages | Api::Responses | Api::Images | Api::Passthrough => {
-                (1..=10_000u64)
-                    .take_while(|tokens| Decimal::from(*tokens) * input <= price.0)
-                    .find_map(|tokens| Some((tokens, whole(price.0 - Decimal::from(tokens) * input, output)?)))?
-            }
+            Api::Chat | Api::Completions | Api::Messages | Api::Responses | Api::Images | Api::Passthrough => (1
+                ..=10_000u64)
+                .take_while(|tokens| Decimal::from(*tokens) * input <= price.0)
+                .find_map(|tokens| Some((tokens, whole(price.0 - Decimal::from(tokens) * input, output)?)))?,
         };
         Some(Usage { input_tokens, output_tokens, cost: None })
     }

@@ -185,7 +185,9 @@ impl LiteLlm {
         match answered.await {
             Ok((status, body)) if status.is_success() => match serde_json::from_str::<Value>(&body) {
                 Ok(list) if list["data"].is_array() => Answer::Accepted { status: status.as_u16() },
-                Ok(_) | Err(_) => Answer::Broken { how: Broken::Body(redact(&crate::scenario::value::shortened(&body))) },
+                Ok(_) | Err(_) => {
+                    Answer::Broken { how: Broken::Body(redact(&crate::scenario::value::shortened(&body))) }
+                }
             },
             Ok((status, body)) => refusal::read(status.as_u16(), &body),
             Err(error) => Answer::Broken { how: self.broken(&error) },

@@ -79,12 +79,9 @@ pub(super) fn body(ask: &Ask) -> Value {
     if let Some((id, Carrier::Body)) = &ask.end_user {
         match ask.api {
             Api::Messages => body["metadata"] = json!({ "user_id": id }),
-            Api::Chat
-            | Api::Completions
-            | Api::Responses
-            | Api::Embeddings
-            | Api::Images
-            | Api::Passthrough => body["user"] = id.as_str().into(),
+            Api::Chat | Api::Completions | Api::Responses | Api::Embeddings | Api::Images | Api::Passthrough => {
+                body["user"] = id.as_str().into()
+            }
         }
     }
     if let Some((tag, Carrier::Body)) = &ask.tag {
