@@ -86,8 +86,10 @@ fn of_requests(
     }
     let charged = charged(given, asker);
     let soon = |duration: &super::Period| duration.duration < NO_RESET_WITHIN;
+    let object = |entity: &super::Given| scenario.entity(entity.fields.budget.as_deref()?);
     let unforeseen = charged.iter().any(|entity| {
         entity.fields.is_rate_limited()
+            || object(entity).is_some_and(|budget| budget.fields.is_rate_limited())
             || entity.fields.expires.is_some()
             || duration_of(given, entity).is_some_and(soon)
     });
@@ -182,5 +184,7 @@ mod tests {
         let monthly = "  - { key: k, max_budget: 0.05, budget_duration: 30d }";
         assert_eq!(worked_out(monthly, "  - drain: k"), [requests(2, 3)]);
         assert_eq!(worked_out("  - { key: k, max_budget: 1, rpm_limit: 3 }", "  - drain: k"), [Allowed::Unknown]);
+        let by_object = "  - { budget: b, max_budget: 1, rpm_limit: 3 }\n  - { key: k, budget: b }";
+        assert_eq!(worked_out(by_object, "  - drain: k"), [Allowed::Unknown]);
     }
 }
