@@ -45,13 +45,13 @@ impl Route {
             Route::Responses => "/v1/responses",
             Route::Embeddings => "/v1/embeddings",
             Route::Images => "/v1/images/generations",
-            Route::Passthrough => "/passthrough/v1/chat/completions",
+            Route::Passthrough => "/openai/v1/chat/completions",
         }
     }
 
     /// The provider's path behind it.
     pub(super) fn behind(self) -> &'static str {
-        self.path().strip_prefix("/passthrough").unwrap_or(self.path())
+        self.path().strip_prefix("/openai").unwrap_or(self.path())
     }
 
     /// As LiteLLM's spend log has it.

@@ -16,7 +16,10 @@ impl World {
                 let team = Id::new(Kind::Team, account.terms.team.as_deref()?);
                 self.store.accounts.get(&team)?.terms.member_budget
             }
-            Kind::EndUser => self.models.default_end_user_budget,
+            Kind::EndUser => {
+                let object = Id::new(Kind::Budget, self.models.default_end_user_budget.as_deref()?);
+                self.store.accounts.get(&object)?.terms.max_budget
+            }
             Kind::Key | Kind::User | Kind::Team | Kind::Organisation | Kind::Tag | Kind::Budget => None,
         };
         let own = account.terms.max_budget;

@@ -55,8 +55,8 @@ pub(super) struct Model {
 pub(super) struct Models {
     known: HashMap<String, Model>,
     aliases: HashMap<String, String>,
-    /// In USD, for end users that have no budget of their own.
-    pub(super) default_end_user_budget: Option<Decimal>,
+    /// The budget object of end users that have no budget of their own.
+    pub(super) default_end_user_budget: Option<String>,
 }
 
 /// The fields that hold a price for an image.
@@ -75,7 +75,8 @@ impl Models {
         let aliases = config["router_settings"]["model_group_alias"].as_object().into_iter().flatten();
         let target = |alias: &Value| alias.as_str().or(alias["model"].as_str()).map(str::to_owned);
         models.aliases = aliases.filter_map(|(name, alias)| Some((name.clone(), target(alias)?))).collect();
-        models.default_end_user_budget = exact(&config["litellm_settings"]["max_end_user_budget"]);
+        let budget = config["litellm_settings"]["max_end_user_budget_id"].as_str();
+        models.default_end_user_budget = budget.map(str::to_owned);
         Ok(models)
     }
 

@@ -34,7 +34,10 @@ const AT_ONCE: usize = 6;
 
 impl Faults {
     pub fn execute(&self, config: &Config) -> Result<u8, WrongInput> {
-        let every = Config { run: crate::config::Run { leave_out: vec!["slow".into()], ..config.run.clone() }, ..config.clone() };
+        let every = Config {
+            run: crate::config::Run { leave_out: vec!["slow".into()], ..config.run.clone() },
+            ..config.clone()
+        };
         let Selected { trials, .. } = select(&every, &self.scenarios, &[], &[])?;
         if trials.is_empty() {
             return Ok(4);
@@ -44,9 +47,9 @@ impl Faults {
         let runtime = tokio::runtime::Runtime::new()?;
         let trials = trials.as_slice();
         let tried = runtime.block_on(async {
-            let each = std::iter::once(None).chain(faults).map(|fault| async move {
-                Tried { fault, results: tried(fault, trials, config.limits).await }
-            });
+            let each = std::iter::once(None)
+                .chain(faults)
+                .map(|fault| async move { Tried { fault, results: tried(fault, trials, config.limits).await } });
             futures_util::stream::iter(each).buffered(AT_ONCE).collect::<Vec<Tried>>().await
         });
         let matrix = render(&tried);

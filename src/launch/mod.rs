@@ -155,7 +155,12 @@ pub async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live
         }
         Launcher::Docker { .. } => docker::launch(target, limits, run).await,
     };
-    live.map(|live| Live { took: began.elapsed(), ..live })
+    let live = live?;
+    if let Err(error) = live.gateway.prepare().await {
+        live.stop().await;
+        return Err(LaunchError::new(target, format!("it could not be prepared: {error}")));
+    }
+    Ok(Live { took: began.elapsed(), ..live })
 }
 
 /// The HTTP client for gateways, which are never behind a proxy.

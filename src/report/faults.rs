@@ -49,7 +49,8 @@ pub fn render(tried: &[Tried]) -> Matrix {
         };
         let about = fault.about();
         let is_caught = |result: &&TrialResult| result.findings.iter().any(|finding| finding.kind == about.finding);
-        let caught: BTreeSet<String> = results.iter().filter(is_caught).map(|result| scenario_of(&result.trial)).collect();
+        let caught: BTreeSet<String> =
+            results.iter().filter(is_caught).map(|result| scenario_of(&result.trial)).collect();
         for scenario in &caught {
             catches.entry(scenario.clone()).or_default().insert(about.name);
         }

@@ -108,7 +108,6 @@ pub(super) fn api_at(path: &str) -> Option<Api> {
         ["v1" | "openai", "responses"] => Some(Api::Responses),
         ["v1", "embeddings"] | ["openai", "deployments", _, "embeddings"] => Some(Api::Embeddings),
         ["v1", "images", "generations"] | ["openai", "deployments", _, "images", "generations"] => Some(Api::Images),
-        ["passthrough", "v1", "chat", "completions"] => Some(Api::Passthrough),
         _ => None,
     }
 }

@@ -101,15 +101,17 @@ pub const DEPLOYMENTS: [Deployment; 13] = [
 ];
 
 impl Deployment {
-    /// The deployment of a pricing path, for an API; none where that API cannot be priced so.
+    /// The deployment of a pricing path, for an API; none where that API cannot be priced so. What is passed through
+    /// is priced by the cost map, whatever deployments say.
     pub fn of(path: PricedBy, api: Api) -> Option<&'static Deployment> {
         let fits = |deployment: &&Deployment| match (api, deployment.price) {
-            (Api::Images, Price::Image | Price::ImageCostMap) => true,
-            (Api::Images, _) | (_, Price::Image | Price::ImageCostMap) => false,
             (Api::Passthrough, price) => price == Price::PassedThrough,
-            (_, price) => price != Price::PassedThrough,
+            (_, Price::PassedThrough) => false,
+            (Api::Images, Price::Image | Price::ImageCostMap) => deployment.path == path,
+            (Api::Images, _) | (_, Price::Image | Price::ImageCostMap) => false,
+            (_, _) => deployment.path == path,
         };
-        DEPLOYMENTS.iter().filter(fits).find(|deployment| deployment.path == path)
+        DEPLOYMENTS.iter().find(fits)
     }
 
     /// The model as the upstream is asked for it.
@@ -282,7 +284,7 @@ mod tests {
         }
         assert_eq!(Deployment::of(PricedBy::Token, Api::Images).unwrap().model, "priced-by-image");
         assert_eq!(Deployment::of(PricedBy::CostMap, Api::Passthrough).unwrap().model, "gpt-4o");
-        assert_eq!(Deployment::of(PricedBy::Alias, Api::Passthrough), None);
+        assert_eq!(Deployment::of(PricedBy::Alias, Api::Images), None);
     }
 
     #[test]
