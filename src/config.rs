@@ -92,13 +92,14 @@ pub struct Gateways {
     pub litellm: Images,
 }
 
-/// The images of a gateway and of its database, and the gateway's environment.
+/// The images of a gateway, of its database and of Redis, and the gateway's environment.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Images {
     /// `{version}` stands for the version.
     pub image: String,
     pub database_image: String,
+    pub redis_image: String,
     pub env: BTreeMap<String, String>,
 }
 
@@ -107,6 +108,7 @@ impl Default for Images {
         Images {
             image: "ghcr.io/berriai/litellm:v{version}".into(),
             database_image: "postgres:15".into(),
+            redis_image: "redis:7".into(),
             env: BTreeMap::new(),
         }
     }

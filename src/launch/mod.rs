@@ -1,31 +1,32 @@
 //! Bringing a target to life, and taking it away again without leaving anything behind.
 //!
 //! One file for each launcher. What they share is here: a [`Live`] target, why there is none ([`LaunchError`]),
-//! and whether it still lives ([`Health`]).
+//! and whether it still lives ([`Health`]). What else can be done with one is in `disturb`.
 
+mod builtin;
+mod disturb;
 mod docker;
+mod external;
 pub mod target;
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tokio::sync::RwLock;
 
-use crate::builtin::Builtin;
 use crate::config::Limits;
-use crate::gateway::litellm::{LiteLlm, Pace, deployments::config_yaml};
-use crate::gateway::{AdminError, Secret, redact};
-use crate::scenario::{Disturbance, Instance, Part};
+use crate::gateway::litellm::{LiteLlm, Pace};
+use crate::gateway::{AdminError, Broken, redact};
 use crate::upstream::Upstream;
+pub use disturb::{Topology, Undisturbed};
 pub use docker::sweep;
 pub use target::{Compromised, GatewayName, Launcher, Target, TargetError};
 
 /// A target that runs, with its own upstream.
 pub struct Live {
     pub target: Target,
-    pub gateway: LiteLlm,
     pub upstream: Upstream,
     /// How long it took from the first step to readiness.
     pub took: Duration,
@@ -36,30 +37,9 @@ pub struct Live {
 
 /// What has to be kept, and given back, for a target to run.
 enum Kept {
-    Builtin(Builtin),
+    Builtin(builtin::InProcess),
     Docker(Box<docker::Containers>),
-    External,
-}
-
-/// Which instances of a gateway a scenario wants, and whether they share a Redis. All are on one database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Topology {
-    pub instances: u16,
-    pub redis: bool,
-}
-
-impl Topology {
-    /// What a target is launched as.
-    pub const ONE: Topology = Topology { instances: 1, redis: false };
-}
-
-/// Why a target could not be disturbed, or set up differently.
-#[derive(Debug, Clone)]
-pub enum Undisturbed {
-    /// This launcher cannot do it.
-    Lacks(String),
-    /// It went wrong.
-    Failed(String),
+    External(LiteLlm),
 }
 
 /// A run's own mark, by which all it made can be told from what others made.
@@ -149,14 +129,14 @@ pub enum Health {
 pub async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
     let began = Instant::now();
     let live = match &target.launcher {
-        Launcher::Builtin { fault } => launch_builtin(target, *fault, limits).await,
+        Launcher::Builtin { fault } => builtin::launch(target, *fault, limits).await,
         Launcher::External { url, admin_key_env, upstream } => {
-            attach(target, url, admin_key_env, *upstream, limits).await
+            external::attach(target, url, admin_key_env, *upstream, limits).await
         }
         Launcher::Docker { .. } => docker::launch(target, limits, run).await,
     };
     let live = live?;
-    if let Err(error) = live.gateway.prepare().await {
+    if let Err(error) = live.prepare().await {
         live.stop().await;
         return Err(LaunchError::new(target, format!("it could not be prepared: {error}")));
     }
@@ -181,83 +161,59 @@ async fn upstream(target: &Target, address: SocketAddr) -> Result<Upstream, Laun
     })
 }
 
-async fn launch_builtin(
-    target: &Target,
-    fault: Option<crate::builtin::Fault>,
-    limits: Limits,
-) -> Result<Live, LaunchError> {
-    let upstream = upstream(target, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-    let url = format!("http://{}", upstream.address());
-    let admin_key = Secret::new(format!("sk-gatecrash-{}", random_hex()));
-    let builtin = Builtin::start(&config_yaml(&url, None), url.clone(), &admin_key, fault)
-        .await
-        .map_err(|error| LaunchError::new(target, format!("it cannot listen: {error}")))?;
-    let gateway = format!("http://{}", builtin.address);
-    let gateway = LiteLlm::new(http(target)?, gateway, url, admin_key, limits.request, Pace::AT_ONCE);
-    Ok(Live::new(target, gateway, upstream, Kept::Builtin(builtin)))
-}
-
-async fn attach(
-    target: &Target,
-    url: &str,
-    admin_key_env: &str,
-    address: SocketAddr,
-    limits: Limits,
-) -> Result<Live, LaunchError> {
-    let admin_key = std::env::var(admin_key_env).map_err(|_| {
-        LaunchError::new(target, format!("the environment variable {admin_key_env} is not set"))
-            .help("it has to hold the admin key of the gateway")
-    })?;
-    let upstream = upstream(target, address).await?;
-    let gateway = LiteLlm::new(
-        http(target)?,
-        url,
-        format!("http://{address}"),
-        Secret::new(admin_key),
-        limits.request,
-        Pace::WRITE_BEHIND,
-    );
-    let mut live = Live::new(target, gateway, upstream, Kept::External);
-    match live.gateway.ready().await {
-        Ok(version) => {
-            live.target.version = live.target.version.or(version);
-            Ok(live)
-        }
-        Err(error) => Err(LaunchError::new(target, format!("it is not ready: {error}"))
-            .help(format!("does it run at {url}, with the configuration of `gatecrash config litellm`?"))),
-    }
-}
-
 impl Live {
-    fn new(target: &Target, gateway: LiteLlm, upstream: Upstream, kept: Kept) -> Live {
-        Live { target: target.clone(), gateway, upstream, took: Duration::ZERO, turn: RwLock::new(()), kept }
+    fn new(target: &Target, upstream: Upstream, kept: Kept) -> Live {
+        Live { target: target.clone(), upstream, took: Duration::ZERO, turn: RwLock::new(()), kept }
     }
 
-    /// How it is, asked when something broke. A container that was just killed counts as running for a moment, so
-    /// this looks more than once before it says so.
+    /// How it is, all instances together, asked when something broke. A container that was just killed counts as
+    /// running for a moment, so this looks more than once before it says so.
     pub async fn health(&self) -> Health {
         let limit = Instant::now() + Duration::from_secs(5);
         loop {
             let dead = match &self.kept {
-                Kept::Builtin(builtin) => (!builtin.is_running()).then(|| "it has stopped".to_owned()),
+                Kept::Builtin(in_process) => (!in_process.is_running()).then(|| "it has stopped".to_owned()),
                 Kept::Docker(containers) => containers.dead().await,
-                Kept::External => None,
+                Kept::External(_) => None,
             };
             if let Some(how) = dead {
                 return Health::Dead(how);
             }
-            match self.gateway.ready().await {
-                Ok(_) => return Health::Well,
+            match self.all_ready().await {
+                Ok(()) => return Health::Well,
                 Err(error) if Instant::now() >= limit => return self.not_ready(&error),
                 Err(_) => tokio::time::sleep(Duration::from_millis(250)).await,
             }
         }
     }
 
+    async fn prepare(&self) -> Result<(), AdminError> {
+        for gateway in self.clients() {
+            gateway.prepare().await?;
+        }
+        Ok(())
+    }
+
+    async fn all_ready(&self) -> Result<(), AdminError> {
+        for gateway in self.clients() {
+            gateway.ready().await?;
+        }
+        Ok(())
+    }
+
+    /// Of every instance that there is now.
+    fn clients(&self) -> Vec<LiteLlm> {
+        match &self.kept {
+            Kept::Builtin(in_process) => in_process.clients(),
+            Kept::Docker(containers) => containers.clients(),
+            Kept::External(gateway) => vec![gateway.clone()],
+        }
+    }
+
     fn not_ready(&self, error: &AdminError) -> Health {
         match (&self.kept, error) {
             // Nothing is known of an external gateway's process: who refuses connections is gone.
-            (Kept::External, AdminError::Broken { how: crate::gateway::Broken::Lost(how), .. }) => {
+            (Kept::External(_), AdminError::Broken { how: Broken::Lost(how), .. }) => {
                 Health::Dead(format!("it is gone: {how}"))
             }
             _ => Health::Unresponsive(error.to_string()),
@@ -266,37 +222,18 @@ impl Live {
 
     /// When the gateway's books can be expected, and how fast its clock runs.
     pub fn pace(&self) -> Pace {
-        self.gateway.pace
-    }
-
-    /// An instance of the gateway, in the set-up that a scenario wants; launched if it is not there yet.
-    ///
-    /// # Errors
-    /// When the launcher cannot do that, or it could not be launched.
-    pub async fn node(&self, topology: Topology, instance: Instance) -> Result<LiteLlm, Undisturbed> {
-        match (topology, instance) {
-            (Topology::ONE, Instance::First) => Ok(self.gateway.clone()),
-            _ => Err(Undisturbed::Lacks("there is one instance".to_owned())),
+        match &self.kept {
+            Kept::Builtin(_) => Pace::AT_ONCE,
+            Kept::Docker(_) => Pace::WRITE_BEHIND,
+            Kept::External(gateway) => gateway.pace,
         }
     }
-
-    /// Stops, starts, restarts or flushes a part; returns when that is done, and, of what was started, when it is
-    /// ready.
-    ///
-    /// # Errors
-    /// When the launcher cannot do that, or it went wrong.
-    pub async fn disturb(&self, _topology: Topology, act: Disturbance, part: Part) -> Result<(), Undisturbed> {
-        Err(Undisturbed::Lacks(format!("this launcher cannot {} the {}", act.word(), part.word())))
-    }
-
-    /// Starts again what a trial has stopped and left so.
-    pub async fn restore(&self) {}
 
     /// The end of its log, as far as there is one.
     pub async fn log_tail(&self) -> Vec<String> {
         match &self.kept {
             Kept::Docker(containers) => containers.log_tail().await,
-            Kept::Builtin(_) | Kept::External => Vec::new(),
+            Kept::Builtin(_) | Kept::External(_) => Vec::new(),
         }
     }
 
@@ -304,8 +241,8 @@ impl Live {
     pub async fn stop(self) {
         match self.kept {
             Kept::Docker(containers) => containers.remove().await,
-            Kept::Builtin(builtin) => drop(builtin),
-            Kept::External => {}
+            Kept::Builtin(in_process) => drop(in_process),
+            Kept::External(_) => {}
         }
     }
 }

@@ -35,8 +35,8 @@ impl GatewayName {
 /// How a target is brought to life.
 #[derive(Debug, Clone)]
 pub enum Launcher {
-    /// In Docker, with a database of its own.
-    Docker { image: String, database_image: String, env: Vec<(String, String)> },
+    /// In Docker, with a database of its own, and a Redis for scenarios that want one.
+    Docker { image: String, database_image: String, redis_image: String, env: Vec<(String, String)> },
     /// It runs already; its admin key is in an environment variable.
     External { url: String, admin_key_env: String, upstream: SocketAddr },
     /// In this process.
@@ -155,6 +155,7 @@ impl Launcher {
         Launcher::Docker {
             image: images.image.replace("{version}", version),
             database_image: images.database_image.clone(),
+            redis_image: images.redis_image.clone(),
             env: images.env.clone().into_iter().collect(),
         }
     }

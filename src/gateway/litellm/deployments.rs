@@ -222,7 +222,8 @@ fn number(amount: Decimal) -> Value {
 ///
 /// Spend is written each second (LiteLLM adds up to 5 s) and budgets are reset each second, instead of every
 /// 10 s and 10 min, so that a trial need not wait. A failing upstream must not take a deployment away from the
-/// other trials: no cooldown, no retries but those that a request asks for. Responses are cached for those that ask.
+/// other trials: no cooldown, no retries but those that a request asks for. Responses are cached for those that ask;
+/// a Redis for them is also the one in which instances share rate limits and, where a version can, spend.
 pub fn config_yaml(upstream: &str, redis: Option<&str>) -> String {
     let mut yaml = String::from("model_list:\n");
     let mut aliases = String::new();

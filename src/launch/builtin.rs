@@ -1,0 +1,86 @@
+//! The `builtin` launcher: the built-in gateway, in this process.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+
+use super::{Kept, LaunchError, Live, Target, Undisturbed, http, random_hex, upstream};
+use crate::builtin::{Builtin, Fault};
+use crate::config::Limits;
+use crate::gateway::Secret;
+use crate::gateway::litellm::deployments::config_yaml;
+use crate::gateway::litellm::{LiteLlm, Pace};
+use crate::scenario::{Disturbance, Instance, Part};
+
+/// A gateway in this process. Its instances share what they know, with Redis or without.
+pub(super) struct InProcess {
+    first: Builtin,
+    second: OnceCell<Builtin>,
+    http: reqwest::Client,
+    upstream: String,
+    admin_key: Secret,
+    limit: Duration,
+}
+
+pub(super) async fn launch(target: &Target, fault: Option<Fault>, limits: Limits) -> Result<Live, LaunchError> {
+    let upstream = upstream(target, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let url = format!("http://{}", upstream.address());
+    let admin_key = Secret::new(format!("sk-gatecrash-{}", random_hex()));
+    let first = Builtin::start(&config_yaml(&url, None), url.clone(), &admin_key, fault)
+        .await
+        .map_err(|error| LaunchError::new(target, format!("it cannot listen: {error}")))?;
+    let (http, limit) = (http(target)?, limits.request);
+    let in_process = InProcess { first, second: OnceCell::new(), http, upstream: url, admin_key, limit };
+    Ok(Live::new(target, upstream, Kept::Builtin(in_process)))
+}
+
+impl InProcess {
+    pub(super) async fn node(&self, instance: Instance) -> Result<LiteLlm, Undisturbed> {
+        let builtin = match instance {
+            Instance::First => &self.first,
+            Instance::Second => self
+                .second
+                .get_or_try_init(|| self.first.second())
+                .await
+                .map_err(|error| Undisturbed::Failed(format!("the second instance cannot listen: {error}")))?,
+        };
+        Ok(self.client(builtin))
+    }
+
+    pub(super) fn clients(&self) -> Vec<LiteLlm> {
+        self.instances().map(|builtin| self.client(builtin)).collect()
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.instances().all(Builtin::is_running)
+    }
+
+    fn instances(&self) -> impl Iterator<Item = &Builtin> {
+        [&self.first].into_iter().chain(self.second.get())
+    }
+
+    fn client(&self, builtin: &Builtin) -> LiteLlm {
+        let url = format!("http://{}", builtin.address);
+        LiteLlm::new(self.http.clone(), url, self.upstream.clone(), self.admin_key.clone(), self.limit, Pace::AT_ONCE)
+    }
+
+    pub(super) fn disturb(&self, act: Disturbance, part: Part) -> Result<(), Undisturbed> {
+        match (part, act) {
+            (Part::Gateway, Disturbance::Restart) => self.instances().for_each(Builtin::restart),
+            (Part::Database, Disturbance::Stop) => self.first.stop_database(),
+            (Part::Database, Disturbance::Start) => self.first.start_database(),
+            (Part::Redis, Disturbance::Flush) => self.first.flush_redis(),
+            // It is right without one, so it is right with one that is away.
+            (Part::Redis, Disturbance::Stop | Disturbance::Start) => {}
+            (Part::Gateway, Disturbance::Stop | Disturbance::Start | Disturbance::Flush)
+            | (Part::Database, Disturbance::Restart | Disturbance::Flush)
+            | (Part::Redis, Disturbance::Restart) => return Err(Undisturbed::senseless(act, part)),
+        }
+        Ok(())
+    }
+
+    pub(super) fn restore(&self) {
+        self.first.start_database();
+    }
+}

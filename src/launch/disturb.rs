@@ -1,0 +1,89 @@
+//! What a scenario may ask of a live target beyond requests: more instances, Redis, and parts that stop, start,
+//! restart or forget. Which of it there is depends on the launcher.
+
+use super::{Kept, LaunchError, Live};
+use crate::gateway::litellm::LiteLlm;
+use crate::scenario::{Disturbance, Instance, Part};
+
+/// Which instances of a gateway a scenario wants, and whether they share a Redis. All are on one database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Topology {
+    pub instances: u16,
+    pub redis: bool,
+}
+
+impl Topology {
+    /// What a target is launched as.
+    pub const ONE: Topology = Topology { instances: 1, redis: false };
+}
+
+/// Why a target could not be disturbed, or set up differently.
+#[derive(Debug, Clone)]
+pub enum Undisturbed {
+    /// This launcher cannot do it.
+    Lacks(String),
+    /// It went wrong.
+    Failed(String),
+}
+
+impl Undisturbed {
+    /// Of what no launcher can do.
+    pub(super) fn senseless(act: Disturbance, part: Part) -> Undisturbed {
+        Undisturbed::Lacks(format!("there is no way to {} the {}", act.word(), part.word()))
+    }
+}
+
+impl From<LaunchError> for Undisturbed {
+    fn from(error: LaunchError) -> Undisturbed {
+        Undisturbed::Failed(match error.log.last() {
+            Some(last) => format!("{}; the end of its log: {last}", error.what),
+            None => error.what,
+        })
+    }
+}
+
+impl Live {
+    /// An instance of the gateway, in the set-up that a scenario wants; launched if it is not there yet. Where it
+    /// answers may change when it is restarted: ask for it again then.
+    ///
+    /// # Errors
+    /// When the launcher cannot do that, or it could not be launched.
+    pub async fn node(&self, topology: Topology, instance: Instance) -> Result<LiteLlm, Undisturbed> {
+        match (&self.kept, topology, instance) {
+            (Kept::Builtin(in_process), _, _) => in_process.node(instance).await,
+            (Kept::Docker(containers), _, _) => Ok(containers.node(topology, instance).await?),
+            (Kept::External(gateway), Topology::ONE, Instance::First) => Ok(gateway.clone()),
+            (Kept::External(_), Topology { redis: true, .. }, _) => {
+                Err(self.lacks("whether it has a Redis is not known"))
+            }
+            (Kept::External(_), Topology { .. }, _) => Err(self.lacks("it has one address")),
+        }
+    }
+
+    /// Stops, starts, restarts or flushes a part; returns when that is done, and, of what was started, when it is
+    /// ready.
+    ///
+    /// # Errors
+    /// When the launcher cannot do that, or it went wrong.
+    pub async fn disturb(&self, topology: Topology, act: Disturbance, part: Part) -> Result<(), Undisturbed> {
+        match &self.kept {
+            Kept::Builtin(in_process) => in_process.disturb(act, part),
+            Kept::Docker(containers) => containers.disturb(topology, act, part).await,
+            Kept::External(_) => Err(self.lacks(&format!("nobody here can {} its {}", act.word(), part.word()))),
+        }
+    }
+
+    /// Starts again what a trial has stopped and left so, and waits until every gateway is ready. What cannot be put
+    /// right shows in its health.
+    pub async fn restore(&self) {
+        match &self.kept {
+            Kept::Builtin(in_process) => in_process.restore(),
+            Kept::Docker(containers) => drop(containers.restore().await),
+            Kept::External(_) => {}
+        }
+    }
+
+    fn lacks(&self, why: &str) -> Undisturbed {
+        Undisturbed::Lacks(format!("{} was not launched by gatecrash: {why}", self.target.name))
+    }
+}

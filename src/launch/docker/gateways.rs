@@ -1,0 +1,143 @@
+//! The gateways of a target: how each is launched, and where it answers now.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use testcontainers::ImageExt;
+use testcontainers::bollard::models::{HostConfig, PortBinding};
+use testcontainers::core::{ContainerPort, Host};
+use tokio::sync::OnceCell;
+
+use super::super::LaunchError;
+use super::site::{Container, Site};
+use crate::config::Limits;
+use crate::gateway::Secret;
+use crate::gateway::litellm::deployments::config_yaml;
+use crate::gateway::litellm::{LiteLlm, Pace};
+use crate::scenario::Instance;
+
+const PORT: ContainerPort = ContainerPort::Tcp(4000);
+
+/// What all gateways of a target are launched with.
+pub(super) struct Recipe {
+    pub image: String,
+    pub env: Vec<(String, String)>,
+    pub upstream: String,
+    pub database_url: String,
+    pub admin_key: Secret,
+    pub http: reqwest::Client,
+    pub limits: Limits,
+}
+
+/// Who makes the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Schema {
+    Make,
+    /// They are there.
+    Leave,
+}
+
+/// A gateway in its container.
+pub(super) struct Node {
+    pub container: Container,
+    /// Its port is another one after each start.
+    client: RwLock<LiteLlm>,
+}
+
+impl Recipe {
+    /// Launches a gateway, until it is ready; also gives its version, as it says itself.
+    pub(super) async fn launch(
+        &self,
+        site: &Site,
+        redis: Option<&str>,
+        schema: Schema,
+    ) -> Result<(Node, Option<String>), LaunchError> {
+        let (request, _) = site.container(&self.image, "gateway")?;
+        let mut request = request
+            .with_mapped_port(0, PORT)
+            .with_host("host.docker.internal", Host::HostGateway)
+            .with_copy_to("/app/config.yaml", config_yaml(&self.upstream, redis).into_bytes())
+            .with_cmd(["--config", "/app/config.yaml", "--port", "4000"])
+            .with_env_var("DATABASE_URL", &self.database_url)
+            .with_env_var("LITELLM_MASTER_KEY", self.admin_key.reveal())
+            .with_env_var("LITELLM_SALT_KEY", self.admin_key.reveal())
+            // Its cost map is the one of its release, not the one of the day; there may be no network to ask.
+            .with_env_var("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+            .with_host_config_modifier(only_loopback);
+        match schema {
+            Schema::Make => {}
+            Schema::Leave => request = request.with_env_var("DISABLE_SCHEMA_UPDATE", "true"),
+        }
+        for (name, value) in &self.env {
+            request = request.with_env_var(name, value);
+        }
+        let container = site.start(&self.image, request).await?;
+        let client = RwLock::new(self.client(site, &container).await?);
+        let node = Node { container, client };
+        let said = self.until_ready(site, &node).await?;
+        Ok((node, said))
+    }
+
+    /// Starts a gateway that was stopped, until it is ready.
+    pub(super) async fn start_again(&self, site: &Site, node: &Node) -> Result<(), LaunchError> {
+        site.start_again(&node.container, Node::NAME).await?;
+        let client = self.client(site, &node.container).await?;
+        *node.client.write().unwrap_or_else(PoisonError::into_inner) = client;
+        self.until_ready(site, node).await.map(|_| ())
+    }
+
+    pub(super) async fn until_ready(&self, site: &Site, node: &Node) -> Result<Option<String>, LaunchError> {
+        let client = node.client();
+        site.until(&node.container, Node::NAME, self.limits.launch, || client.ready()).await
+    }
+
+    async fn client(&self, site: &Site, container: &Container) -> Result<LiteLlm, LaunchError> {
+        let port = container.get_host_port_ipv4(PORT).await;
+        let port = port.map_err(|error| site.failed(format!("its port is not known: {error}")))?;
+        let url = format!("http://127.0.0.1:{port}");
+        let (http, upstream, admin_key) = (self.http.clone(), self.upstream.clone(), self.admin_key.clone());
+        Ok(LiteLlm::new(http, url, upstream, admin_key, self.limits.request, Pace::WRITE_BEHIND))
+    }
+}
+
+impl Node {
+    pub(super) const NAME: &str = "the gateway";
+
+    pub(super) fn client(&self) -> LiteLlm {
+        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Ports are published on loopback only; testcontainers would publish them everywhere.
+fn only_loopback(config: &mut HostConfig) {
+    let binding = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some(String::new()) };
+    config.port_bindings = Some(HashMap::from([(PORT.to_string(), Some(vec![binding]))]));
+}
+
+/// The instances of one set-up, as far as they are launched.
+#[derive(Default)]
+pub(super) struct Gateways {
+    first: OnceCell<Node>,
+    second: OnceCell<Node>,
+}
+
+impl Gateways {
+    pub(super) fn begun_with(first: Node) -> Gateways {
+        Gateways { first: OnceCell::new_with(Some(first)), second: OnceCell::new() }
+    }
+
+    pub(super) fn of(&self, instance: Instance) -> &OnceCell<Node> {
+        match instance {
+            Instance::First => &self.first,
+            Instance::Second => &self.second,
+        }
+    }
+
+    pub(super) fn launched(&self) -> impl Iterator<Item = &Node> {
+        [&self.first, &self.second].into_iter().filter_map(OnceCell::get)
+    }
+
+    pub(super) fn into_launched(self) -> impl Iterator<Item = Node> {
+        [self.first, self.second].into_iter().filter_map(OnceCell::into_inner)
+    }
+}

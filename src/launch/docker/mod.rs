@@ -1,0 +1,152 @@
+//! The `docker` launcher: a gateway's own image and PostgreSQL, on a network of their own, through
+//! testcontainers. More gateways on the same database, and Redis, are launched when a scenario first wants them, and
+//! kept until the target stops.
+//!
+//! Everything it makes carries the run's label, so that [`sweep`] finds it also when a guard never came to be:
+//! testcontainers 0.28 has no reaper, and loses a container whose start was interrupted.
+
+mod disturb;
+mod gateways;
+mod site;
+mod stores;
+
+use std::net::SocketAddr;
+
+use futures_util::future::join_all;
+use testcontainers::bollard::models::HostConfig;
+use tokio::sync::OnceCell;
+
+use super::{Kept, LaunchError, Launcher, Live, RunId, Target, Topology, http, random_hex};
+use crate::config::Limits;
+use crate::gateway::Secret;
+use crate::gateway::litellm::LiteLlm;
+use crate::scenario::Instance;
+use crate::upstream::Upstream;
+use gateways::{Gateways, Node, Recipe, Schema};
+pub use site::sweep;
+use site::{Container, Site};
+use stores::{Database, Redis};
+
+/// The instances that there can be, in their order.
+const INSTANCES: [Instance; 2] = [Instance::First, Instance::Second];
+
+/// What belongs to one launched target.
+pub(super) struct Containers {
+    site: Site,
+    limits: Limits,
+    recipe: Recipe,
+    redis_image: String,
+    database: Database,
+    gateways: Gateways,
+    redis: OnceCell<Redis>,
+    gateways_with_redis: Gateways,
+}
+
+pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
+    let Launcher::Docker { image, database_image, redis_image, env } = &target.launcher else {
+        return Err(LaunchError::new(target, "it is not launched in Docker"));
+    };
+    let site = Site::new(target, run).await?;
+    let upstream = Upstream::start(SocketAddr::from((site.bridge().await, 0)))
+        .await
+        .map_err(|error| site.failed(format!("the upstream cannot listen where containers reach it: {error}")))?;
+    let database = Database::launch(&site, database_image, limits.launch).await?;
+    let recipe = Recipe {
+        image: image.clone(),
+        env: env.clone(),
+        upstream: format!("http://host.docker.internal:{}", upstream.address().port()),
+        database_url: database.url.clone(),
+        admin_key: Secret::new(format!("sk-gatecrash-{}{}", random_hex(), random_hex())),
+        http: http(target)?,
+        limits,
+    };
+    let (first, said) = recipe.launch(&site, None, Schema::Make).await?;
+    let containers = Containers {
+        site,
+        limits,
+        recipe,
+        redis_image: redis_image.clone(),
+        database,
+        gateways: Gateways::begun_with(first),
+        redis: OnceCell::new(),
+        gateways_with_redis: Gateways::default(),
+    };
+    let live = Live::new(target, upstream, Kept::Docker(Box::new(containers)));
+    match (said, &target.version) {
+        (Some(said), Some(wanted)) if said != *wanted => {
+            let what = format!("the image {image} holds version {said}, not {wanted}");
+            live.stop().await;
+            Err(LaunchError::new(target, what).help("name the right image in harness.toml, under [gateway.litellm]"))
+        }
+        _ => Ok(live),
+    }
+}
+
+impl Containers {
+    /// An instance of the gateway; launched if it is not there yet.
+    pub(super) async fn node(&self, topology: Topology, instance: Instance) -> Result<LiteLlm, LaunchError> {
+        Ok(self.gateway(topology, instance).await?.client())
+    }
+
+    async fn gateway(&self, topology: Topology, instance: Instance) -> Result<&Node, LaunchError> {
+        let (gateways, redis) = match topology.redis {
+            false => (&self.gateways, None),
+            true => (&self.gateways_with_redis, Some(self.redis().await?.host.as_str())),
+        };
+        let launch = || async {
+            // The first gateway has made the tables.
+            self.recipe.launch(&self.site, redis, Schema::Leave).await.map(|(node, _)| node)
+        };
+        gateways.of(instance).get_or_try_init(launch).await
+    }
+
+    async fn redis(&self) -> Result<&Redis, LaunchError> {
+        let launch = || Redis::launch(&self.site, &self.redis_image, self.limits.launch);
+        self.redis.get_or_try_init(launch).await
+    }
+
+    fn launched(&self) -> impl Iterator<Item = &Node> {
+        self.gateways.launched().chain(self.gateways_with_redis.launched())
+    }
+
+    pub(super) fn clients(&self) -> Vec<LiteLlm> {
+        self.launched().map(Node::client).collect()
+    }
+
+    /// The containers of what keeps something: the database, and Redis if there is one.
+    fn stores(&self) -> impl Iterator<Item = (&Container, &'static str)> {
+        let database = (&self.database.container, Database::NAME);
+        [database].into_iter().chain(self.redis.get().map(|redis| (&redis.container, Redis::NAME)))
+    }
+
+    /// How a part of it died, if one did.
+    pub(super) async fn dead(&self) -> Option<String> {
+        let gateways = self.launched().map(|node| (&node.container, Node::NAME));
+        for (container, name) in gateways.chain(self.stores()) {
+            if let Some(how) = self.site.stopped(container).await {
+                return Some(format!("{name} {how}"));
+            }
+        }
+        None
+    }
+
+    /// The end of each gateway's log.
+    pub(super) async fn log_tail(&self) -> Vec<String> {
+        let logs = self.launched().map(|node| self.site.log_tail(&node.container));
+        join_all(logs).await.concat()
+    }
+
+    pub(super) async fn remove(self) {
+        let gateways = self.gateways.into_launched().chain(self.gateways_with_redis.into_launched());
+        let gateways = gateways.map(|node| node.container);
+        let stores = [self.database.container].into_iter().chain(self.redis.into_inner().map(|redis| redis.container));
+        // Whatever cannot be removed now is found again by the sweep.
+        join_all(gateways.chain(stores).map(Container::rm)).await;
+        self.site.remove().await;
+    }
+}
+
+/// No port of it is published: only containers on its network reach it.
+fn unpublished(config: &mut HostConfig) {
+    config.publish_all_ports = Some(false);
+}

@@ -1,0 +1,214 @@
+//! What the containers of one target share: an engine, a network, the run's label. Starting one, waiting for it,
+//! and what became of it. Not: which there are.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use testcontainers::bollard::Docker;
+use testcontainers::bollard::models::NetworkCreateRequest;
+use testcontainers::bollard::query_parameters::{
+    InspectContainerOptions, InspectNetworkOptions, ListContainersOptionsBuilder, ListNetworksOptionsBuilder,
+    LogsOptionsBuilder, RemoveContainerOptionsBuilder,
+};
+use testcontainers::core::client::docker_client_instance;
+use testcontainers::core::{CmdWaitFor, ExecCommand};
+use testcontainers::runners::AsyncRunner;
+use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt, TestcontainersError};
+
+use super::super::{LaunchError, RunId, Target, random_hex};
+use crate::gateway::redact;
+
+/// The label that everything of a run carries.
+const LABEL: &str = "dev.gatecrash.run";
+const LOG_LINES: usize = 15;
+/// How long a container has to end by itself, in seconds.
+const GRACE: i32 = 30;
+
+pub(super) type Container = ContainerAsync<GenericImage>;
+
+pub(super) struct Site {
+    target: Target,
+    run: RunId,
+    docker: Docker,
+    network: String,
+}
+
+impl Site {
+    /// A network of its own.
+    pub(super) async fn new(target: &Target, run: &RunId) -> Result<Site, LaunchError> {
+        let docker = engine(target).await?;
+        let network = format!("gatecrash-{}-{}", run.as_str(), random_hex());
+        let labels = HashMap::from([(LABEL.to_owned(), run.as_str().to_owned())]);
+        let request = NetworkCreateRequest { name: network.clone(), labels: Some(labels), ..Default::default() };
+        let site = Site { target: target.clone(), run: run.clone(), docker, network };
+        match site.docker.create_network(request).await {
+            Ok(_) => Ok(site),
+            Err(error) => Err(site.failed(format!("its network could not be made: {error}"))),
+        }
+    }
+
+    pub(super) fn failed(&self, what: impl Into<String>) -> LaunchError {
+        LaunchError::new(&self.target, what)
+    }
+
+    /// The address at which containers reach this machine, and nobody else does: the gateway of Docker's bridge, which
+    /// is what `host-gateway` stands for. Where Docker runs in a virtual machine, that is not an address of this machine,
+    /// and containers are forwarded to loopback.
+    pub(super) async fn bridge(&self) -> IpAddr {
+        let network = self.docker.inspect_network("bridge", None::<InspectNetworkOptions>).await.ok();
+        let configs = network.and_then(|network| network.ipam?.config).unwrap_or_default();
+        let mut gateways = configs.into_iter().filter_map(|config| config.gateway?.parse::<IpAddr>().ok());
+        let is_ours = |address: &IpAddr| std::net::TcpListener::bind((*address, 0)).is_ok();
+        gateways.find(IpAddr::is_ipv4).filter(is_ours).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
+
+    /// A container to be. Its name, by which others on the network reach it, is new each time: one whose start was
+    /// interrupted may still hold its own.
+    pub(super) fn container(
+        &self,
+        image: &str,
+        role: &str,
+    ) -> Result<(ContainerRequest<GenericImage>, String), LaunchError> {
+        let (repository, tag) = image
+            .rsplit_once(':')
+            .filter(|(_, tag)| !tag.contains('/'))
+            .ok_or_else(|| self.failed(format!("`{image}` is not an image with a tag")))
+            .map_err(|error| error.help("see [gateway.litellm] in harness.toml"))?;
+        let name = format!("{}-{role}-{}", self.network, random_hex());
+        let request = GenericImage::new(repository, tag)
+            .with_network(&self.network)
+            .with_container_name(&name)
+            .with_label(LABEL, self.run.as_str())
+            .with_startup_timeout(Duration::from_secs(600));
+        Ok((request, name))
+    }
+
+    /// Starts a container; its image is pulled if it is not here.
+    pub(super) async fn start(
+        &self,
+        image: &str,
+        request: ContainerRequest<GenericImage>,
+    ) -> Result<Container, LaunchError> {
+        use testcontainers::core::client::ClientError;
+        request.start().await.map_err(|error| match &error {
+            TestcontainersError::Client(ClientError::PullImage { err, .. }) => self
+                .failed(format!("the image {image} is not here and cannot be pulled: {err}"))
+                .help(format!("does this version exist? try `docker pull {image}`")),
+            _ => self.failed(format!("the container of {image} could not be started: {error}")),
+        })
+    }
+
+    /// Asks until there is an answer, the container has stopped, or the limit has passed.
+    pub(super) async fn until<T, E: Display, F: Future<Output = Result<T, E>>>(
+        &self,
+        container: &Container,
+        name: &str,
+        limit: Duration,
+        ask: impl Fn() -> F,
+    ) -> Result<T, LaunchError> {
+        let began = Instant::now();
+        loop {
+            let last = match ask().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if let Some(how) = self.stopped(container).await {
+                return Err(self.failed(format!("{name} {how}")).log(self.log_tail(container).await));
+            }
+            if began.elapsed() > limit {
+                let what = format!("{name} was not ready within {} s: {last}", limit.as_secs());
+                return Err(self.failed(what).log(self.log_tail(container).await));
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Stops a container as an operator does: it is told, and has some time to end.
+    pub(super) async fn stop(&self, container: &Container, name: &str) -> Result<(), LaunchError> {
+        // Who is asked twice is told that nothing was changed, which bollard takes for an error.
+        if self.stopped(container).await.is_some() {
+            return Ok(());
+        }
+        let stopped = container.stop_with_timeout(Some(GRACE)).await;
+        stopped.map_err(|error| self.failed(format!("{name} could not be stopped: {error}")))
+    }
+
+    /// Starts a container that was stopped.
+    pub(super) async fn start_again(&self, container: &Container, name: &str) -> Result<(), LaunchError> {
+        if self.stopped(container).await.is_none() {
+            return Ok(());
+        }
+        container.start().await.map_err(|error| self.failed(format!("{name} could not be started again: {error}")))
+    }
+
+    /// How a container stopped; none while it runs.
+    pub(super) async fn stopped(&self, container: &Container) -> Option<String> {
+        match self.docker.inspect_container(container.id(), None::<InspectContainerOptions>).await {
+            Ok(container) => {
+                let state = container.state.unwrap_or_default();
+                let code = state.exit_code.unwrap_or_default();
+                (state.running == Some(false)).then(|| format!("has stopped, exit code {code}"))
+            }
+            Err(error) => Some(format!("is gone: {error}")),
+        }
+    }
+
+    pub(super) async fn log_tail(&self, container: &Container) -> Vec<String> {
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&LOG_LINES.to_string()).build();
+        let mut stream = std::pin::pin!(self.docker.logs(container.id(), Some(options)));
+        let mut text = String::new();
+        while let Some(Ok(chunk)) = futures_util::StreamExt::next(&mut stream).await {
+            text.push_str(&chunk.to_string());
+        }
+        let lines = text.lines().map(|line| redact(line.trim_end())).filter(|line| !line.is_empty());
+        let lines: Vec<String> = lines.collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].to_vec()
+    }
+
+    /// Removes the network, once nothing is on it.
+    pub(super) async fn remove(self) {
+        // Whatever cannot be removed now is found again by the sweep.
+        let _ = self.docker.remove_network(&self.network).await;
+    }
+}
+
+/// Runs a command in a container, to its end, which has to be a good one.
+pub(super) async fn exec<const N: usize>(container: &Container, command: [&str; N]) -> Result<(), TestcontainersError> {
+    let command = ExecCommand::new(command).with_cmd_ready_condition(CmdWaitFor::exit_code(0));
+    container.exec(command).await.map(|_| ())
+}
+
+async fn engine(target: &Target) -> Result<Docker, LaunchError> {
+    let no_engine = |error: &dyn Display| {
+        LaunchError::new(target, format!("no Docker engine answers: {error}"))
+            .help("start Docker, or use a gateway that runs already ([target.NAME] in harness.toml), or `builtin`")
+    };
+    let docker = docker_client_instance().await.map_err(|error| no_engine(&error))?;
+    docker.ping().await.map_err(|error| no_engine(&error))?;
+    Ok(docker)
+}
+
+/// Removes everything of a run, until nothing is found twice in a row: what was being made when the run was
+/// interrupted may appear a moment later.
+pub async fn sweep(run: &RunId) {
+    let Ok(docker) = docker_client_instance().await else { return };
+    let filters = HashMap::from([("label".to_owned(), vec![format!("{LABEL}={}", run.as_str())])]);
+    let mut clean = 0;
+    while clean < 2 {
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let containers = docker.list_containers(Some(options)).await.unwrap_or_default();
+        let options = ListNetworksOptionsBuilder::new().filters(&filters).build();
+        let networks = docker.list_networks(Some(options)).await.unwrap_or_default();
+        clean = if containers.is_empty() && networks.is_empty() { clean + 1 } else { 0 };
+        for id in containers.into_iter().filter_map(|container| container.id) {
+            let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+            let _ = docker.remove_container(&id, Some(options)).await;
+        }
+        for id in networks.into_iter().filter_map(|network| network.id) {
+            let _ = docker.remove_network(&id).await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
