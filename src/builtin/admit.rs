@@ -168,7 +168,8 @@ impl World {
     }
 
     fn check_models(&self, asked: &Asked, charged: &[Id]) -> Result<(), Refusal> {
-        if self.models.get(&asked.model).is_none() {
+        // A route that is passed through asks for the provider's own models.
+        if self.models.get(&asked.model).is_none() && asked.route != Route::Passthrough {
             return Err(bad(format!("There are no healthy deployments for this model: {}", asked.model)));
         }
         for id in charged {
@@ -320,7 +321,7 @@ impl World {
 
     fn limits_of(&self, id: &Id) -> Option<Limits> {
         let account = self.store.accounts.get(id)?;
-        let object = self.store.object_of(account).map(|object| &object.terms);
+        let object = self.object_of(id).map(|object| &object.terms);
         let (own, object) = (&account.terms, |limit: fn(&super::account::Terms) -> Option<u64>| limit(object?));
         Some(Limits {
             rpm: own.rpm.or_else(|| object(|terms| terms.rpm)),
@@ -343,7 +344,7 @@ impl World {
     /// Forgets what was spent, if the time has come.
     pub(super) fn reset_if_due(&mut self, id: &Id, charged: &[Id]) {
         let Some(account) = self.store.accounts.get(id) else { return };
-        let of_object = || self.store.object_of(account)?.terms.every;
+        let of_object = || self.object_of(id)?.terms.every;
         let every = account.terms.every.or_else(of_object);
         let Some(account) = self.store.accounts.get_mut(id) else { return };
         if !Reset::is_due(&mut account.reset, every) {

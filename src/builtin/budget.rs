@@ -3,23 +3,20 @@
 use rust_decimal::Decimal;
 
 use super::World;
-use super::account::{Id, Kind};
+use super::account::{Account, Id, Kind};
 use super::faults::Fault;
 
 impl World {
     /// The budget of an account: its own, else that of its budget object, else the one for all of its kind.
     pub(super) fn budget_of(&self, id: &Id) -> Option<Decimal> {
         let account = self.store.accounts.get(id)?;
-        let of_object = || self.store.object_of(account)?.terms.max_budget;
+        let of_object = || self.named_object(account)?.terms.max_budget;
         let of_all = || match id.kind {
             Kind::Member => {
                 let team = Id::new(Kind::Team, account.terms.team.as_deref()?);
                 self.store.accounts.get(&team)?.terms.member_budget
             }
-            Kind::EndUser => {
-                let object = Id::new(Kind::Budget, self.models.default_end_user_budget.as_deref()?);
-                self.store.accounts.get(&object)?.terms.max_budget
-            }
+            Kind::EndUser => self.default_object(id)?.terms.max_budget,
             Kind::Key | Kind::User | Kind::Team | Kind::Organisation | Kind::Tag | Kind::Budget => None,
         };
         let own = account.terms.max_budget;
@@ -37,6 +34,22 @@ impl World {
             Some(Fault::NegativeBudgetAccepted) => budget.filter(|budget| !budget.is_sign_negative()),
             Some(_) | None => budget,
         }
+    }
+
+    /// The budget object that holds for an account.
+    pub(super) fn object_of(&self, id: &Id) -> Option<&Account> {
+        self.named_object(self.store.accounts.get(id)?).or_else(|| self.default_object(id))
+    }
+
+    fn named_object(&self, account: &Account) -> Option<&Account> {
+        self.store.accounts.get(&Id::new(Kind::Budget, account.terms.budget.as_deref()?))
+    }
+
+    /// The one for all end users that have no budget of their own.
+    fn default_object(&self, id: &Id) -> Option<&Account> {
+        let has_own = self.store.accounts.get(id)?.terms.max_budget.is_some();
+        let default = self.models.default_end_user_budget.as_deref().filter(|_| id.kind == Kind::EndUser && !has_own)?;
+        self.store.accounts.get(&Id::new(Kind::Budget, default))
     }
 
     /// Whether the check of this account's budget is left out: by LiteLLM's rule, which is kept, for a user whose key
@@ -84,6 +97,6 @@ impl World {
         if self.has(Fault::SpendPerInstance) {
             return self.memories[instance].spent.get(counted).copied().unwrap_or_default();
         }
-        self.store.accounts.get(counted).map_or(Decimal::ZERO, super::account::Account::enforced)
+        self.store.accounts.get(counted).map_or(Decimal::ZERO, Account::enforced)
     }
 }

@@ -110,11 +110,11 @@ impl Models {
     pub(super) fn cost(&self, name: &str, usage: &Usage) -> Decimal {
         let by_rates =
             |rates: Rates| rates.input * Decimal::from(usage.input) + rates.output * Decimal::from(usage.output);
-        let Some(model) = self.get(name) else { return Decimal::ZERO };
-        if let Some(per_image) = model.per_image.filter(|_| usage.images > 0) {
+        let model = self.get(name);
+        if let Some(per_image) = model.and_then(|model| model.per_image).filter(|_| usage.images > 0) {
             return per_image * Decimal::from(usage.images);
         }
-        let known = model.before.map(|(rates, _)| rates).or(model.after);
+        let known = model.and_then(|model| model.before.map(|(rates, _)| rates).or(model.after));
         known.map(by_rates).or(usage.cost).or_else(|| cost_map(&usage.model).map(by_rates)).unwrap_or_default()
     }
 }
@@ -135,7 +135,8 @@ impl Model {
             .or_else(|| named(&info["base_model"]).map(|rates| (rates, Source::CostMap)))
             .or_else(|| cost_map(behind.strip_prefix("openai/")?).map(|rates| (rates, Source::CostMap)));
         let after = named(&params["base_model"]);
-        let per_image = PER_IMAGE.iter().find_map(|name| exact(&params[*name]).or_else(|| exact(&info[*name])));
+        let stated_per_image = PER_IMAGE.iter().find_map(|name| exact(&params[*name]).or_else(|| exact(&info[*name])));
+        let per_image = stated_per_image.or_else(|| (behind == "openai/dall-e-3").then(|| Decimal::new(4, 2)));
         Model { id, provider_model, before, after, per_image, origin, said }
     }
 

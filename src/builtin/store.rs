@@ -74,9 +74,4 @@ impl Store {
         charged.retain(|id| self.accounts.contains_key(id));
         charged
     }
-
-    /// The budget object that holds for an account.
-    pub(super) fn object_of(&self, account: &Account) -> Option<&Account> {
-        self.accounts.get(&Id::new(Kind::Budget, account.terms.budget.as_deref()?))
-    }
 }

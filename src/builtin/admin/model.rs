@@ -27,7 +27,7 @@ impl World {
         Ok(said)
     }
 
-    /// Sets what is named of a model; the rest stays.
+    /// Puts what is said of a model in place of what was said before.
     pub(super) fn update_model(&mut self, said: &Said) -> Result<Value, Refusal> {
         let id = said
             .get("model_info")
@@ -36,9 +36,8 @@ impl World {
         let (name, model) = self.models.of_id(id).ok_or_else(|| not_found("such model"))?;
         let mut merged = model.said.clone();
         for part in ["litellm_params", "model_info"] {
-            let of_part = said.get(part).and_then(Value::as_object).into_iter().flatten();
-            for (field, value) in of_part {
-                merged[part][field] = value.clone();
+            if let Some(of_part) = said.get(part) {
+                merged[part] = of_part.clone();
             }
         }
         let new_name = said.get("model_name").and_then(Value::as_str).unwrap_or(&name).to_owned();

@@ -82,7 +82,7 @@ impl World {
         }
         said.insert("spend".to_owned(), number(account.spend));
         said.insert("blocked".to_owned(), account.blocked.into());
-        said.insert("litellm_budget_table".to_owned(), self.budget_table(account));
+        said.insert("litellm_budget_table".to_owned(), self.budget_table(id, account));
         if self.has(Fault::LimitNotReadBack) {
             OF_BUDGETS.iter().for_each(|name| drop(said.insert((*name).to_owned(), Value::Null)));
             said.insert("litellm_budget_table".to_owned(), Value::Null);
@@ -91,8 +91,8 @@ impl World {
     }
 
     /// The budget that holds for an entity, in a table of its own: its budget object's, else its own.
-    fn budget_table(&self, account: &Account) -> Value {
-        let said = self.store.object_of(account).map_or(&account.said, |object| &object.said);
+    fn budget_table(&self, id: &Id, account: &Account) -> Value {
+        let said = self.object_of(id).map_or(&account.said, |object| &object.said);
         let with = |name: &str| (name.to_owned(), said.get(name).cloned().unwrap_or(Value::Null));
         let id = ("budget_id".to_owned(), account.terms.budget.clone().into());
         Value::Object(OF_BUDGETS.into_iter().map(with).chain([id]).collect())

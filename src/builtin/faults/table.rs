@@ -240,8 +240,6 @@ faults! {
             "the spend log has each attempt of a request", "BerriAI/litellm#39455";
         RefusedCallLogged "refused-call-logged"
             "the spend log has refused requests, with a price", "BerriAI/litellm#27735";
-        LimitNotReadBack "limit-not-read-back"
-            "limits hold, and are not told to who asks for them", "maximhq/bifrost#5673: no budget in the answer";
     }
     // Who is kept out.
     FalseRefusal {
@@ -310,6 +308,8 @@ faults! {
             "every request of a model fails inside the gateway", "BerriAI/litellm#11334";
         Hangs "hangs"
             "no request of a model is ever answered", "BerriAI/litellm#20256";
+        LimitNotReadBack "limit-not-read-back"
+            "limits hold, and are not told to who asks for them", "maximhq/bifrost#5673: no budget in the answer";
         AnswersBroken "answers-broken"
             "the answer of a model is not passed on as it is", "BerriAI/litellm#5964: answers cut off";
     }
