@@ -11,7 +11,7 @@ use super::World;
 use super::account::{Account, Id, Kind, Reset};
 use super::asked::{Asked, Route};
 use super::faults::Fault;
-use super::price::{Origin, Source};
+use super::price::{Model, Origin, Source};
 use super::refusal::{Form, Refusal, bad, refuse};
 
 /// What becomes of a request.
@@ -197,17 +197,18 @@ impl World {
 
     /// Whether budgets hold for a request: not if its model is free.
     fn is_on_budget(&self, asked: &Asked) -> bool {
-        let Some(model) = self.models.get(&asked.model) else { return true };
-        let is_free = model.is_free()
+        let model = self.models.get(&asked.model);
+        let is_free = model.is_some_and(Model::is_free)
             && !self.has(Fault::FreeModelRefused)
             && !(self.has(Fault::FreeAliasRefused) && self.models.is_alias(&asked.model));
-        let source = model.before.map(|(_, source)| source);
-        let by_admin = matches!(model.origin, Origin::Admin | Origin::Updated);
+        let source = model.and_then(|model| model.before).map(|(_, source)| source);
+        let origin = model.map(|model| model.origin);
+        let by_admin = matches!(origin, Some(Origin::Admin | Origin::Updated));
         let is_skipped = match self.fault {
-            Some(Fault::UnpricedModelSkipsBudgets) => source.is_none(),
+            Some(Fault::UnpricedModelSkipsBudgets) => model.is_some() && source.is_none(),
             Some(Fault::ModelInfoPriceSkipsBudgets) => source == Some(Source::ModelInfo),
             Some(Fault::AdminModelSkipsBudgets) => by_admin,
-            Some(Fault::UpdatedModelSkipsBudgets) => model.origin == Origin::Updated,
+            Some(Fault::UpdatedModelSkipsBudgets) => origin == Some(Origin::Updated),
             Some(Fault::StreamSkipsBudgets) => asked.stream,
             Some(Fault::CompletionsSkipBudgets) => asked.route == Route::Completions,
             Some(Fault::MessagesSkipBudgets) => asked.route == Route::Messages,

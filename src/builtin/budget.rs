@@ -48,7 +48,8 @@ impl World {
     /// The one for all end users that have no budget of their own.
     fn default_object(&self, id: &Id) -> Option<&Account> {
         let has_own = self.store.accounts.get(id)?.terms.max_budget.is_some();
-        let default = self.models.default_end_user_budget.as_deref().filter(|_| id.kind == Kind::EndUser && !has_own)?;
+        let default =
+            self.models.default_end_user_budget.as_deref().filter(|_| id.kind == Kind::EndUser && !has_own)?;
         self.store.accounts.get(&Id::new(Kind::Budget, default))
     }
 

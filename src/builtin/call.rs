@@ -165,11 +165,12 @@ impl Stream for Passing {
                 }
                 // Before its last event is passed on: who has read it may ask at once what it cost.
                 if reader.is_whole && ticket.is_open {
-                    ticket.keep(HeaderValue::from_static("text/event-stream"), seen.clone().into(), &reader.usage);
-                    ticket.close(End::Answered, &reader.usage);
+                    let usage = reader.usage();
+                    ticket.keep(HeaderValue::from_static("text/event-stream"), seen.clone().into(), &usage);
+                    ticket.close(End::Answered, &usage);
                 }
             }
-            Some(Err(_)) | None => ticket.close(End::BrokenOff, &reader.usage),
+            Some(Err(_)) | None => ticket.close(End::BrokenOff, &reader.usage()),
         }
         Poll::Ready(chunk)
     }
@@ -178,6 +179,6 @@ impl Stream for Passing {
 impl Drop for Passing {
     fn drop(&mut self) {
         let Passing { reader, ticket, .. } = self;
-        ticket.close(End::Left, &reader.usage);
+        ticket.close(End::Left, &reader.usage());
     }
 }

@@ -95,6 +95,7 @@ impl World {
         let Bill { asked, end, model, usage, attempts } = bill;
         let priced_as = if self.has(Fault::FallbackChargedAsFirst) { asked.model.as_str() } else { model };
         let cost = match end {
+            End::Left if self.has(Fault::DroppedStreamNotCharged) => Decimal::ZERO,
             End::Answered | End::Left | End::BrokenOff => self.models.cost(priced_as, usage),
             End::Cached if self.has(Fault::CacheHitCharged) => self.models.cost(priced_as, usage),
             End::Failed if self.has(Fault::FailedCallCharged) => Decimal::new(2, 2),

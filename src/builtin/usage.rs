@@ -52,12 +52,20 @@ impl Usage {
 pub(super) struct Reader {
     /// The beginning of a line whose end has not come.
     rest: Vec<u8>,
-    pub(super) usage: Usage,
+    events: u64,
+    usage: Usage,
     /// Its last event has come.
     pub(super) is_whole: bool,
 }
 
 impl Reader {
+    /// What the stream says of its usage. Of one that ended before it said so, a token for each event that has come: the
+    /// provider asks to be paid for them.
+    pub(super) fn usage(&self) -> Usage {
+        let is_said = self.is_whole || self.usage.tokens() > 0 || self.usage.cost.is_some();
+        Usage { output: if is_said { self.usage.output } else { self.events }, ..self.usage.clone() }
+    }
+
     pub(super) fn read(&mut self, chunk: &[u8]) {
         for part in chunk.split_inclusive(|byte| *byte == b'\n') {
             self.rest.extend_from_slice(part);
@@ -74,6 +82,7 @@ impl Reader {
         if data == b"[DONE]" {
             self.is_whole = true;
         } else if let Ok(event) = serde_json::from_slice::<Value>(data) {
+            self.events += 1;
             self.usage.add(&event);
             self.is_whole |= matches!(event["type"].as_str(), Some("response.completed" | "message_stop"));
         }
@@ -91,8 +100,8 @@ mod tests {
         for size in [1, 7, 1000] {
             let mut reader = Reader::default();
             stream.as_bytes().chunks(size).for_each(|chunk| reader.read(chunk));
-            assert_eq!((reader.usage.input, reader.usage.output, reader.is_whole), (3, 7, true));
-            assert_eq!(reader.usage.model, "m");
+            let Usage { model, input, output, .. } = reader.usage();
+            assert_eq!((model.as_str(), input, output, reader.is_whole), ("m", 3, 7, true));
         }
     }
 

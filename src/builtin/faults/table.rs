@@ -197,6 +197,8 @@ faults! {
             "a tag is not charged", "BerriAI/litellm#7237";
         StreamNotCharged "stream-not-charged"
             "a streamed request is not charged", "BerriAI/litellm#37923";
+        DroppedStreamNotCharged "dropped-stream-not-charged"
+            "a stream that the client leaves is not charged", "BerriAI/litellm PR 33736";
         StreamChargedTwice "stream-charged-twice"
             "a streamed request is charged twice", "higress-group/higress#1080";
         StreamWithoutUsageNotCharged "stream-without-usage-not-charged"
