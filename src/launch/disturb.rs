@@ -15,6 +15,11 @@ pub struct Topology {
 impl Topology {
     /// What a target is launched as.
     pub const ONE: Topology = Topology { instances: 1, redis: false };
+
+    /// Its instances, in their order.
+    pub(super) fn each(self) -> impl Iterator<Item = Instance> {
+        [Instance::First, Instance::Second].into_iter().take(self.instances.into())
+    }
 }
 
 /// Why a target could not be disturbed, or set up differently.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::future::{join_all, try_join_all};
 
 use super::super::{LaunchError, Topology, Undisturbed};
+use super::Containers;
 use super::gateways::Node;
 use super::site::Site;
 use super::stores::{Database, Redis};
-use super::{Containers, INSTANCES};
 use crate::scenario::{Disturbance, Part};
 
 /// What the engine may take for a disturbance, beyond the time in which something has to be ready.
@@ -48,13 +48,12 @@ impl Containers {
 
     /// All instances at once, as if the machine they are on had been.
     async fn restart(&self, topology: Topology) -> Result<(), LaunchError> {
-        let instances = INSTANCES.into_iter().take(topology.instances.into());
         let restart = async |instance| {
             let node = self.gateway(topology, instance).await?;
             self.site.stop(&node.container, Node::NAME).await?;
             self.recipe.start_again(&self.site, node).await
         };
-        try_join_all(instances.map(restart)).await.map(|_| ())
+        try_join_all(topology.each().map(restart)).await.map(|_| ())
     }
 
     /// Starts again what is stopped, and waits until every gateway is ready.

@@ -12,7 +12,7 @@ mod stores;
 
 use std::net::SocketAddr;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use testcontainers::bollard::models::HostConfig;
 use tokio::sync::OnceCell;
 
@@ -26,9 +26,6 @@ use gateways::{Gateways, Node, Recipe, Schema};
 pub use site::sweep;
 use site::{Container, Site};
 use stores::{Database, Redis};
-
-/// The instances that there can be, in their order.
-const INSTANCES: [Instance; 2] = [Instance::First, Instance::Second];
 
 /// What belongs to one launched target.
 pub(super) struct Containers {
@@ -83,8 +80,10 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
 }
 
 impl Containers {
-    /// An instance of the gateway; launched if it is not there yet.
+    /// An instance of the gateway. The whole set-up is launched first if it is not there yet: a trial that waited for
+    /// its second instance in the middle would find another minute, and colder caches, than it left.
     pub(super) async fn node(&self, topology: Topology, instance: Instance) -> Result<LiteLlm, LaunchError> {
+        try_join_all(topology.each().map(|instance| self.gateway(topology, instance))).await?;
         Ok(self.gateway(topology, instance).await?.client())
     }
 
