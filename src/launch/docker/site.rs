@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use testcontainers::bollard::Docker;
-use testcontainers::bollard::models::NetworkCreateRequest;
+use testcontainers::bollard::models::{IpamConfig, NetworkCreateRequest};
 use testcontainers::bollard::query_parameters::{
     InspectContainerOptions, InspectNetworkOptions, ListContainersOptionsBuilder, ListNetworksOptionsBuilder,
     LogsOptionsBuilder, RemoveContainerOptionsBuilder,
@@ -53,15 +53,16 @@ impl Site {
         LaunchError::new(&self.target, what)
     }
 
-    /// The address at which containers reach this machine, and nobody else does: the gateway of Docker's bridge, which
-    /// is what `host-gateway` stands for. Where Docker runs in a virtual machine, that is not an address of this machine,
+    /// The address at which containers reach this machine, and nobody else does: the one of Docker's bridge, which is
+    /// what `host-gateway` stands for. Where Docker runs in a virtual machine, that is not an address of this machine,
     /// and containers are forwarded to loopback.
     pub(super) async fn bridge(&self) -> IpAddr {
         let network = self.docker.inspect_network("bridge", None::<InspectNetworkOptions>).await.ok();
         let configs = network.and_then(|network| network.ipam?.config).unwrap_or_default();
-        let mut gateways = configs.into_iter().filter_map(|config| config.gateway?.parse::<IpAddr>().ok());
-        let is_ours = |address: &IpAddr| std::net::TcpListener::bind((*address, 0)).is_ok();
-        gateways.find(IpAddr::is_ipv4).filter(is_ours).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+        let named = |config: &IpamConfig| config.gateway.as_ref()?.parse().ok();
+        let is_ours = |address: &Ipv4Addr| std::net::TcpListener::bind((*address, 0)).is_ok();
+        let bridge = configs.iter().find_map(|config| named(config).or_else(|| first(config)));
+        bridge.filter(is_ours).unwrap_or(Ipv4Addr::LOCALHOST).into()
     }
 
     /// A container to be. Its name, by which others on the network reach it, is new each time: one whose start was
@@ -178,6 +179,14 @@ impl Site {
 pub(super) async fn exec<const N: usize>(container: &Container, command: [&str; N]) -> Result<(), TestcontainersError> {
     let command = ExecCommand::new(command).with_cmd_ready_condition(CmdWaitFor::exit_code(0));
     container.exec(command).await.map(|_| ())
+}
+
+/// The first address of a network, which is the bridge's own: an engine that has just made its bridge does not name
+/// that until it is started again (measured: 20.10).
+fn first(config: &IpamConfig) -> Option<Ipv4Addr> {
+    let (network, _) = config.subnet.as_ref()?.split_once('/')?;
+    let network: Ipv4Addr = network.parse().ok()?;
+    network.to_bits().checked_add(1).map(Ipv4Addr::from_bits)
 }
 
 async fn engine(target: &Target) -> Result<Docker, LaunchError> {
