@@ -143,6 +143,26 @@ fn a_target_that_cannot_be_reached_is_an_error_of_the_environment() {
 }
 
 #[test]
+fn what_was_not_launched_here_is_neither_doubled_nor_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let external = External::start(None);
+    let settings = external.settings(folder.path(), "");
+    let text = |more: &str, step: &str| {
+        format!("name: a\nprice: 0.02\nalone: last\n{more}given:\n  - key: k\nsteps:\n  - chat: k\n{step}")
+    };
+    for (more, step, said) in [
+        ("instances: 2\n", "    on: second\n", "it has one address"),
+        ("redis: true\n", "", "whether it has a Redis is not known"),
+        ("", "  - restart: gateway\n", "nobody here can restart its gateway"),
+        ("", "  - stop: database\n", "nobody here can stop its database"),
+    ] {
+        let scenario = write(folder.path(), "disturbing.yaml", text(more, step));
+        let (code, stdout, _) = run_on_mine(&settings, &scenario);
+        assert_eq!((code, stdout.contains(said)), (4, true), "{stdout}");
+    }
+}
+
+#[test]
 fn without_docker_that_is_said() {
     for arguments in [
         vec!["run", "--target", "litellm@1.81.0", "scenarios/access"],

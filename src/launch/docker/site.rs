@@ -221,3 +221,16 @@ pub async fn sweep(run: &RunId) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bridge_without_a_name_is_the_first_address_of_its_network() {
+        let network = |subnet: &str| IpamConfig { subnet: Some(subnet.to_owned()), ..Default::default() };
+        assert_eq!(first(&network("172.17.0.0/16")), Some(Ipv4Addr::new(172, 17, 0, 1)));
+        assert_eq!(first(&network("fd00::/64")), None);
+        assert_eq!(first(&IpamConfig::default()), None);
+    }
+}
