@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use tokio::sync::futures::OwnedNotified;
 
 use super::World;
-use super::account::{Account, Id, Kind, Reset};
+use super::account::{Account, Id, Kind, Reset, Terms};
 use super::asked::{Asked, Route};
 use super::faults::Fault;
 use super::price::{Model, Origin, Source};
@@ -67,7 +67,7 @@ impl World {
         self.check_route(asked)?;
         let charged = self.charged(asked);
         for id in &charged {
-            self.reset_if_due(id, &charged);
+            self.reset_if_due(id);
         }
         self.check_blocks(instance, &charged)?;
         self.check_models(asked, &charged)?;
@@ -323,7 +323,7 @@ impl World {
     fn limits_of(&self, id: &Id) -> Option<Limits> {
         let account = self.store.accounts.get(id)?;
         let object = self.object_of(id).map(|object| &object.terms);
-        let (own, object) = (&account.terms, |limit: fn(&super::account::Terms) -> Option<u64>| limit(object?));
+        let (own, object) = (&account.terms, |limit: fn(&Terms) -> Option<u64>| limit(object?));
         Some(Limits {
             rpm: own.rpm.or_else(|| object(|terms| terms.rpm)),
             tpm: own.tpm.or_else(|| object(|terms| terms.tpm)),
@@ -343,7 +343,7 @@ impl World {
     }
 
     /// Forgets what was spent, if the time has come.
-    pub(super) fn reset_if_due(&mut self, id: &Id, charged: &[Id]) {
+    pub(super) fn reset_if_due(&mut self, id: &Id) {
         let Some(account) = self.store.accounts.get(id) else { return };
         let of_object = || self.object_of(id)?.terms.every;
         let every = account.terms.every.or_else(of_object);
@@ -357,9 +357,6 @@ impl World {
             return;
         }
         self.reset(id, Decimal::ZERO);
-        if self.has(Fault::ResetTakesOthers) && id.kind == Kind::Key {
-            charged.iter().for_each(|other| self.reset(other, Decimal::ZERO));
-        }
     }
 
     /// Sets what was spent.
@@ -369,6 +366,11 @@ impl World {
         let before = account.enforced();
         (account.spend, account.unwritten) = (to, Decimal::ZERO);
         account.skew = if stale { before - to } else { Decimal::ZERO };
+        let Terms { user, team, .. } = account.terms.clone();
+        if self.has(Fault::ResetTakesOthers) && id.kind == Kind::Key {
+            user.iter().for_each(|user| self.reset(&Id::new(Kind::User, user), to));
+            team.iter().for_each(|team| self.reset(&Id::new(Kind::Team, team), to));
+        }
     }
 
     /// A refusal, as a fault may have it look.

@@ -10,6 +10,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
+use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::Node;
@@ -29,21 +30,24 @@ pub(super) struct Ticket {
     /// The model that is asked now.
     model: String,
     attempts: u64,
+    /// What was charged when the stream began.
+    advance: Option<Decimal>,
     is_open: bool,
 }
 
 impl Ticket {
     pub(super) fn new(node: Node, asked: Arc<Asked>, admitted: Admitted) -> Ticket {
         let model = asked.model.clone();
-        Ticket { node, asked, admitted, model, attempts: 0, is_open: true }
+        Ticket { node, asked, admitted, model, attempts: 0, advance: None, is_open: true }
     }
 
     pub(super) fn close(&mut self, end: End, usage: &Usage) {
         if !std::mem::take(&mut self.is_open) {
             return;
         }
-        let Ticket { asked, model, attempts, .. } = self;
-        let bill = Bill { asked, end, model, usage, attempts: *attempts };
+        let Ticket { asked, model, attempts, advance, .. } = self;
+        let advance = advance.unwrap_or_default();
+        let bill = Bill { asked, end, model, usage, attempts: *attempts, advance };
         let mut world = self.node.lock();
         world.charge(self.node.instance, &self.admitted, &bill);
         if world.has(Fault::SpendWrittenLate) {
@@ -52,6 +56,14 @@ impl Ticket {
                 tokio::time::sleep(LATE).await;
                 node.lock().write_late();
             });
+        }
+    }
+
+    /// Charges for a stream that begins: whoever leaves it has paid for what he has seen, before he is missed.
+    fn begin(&mut self, usage: &Usage) {
+        if self.advance.is_none() {
+            let advance = self.node.lock().charge_advance(self.node.instance, &self.admitted, &self.model, usage);
+            self.advance = Some(advance);
         }
     }
 
@@ -168,6 +180,8 @@ impl Stream for Passing {
                     let usage = reader.usage();
                     ticket.keep(HeaderValue::from_static("text/event-stream"), seen.clone().into(), &usage);
                     ticket.close(End::Answered, &usage);
+                } else if reader.has_begun && ticket.is_open {
+                    ticket.begin(&reader.usage());
                 }
             }
             Some(Err(_)) | None => ticket.close(End::BrokenOff, &reader.usage()),

@@ -36,31 +36,38 @@ pub(super) struct Bill<'a> {
     pub(super) usage: &'a Usage,
     /// How many calls of the provider it took.
     pub(super) attempts: u64,
+    /// What was charged when its stream began.
+    pub(super) advance: Decimal,
 }
 
 /// How late a faulty gateway writes what it has charged.
 pub(super) const LATE: Duration = Duration::from_secs(20);
 
 impl World {
+    /// Charges for a stream that begins, and says how much.
+    pub(super) fn charge_advance(
+        &mut self,
+        instance: usize,
+        admitted: &Admitted,
+        model: &str,
+        usage: &Usage,
+    ) -> Decimal {
+        let advance = self.models.cost(model, usage);
+        admitted.charged.iter().for_each(|id| self.record(instance, id, advance));
+        advance
+    }
+
     /// Ends a request that was let in.
     pub(super) fn charge(&mut self, instance: usize, admitted: &Admitted, bill: &Bill<'_>) {
         let cost = self.cost(bill);
         for id in &admitted.charged {
+            self.record(instance, id, cost - bill.advance);
             let keeps_slot = match bill.end {
                 End::Left => self.has(Fault::DroppedStreamKeepsSlot),
                 End::BrokenOff => self.has(Fault::BrokenStreamKeepsSlot),
                 End::Failed => self.has(Fault::FailedCallKeepsSlot),
                 End::Answered | End::Cached => false,
             };
-            let is_recorded = match id.kind {
-                Kind::Team => !self.has(Fault::TeamSpendNotRecorded),
-                Kind::Member => !self.has(Fault::MemberSpendNotRecorded),
-                Kind::EndUser => !self.has(Fault::EndUserSpendNotRecorded),
-                Kind::Tag => !self.has(Fault::TagSpendNotRecorded),
-                Kind::Organisation => !self.has(Fault::OrganisationSpendNotRecorded),
-                Kind::Key | Kind::User | Kind::Budget => true,
-            };
-            let is_unwritten = self.store.is_down || self.has(Fault::SpendWrittenLate);
             let per_instance = self.has(Fault::RatesPerInstance);
             let reserves = self.has(Fault::ReservationNeverReleased);
             let Some(account) = self.store.accounts.get_mut(id) else { continue };
@@ -71,28 +78,42 @@ impl World {
             rate.tokens += bill.usage.tokens();
             rate.running = rate.running.saturating_sub(u64::from(!keeps_slot));
             account.in_flight = account.in_flight.saturating_sub(u64::from(admitted.on_budget));
-            account.last_tokens = Some(bill.usage.tokens()).filter(|tokens| *tokens > 0).or(account.last_tokens);
-            account.last_cost = Some(cost).filter(|cost| !cost.is_zero()).or(account.last_cost);
-            if is_recorded {
-                match is_unwritten {
-                    true => account.unwritten += cost,
-                    false => account.spend += cost,
-                }
+            if bill.end == End::Answered {
+                account.last_tokens = Some(bill.usage.tokens()).filter(|tokens| *tokens > 0).or(account.last_tokens);
+                account.last_cost = Some(cost).filter(|cost| !cost.is_zero()).or(account.last_cost);
             }
             if reserves {
                 account.skew += cost * Decimal::from(20);
             }
             account.ended.notify_waiters();
-            if self.has(Fault::SpendPerInstance) {
-                *self.memories[instance].spent.entry(id.clone()).or_default() += cost;
-            }
         }
         self.log(&admitted.charged, bill, cost);
     }
 
+    /// Books an amount.
+    fn record(&mut self, instance: usize, id: &Id, amount: Decimal) {
+        let is_unwritten = self.store.is_down || self.has(Fault::SpendWrittenLate);
+        let is_recorded = match id.kind {
+            Kind::Team => !self.has(Fault::TeamSpendNotRecorded),
+            Kind::Member => !self.has(Fault::MemberSpendNotRecorded),
+            Kind::EndUser => !self.has(Fault::EndUserSpendNotRecorded),
+            Kind::Tag => !self.has(Fault::TagSpendNotRecorded),
+            Kind::Organisation => !self.has(Fault::OrganisationSpendNotRecorded),
+            Kind::Key | Kind::User | Kind::Budget => true,
+        };
+        match self.store.accounts.get_mut(id).filter(|_| is_recorded) {
+            Some(account) if is_unwritten => account.unwritten += amount,
+            Some(account) => account.spend += amount,
+            None => {}
+        }
+        if self.has(Fault::SpendPerInstance) {
+            *self.memories[instance].spent.entry(id.clone()).or_default() += amount;
+        }
+    }
+
     /// What a request costs.
     fn cost(&mut self, bill: &Bill<'_>) -> Decimal {
-        let Bill { asked, end, model, usage, attempts } = bill;
+        let Bill { asked, end, model, usage, attempts, .. } = bill;
         let priced_as = if self.has(Fault::FallbackChargedAsFirst) { asked.model.as_str() } else { model };
         let cost = match end {
             End::Left if self.has(Fault::DroppedStreamNotCharged) => Decimal::ZERO,

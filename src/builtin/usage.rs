@@ -52,18 +52,18 @@ impl Usage {
 pub(super) struct Reader {
     /// The beginning of a line whose end has not come.
     rest: Vec<u8>,
-    events: u64,
+    pub(super) has_begun: bool,
     usage: Usage,
     /// Its last event has come.
     pub(super) is_whole: bool,
 }
 
 impl Reader {
-    /// What the stream says of its usage. Of one that ended before it said so, a token for each event that has come: the
-    /// provider asks to be paid for them.
+    /// What the stream says of its usage; as long as it has not said so, one token since it has begun.
     pub(super) fn usage(&self) -> Usage {
         let is_said = self.is_whole || self.usage.tokens() > 0 || self.usage.cost.is_some();
-        Usage { output: if is_said { self.usage.output } else { self.events }, ..self.usage.clone() }
+        let output = if is_said { self.usage.output } else { self.has_begun.into() };
+        Usage { output, ..self.usage.clone() }
     }
 
     pub(super) fn read(&mut self, chunk: &[u8]) {
@@ -82,7 +82,7 @@ impl Reader {
         if data == b"[DONE]" {
             self.is_whole = true;
         } else if let Ok(event) = serde_json::from_slice::<Value>(data) {
-            self.events += 1;
+            self.has_begun = true;
             self.usage.add(&event);
             self.is_whole |= matches!(event["type"].as_str(), Some("response.completed" | "message_stop"));
         }

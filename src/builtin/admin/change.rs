@@ -44,7 +44,7 @@ impl World {
             account.said.insert("user_id".to_owned(), id.name.clone().into());
         }
         self.store.accounts.insert(id.clone(), account);
-        self.reset_if_due(&id, &[]);
+        self.reset_if_due(&id);
         let mut made = self.shown(&id).unwrap_or_default();
         if found.kind == Kind::Key {
             made["key"] = id.name.clone().into();
@@ -66,7 +66,7 @@ impl World {
         }
         let account = self.store.accounts.get_mut(&id).ok_or_else(|| not_found("such one"))?;
         account.say(said);
-        self.reset_if_due(&id, &[]);
+        self.reset_if_due(&id);
         Ok(self.shown(&id).unwrap_or_default())
     }
 

@@ -48,7 +48,7 @@ impl World {
         let ids = self.named(found, said);
         let Some(first) = ids.first() else { return Err(bad("which one?")) };
         for id in &ids {
-            self.reset_if_due(id, &[]);
+            self.reset_if_due(id);
         }
         let mut shown = ids.iter().filter_map(|id| Some((id, self.shown(id)?))).collect::<Vec<_>>();
         let name = &first.name;
