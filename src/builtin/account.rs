@@ -228,3 +228,31 @@ impl Rate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_exactly_and_what_is_no_number_is_none() {
+        for (value, expected) in [(json!(0.05), "0.05"), (json!(1e-9), "0.000000001"), (json!("0.1"), "0.1")] {
+            assert_eq!(exact(&value), expected.parse().ok(), "{value}");
+        }
+        for value in [json!("NaN"), json!("Infinity"), json!(null), json!([1])] {
+            assert_eq!(exact(&value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_reset_is_due_once_its_time_has_come_and_not_again_before_the_next() {
+        let every = Some(Duration::from_millis(20));
+        let mut reset = None;
+        assert!(!Reset::is_due(&mut reset, every));
+        std::thread::sleep(Duration::from_millis(25));
+        assert!(Reset::is_due(&mut reset, every));
+        assert!(!Reset::is_due(&mut reset, Some(Duration::from_secs(60))), "another duration begins anew");
+        assert!(!Reset::is_due(&mut reset, None) && reset.is_none());
+    }
+}

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use tokio::sync::futures::OwnedNotified;
 
 use super::World;
-use super::account::{Account, Id, Kind, Reset, Terms};
+use super::account::{Account, Id, Kind};
 use super::asked::{Asked, Route};
 use super::faults::Fault;
 use super::price::{Model, Origin, Source};
@@ -29,13 +29,6 @@ pub(super) struct Admitted {
     pub(super) charged: Vec<Id>,
     /// Whether budgets hold for it.
     pub(super) on_budget: bool,
-}
-
-/// Limits that hold for an account: its own, else those of its budget object.
-struct Limits {
-    rpm: Option<u64>,
-    tpm: Option<u64>,
-    parallel: Option<u64>,
 }
 
 impl World {
@@ -272,105 +265,6 @@ impl World {
         };
         let message = format!("Budget has been exceeded!{name} Current cost: {used}, Max budget: {budget}");
         refuse(status, error_type, message)
-    }
-
-    fn check_rates(&mut self, instance: usize, charged: &[Id]) -> Result<Option<OwnedNotified>, Refusal> {
-        let mut wait = None;
-        for id in charged {
-            let Some(Limits { rpm, tpm, parallel }) = self.limits_of(id) else { continue };
-            if rpm.is_none() && tpm.is_none() && parallel.is_none() {
-                continue;
-            }
-            let is_key = id.kind == Kind::Key;
-            let rpm = rpm.filter(|_| !self.has(Fault::RpmIgnored) && (is_key || !self.has(Fault::RpmOfOthersIgnored)));
-            let tpm = tpm.filter(|_| !self.has(Fault::TpmIgnored));
-            let parallel = parallel.filter(|_| !self.has(Fault::ParallelIgnored));
-            let (early, forever) = (self.has(Fault::TpmRefusedEarly), self.has(Fault::MinuteNeverEnds));
-            let per_instance = self.has(Fault::RatesPerInstance);
-            let Some(account) = self.store.accounts.get_mut(id) else { continue };
-            let last_tokens = account.last_tokens;
-            let rate = match per_instance {
-                true => self.memories[instance].rates.entry(id.clone()).or_default(),
-                false => &mut account.rate,
-            };
-            if !forever || rate.requests == 0 {
-                rate.roll();
-            }
-            let tokens = if early { rate.tokens * 2 } else { rate.tokens };
-            let reached = |limit: Option<u64>, used: u64| limit.filter(|limit| used >= *limit);
-            let limited = if let Some(limit) = reached(parallel, rate.running) {
-                rate.requests += u64::from(self.fault == Some(Fault::ParallelRefusalUsesRpm));
-                Some(format!("max_parallel_requests. Current limit: {limit}"))
-            } else if let Some(limit) = reached(rpm, rate.requests) {
-                Some(format!("requests. Current limit: {limit}"))
-            } else {
-                reached(tpm, tokens).map(|limit| format!("tokens. Current limit: {limit}"))
-            };
-            if let Some(what) = limited {
-                let message = format!("Rate limit exceeded. Limit type: {what}");
-                return Err(refuse(StatusCode::TOO_MANY_REQUESTS, "None", message));
-            }
-            if let Some(limit) = tpm.filter(|_| rate.running > 0) {
-                let expected = last_tokens.unwrap_or(limit).saturating_mul(rate.running);
-                if tokens + expected >= limit {
-                    wait = wait.or_else(|| Some(account.ended.clone().notified_owned()));
-                }
-            }
-        }
-        Ok(wait)
-    }
-
-    fn limits_of(&self, id: &Id) -> Option<Limits> {
-        let account = self.store.accounts.get(id)?;
-        let object = self.object_of(id).map(|object| &object.terms);
-        let (own, object) = (&account.terms, |limit: fn(&Terms) -> Option<u64>| limit(object?));
-        Some(Limits {
-            rpm: own.rpm.or_else(|| object(|terms| terms.rpm)),
-            tpm: own.tpm.or_else(|| object(|terms| terms.tpm)),
-            parallel: own.parallel.or_else(|| object(|terms| terms.parallel)),
-        })
-    }
-
-    fn count_request(&mut self, instance: usize, id: &Id) {
-        let per_instance = self.has(Fault::RatesPerInstance);
-        let Some(account) = self.store.accounts.get_mut(id) else { return };
-        let rate = match per_instance {
-            true => self.memories[instance].rates.entry(id.clone()).or_default(),
-            false => &mut account.rate,
-        };
-        rate.requests += 1;
-        rate.running += 1;
-    }
-
-    /// Forgets what was spent, if the time has come.
-    pub(super) fn reset_if_due(&mut self, id: &Id) {
-        let Some(account) = self.store.accounts.get(id) else { return };
-        let of_object = || self.object_of(id)?.terms.every;
-        let every = account.terms.every.or_else(of_object);
-        let Some(account) = self.store.accounts.get_mut(id) else { return };
-        if !Reset::is_due(&mut account.reset, every) {
-            return;
-        }
-        let never =
-            self.has(Fault::BudgetNeverReset) || (self.has(Fault::EndUserBudgetNeverReset) && id.kind == Kind::EndUser);
-        if never {
-            return;
-        }
-        self.reset(id, Decimal::ZERO);
-    }
-
-    /// Sets what was spent.
-    pub(super) fn reset(&mut self, id: &Id, to: Decimal) {
-        let (stale, late) = (self.has(Fault::ResetLeavesCounter), self.store.is_down);
-        let Some(account) = self.store.accounts.get_mut(id).filter(|_| !late) else { return };
-        let before = account.enforced();
-        (account.spend, account.unwritten) = (to, Decimal::ZERO);
-        account.skew = if stale { before - to } else { Decimal::ZERO };
-        let Terms { user, team, .. } = account.terms.clone();
-        if self.has(Fault::ResetTakesOthers) && id.kind == Kind::Key {
-            user.iter().for_each(|user| self.reset(&Id::new(Kind::User, user), to));
-            team.iter().for_each(|team| self.reset(&Id::new(Kind::Team, team), to));
-        }
     }
 
     /// A refusal, as a fault may have it look.

@@ -1,9 +1,9 @@
-//! Which budget holds for an account, and what is held against it. Not: the comparison.
+//! Which budget holds for an account, what is held against it, and when that is forgotten. Not: the comparison.
 
 use rust_decimal::Decimal;
 
 use super::World;
-use super::account::{Account, Id, Kind};
+use super::account::{Account, Id, Kind, Reset, Terms};
 use super::faults::Fault;
 
 impl World {
@@ -99,5 +99,36 @@ impl World {
             return self.memories[instance].spent.get(counted).copied().unwrap_or_default();
         }
         self.store.accounts.get(counted).map_or(Decimal::ZERO, Account::enforced)
+    }
+
+    /// Forgets what was spent, if the time has come.
+    pub(super) fn reset_if_due(&mut self, id: &Id) {
+        let Some(account) = self.store.accounts.get(id).filter(|_| !self.store.is_down) else { return };
+        let of_object = || self.object_of(id)?.terms.every;
+        let every = account.terms.every.or_else(of_object);
+        let Some(account) = self.store.accounts.get_mut(id) else { return };
+        if !Reset::is_due(&mut account.reset, every) {
+            return;
+        }
+        let never =
+            self.has(Fault::BudgetNeverReset) || (self.has(Fault::EndUserBudgetNeverReset) && id.kind == Kind::EndUser);
+        if never {
+            return;
+        }
+        self.reset(id, Decimal::ZERO);
+    }
+
+    /// Sets what was spent.
+    pub(super) fn reset(&mut self, id: &Id, to: Decimal) {
+        let stale = self.has(Fault::ResetLeavesCounter);
+        let Some(account) = self.store.accounts.get_mut(id) else { return };
+        let before = account.enforced();
+        (account.spend, account.unwritten) = (to, Decimal::ZERO);
+        account.skew = if stale { before - to } else { Decimal::ZERO };
+        let Terms { user, team, .. } = account.terms.clone();
+        if self.has(Fault::ResetTakesOthers) && id.kind == Kind::Key {
+            user.iter().for_each(|user| self.reset(&Id::new(Kind::User, user), to));
+            team.iter().for_each(|team| self.reset(&Id::new(Kind::Team, team), to));
+        }
     }
 }

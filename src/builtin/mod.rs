@@ -15,6 +15,7 @@ mod call;
 mod charge;
 pub mod faults;
 mod price;
+mod rate;
 mod refusal;
 mod serve;
 mod store;
