@@ -52,7 +52,10 @@ impl World {
         model: &str,
         usage: &Usage,
     ) -> Decimal {
-        let advance = self.models.cost(model, usage);
+        let advance = match self.has(Fault::DroppedStreamNotCharged) {
+            true => Decimal::ZERO,
+            false => self.models.cost(model, usage),
+        };
         admitted.charged.iter().for_each(|id| self.record(instance, id, advance));
         advance
     }
