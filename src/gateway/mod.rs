@@ -3,6 +3,7 @@
 //! One adapter so far, [`litellm`]: real LiteLLM and the built-in gateway speak the same HTTP. All that is
 //! peculiar to a gateway (routes, fields, statuses, how it knows a price) stays in its adapter.
 
+pub mod books;
 pub mod litellm;
 
 use std::fmt;

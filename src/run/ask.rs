@@ -9,7 +9,7 @@ use crate::gateway::{Answer, Ask, Entity};
 use crate::scenario::arithmetic::{Allowed, drains_into};
 use crate::scenario::charge::{Asker, charged};
 use crate::scenario::{
-    Api, AskFields, At, Count, Expect, Instance, ListFields, Name, PricedBy, Settle, UpstreamDoes, Usd,
+    Api, AskFields, At, Count, Expect, Instance, ListFields, Name, Period, PricedBy, Settle, UpstreamDoes, Usd,
 };
 use crate::upstream::{Marker, Usage};
 use crate::verdict::oracle::{Wanted, Zone, broken, judge};
@@ -69,7 +69,7 @@ impl<'a> Steps<'a> {
     /// Asks once, some times in a row, or again and again until the answer is as expected.
     pub(super) async fn chat(&mut self, key: &'a At<Name>, fields: &'a AskFields) -> Result<(), Stop> {
         if let (Some(within), Some(expect)) = (&fields.within, fields.expect.as_deref()) {
-            return self.until(key, fields, self.on_clock(within), expect).await;
+            return self.until(key, fields, within, expect).await;
         }
         let first = self.requests + 1;
         for _ in 0..fields.count() {
@@ -90,9 +90,10 @@ impl<'a> Steps<'a> {
         &mut self,
         key: &'a At<Name>,
         fields: &'a AskFields,
-        limit: Duration,
+        within: &Period,
         expect: &Expect,
     ) -> Result<(), Stop> {
+        let limit = self.on_clock(within);
         let began = Instant::now();
         let wanted = Wanted::of(Some(expect), Zone::Either, false);
         let mut kept = 0;
@@ -101,7 +102,11 @@ impl<'a> Steps<'a> {
             let exchange = self.send(key, fields, self.requests, Company::OneOfMany).await?;
             let answer = exchange.answer.clone();
             let finding = judge(&wanted, &answer, key.place, self.requests);
-            let is_last = finding.is_none() || began.elapsed() >= limit;
+            // Refused for the reason that is waited for, with another status: waiting will not change that.
+            let is_it = finding.as_ref().is_none_or(|finding| {
+                finding.kind == FindingKind::WrongRefusal && expect.is_refusal_for(&answer)
+            });
+            let is_last = is_it || began.elapsed() >= limit;
             self.book(key, fields, &exchange)?;
             if kept < 1 || is_last {
                 self.exchanges.push(exchange);
@@ -109,8 +114,8 @@ impl<'a> Steps<'a> {
             }
             if is_last {
                 if let Some(finding) = finding {
-                    let got = format!("{} after {:.0} s", finding.got, began.elapsed().as_secs_f64());
-                    self.findings.push(Finding { got, ..finding });
+                    let expected = format!("{} within {} s", finding.expected, within.duration.as_secs());
+                    self.findings.push(Finding { expected, ..finding });
                 }
                 return match answer {
                     Answer::Accepted { .. } => self.settle_charged(key, fields).await,
@@ -267,12 +272,17 @@ impl<'a> Steps<'a> {
         match &exchange.answer {
             Answer::Accepted { .. } if fields.is_broken_off() => self.uncertain.extend(charged),
             Answer::Accepted { .. } => {
+                if let Some(end_user) = fields.end_user.as_deref() {
+                    // Nobody makes an end user that is unknown; its first request does.
+                    self.world.is_known(end_user);
+                }
                 let from_cache = fields.cached.is_some() && exchange.upstream_calls == 0;
                 let price = if from_cache { Usd::ZERO } else { self.price(fields) };
                 self.ledger.charge(&charged, price);
             }
             Answer::Refused { .. } => {
-                self.refused.extend(charged);
+                let now = Instant::now();
+                self.refused.extend(charged.into_iter().map(|name| (name, now)));
                 let may_call = fields.upstream.as_ref().is_some_and(|does| does.status.is_some());
                 if exchange.upstream_calls > 0 && !may_call {
                     self.findings.push(Finding {
@@ -299,7 +309,7 @@ impl<'a> Steps<'a> {
         }
         let names: Vec<Name> =
             charged(&self.world.given, Asker::of(key, fields)).iter().map(|entity| entity.name.value.clone()).collect();
-        self.refused.retain(|name| !names.contains(name));
+        self.refused.retain(|name, _| !names.contains(name));
         self.settle(&names, key.place).await
     }
 

@@ -64,11 +64,14 @@ impl<'a> Steps<'a> {
         self.settle(std::slice::from_ref(&name.value), name.place).await?;
         let Some(entity) = self.world.recorded(name).cloned() else { return Ok(()) };
         let gateway = self.node(Instance::First).await?;
-        let may_be_late = !gateway.pace.behind.is_zero() && self.refused.contains(&name.value);
-        if may_be_late && !self.miscounted.contains_key(&name.value) && !self.uncertain.contains(&name.value) {
+        let refused = self.refused.get(&name.value).filter(|_| !gateway.pace.behind.is_zero()).copied();
+        if let Some(refused) = refused
+            && !self.miscounted.contains_key(&name.value)
+            && !self.uncertain.contains(&name.value)
+        {
             let began = Instant::now();
             let expected = Spend::exactly(self.ledger.spent(name));
-            let stayed = stays(&gateway, &entity, expected).await;
+            let stayed = stays(&gateway, &entity, expected, refused).await;
             self.time.settle += began.elapsed();
             let stayed = stayed.map_err(|error| reading(name, error, name.place))?;
             self.note(name, name.place, expected, stayed);
@@ -85,7 +88,7 @@ impl<'a> Steps<'a> {
         // An answer that was broken off may be charged late, or not at all: who looks at once sees neither.
         if self.uncertain.remove(&name.value) && !gateway.pace.behind.is_zero() {
             let spent = Spend::exactly(self.ledger.spent(name));
-            stays(&gateway, &entity, spent).await.map_err(|error| reading(name, error, name.place))?;
+            stays(&gateway, &entity, spent, began).await.map_err(|error| reading(name, error, name.place))?;
         }
         let settled = settle(&gateway, &entity, stated, Instant::now() + limit).await;
         self.time.settle += began.elapsed();
@@ -105,7 +108,7 @@ impl<'a> Steps<'a> {
         let Some(Entity::Key(key)) = self.world.recorded(name).cloned() else { return Ok(()) };
         let gateway = self.node(Instance::First).await?;
         let limit = fields.within.as_ref().map_or(self.limits.settle, |within| self.on_clock(within));
-        let limit = Instant::now() + limit.min(gateway.pace.behind.max(gateway.pace.poll * 20));
+        let limit = Instant::now() + limit;
         let expected = self.ledger.spent(name);
         let began = Instant::now();
         let rows = loop {

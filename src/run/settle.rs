@@ -38,9 +38,15 @@ pub(super) async fn moves(
     poll(gateway, entity, limit, |recorded| !recorded.agrees_with(from)).await
 }
 
-/// Looks until a charge that was on its way would have arrived, and stops early if the spend is not what it was.
-pub(super) async fn stays(gateway: &LiteLlm, entity: &Entity, expected: Spend) -> Result<Settled, AdminError> {
-    let limit = Instant::now() + gateway.pace.behind;
+/// Looks until a charge that was on its way `since` then would have arrived, and stops early if the spend is not what it
+/// was.
+pub(super) async fn stays(
+    gateway: &LiteLlm,
+    entity: &Entity,
+    expected: Spend,
+    since: Instant,
+) -> Result<Settled, AdminError> {
+    let limit = since + gateway.pace.behind;
     Ok(match poll(gateway, entity, limit, |recorded| !expected.holds(recorded)).await? {
         Settled::As(recorded) | Settled::Differs(recorded) if expected.holds(recorded) => Settled::As(recorded),
         Settled::As(recorded) | Settled::Differs(recorded) => Settled::Differs(recorded),
@@ -54,13 +60,18 @@ async fn poll(
     limit: Instant,
     done: impl Fn(Usd) -> bool,
 ) -> Result<Settled, AdminError> {
+    let waiting = gateway.books.waiting();
     loop {
         // Where the gateway keeps no figure, none can be wrong.
         let Some(recorded) = gateway.spend(entity).await? else { return Ok(Settled::Unsaid) };
-        match done(recorded) {
-            true => return Ok(Settled::As(recorded)),
-            false if Instant::now() >= limit => return Ok(Settled::Differs(recorded)),
-            false => tokio::time::sleep(gateway.pace.poll).await,
+        if done(recorded) {
+            waiting.are_written();
+            return Ok(Settled::As(recorded));
         }
+        let left = limit.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(Settled::Differs(recorded));
+        }
+        waiting.look_again(gateway.pace.poll, left).await;
     }
 }

@@ -11,7 +11,7 @@ use crate::config::Limits;
 use crate::gateway::litellm::LiteLlm;
 use crate::launch::{Live, Topology, Undisturbed};
 use crate::scenario::arithmetic::{Allowed, allowed};
-use crate::scenario::charge::{Asker, bounds};
+use crate::scenario::charge::{Asker, bounds, find};
 use crate::scenario::{AskFields, Count, Instance, Name, Period, PricedBy, Scenario, Settle, Step, Trial, Usd};
 use crate::verdict::Finding;
 use crate::verdict::oracle::{Standing, Zone, zone};
@@ -83,8 +83,8 @@ pub(super) struct Steps<'a> {
     pub(super) miscounted: HashMap<Name, Usd>,
     /// Whose spend nobody knows, until a `check` states it: an answer was broken off.
     pub(super) uncertain: HashSet<Name>,
-    /// Who was refused since something was last charged: a charge of it may be on its way.
-    pub(super) refused: HashSet<Name>,
+    /// Who was refused since something was last charged, and when last: a charge of it may be on its way.
+    pub(super) refused: HashMap<Name, Instant>,
     /// How many requests there were, and which were whose.
     pub(super) requests: usize,
     pub(super) requests_of: HashMap<Name, Vec<usize>>,
@@ -109,7 +109,7 @@ impl<'a> Steps<'a> {
             ledger: Ledger::default(),
             miscounted: HashMap::new(),
             uncertain: HashSet::new(),
-            refused: HashSet::new(),
+            refused: HashMap::new(),
             requests: 0,
             requests_of: HashMap::new(),
             last_request: None,
@@ -152,7 +152,7 @@ impl<'a> Steps<'a> {
     /// The pricing path of a request: the one it names, else that of the model it names, else the trial's.
     pub(super) fn path(&self, fields: &AskFields) -> PricedBy {
         let of_model = || {
-            let model = self.scenario.entity(fields.model.as_deref()?)?;
+            let model = find(&self.world.given, fields.model.as_deref()?)?;
             Some(model.fields.priced_by.as_deref().copied().unwrap_or(PricedBy::Token))
         };
         fields.priced_by.as_deref().copied().or_else(of_model).unwrap_or(self.trial.case.priced_by)

@@ -51,6 +51,11 @@ impl World {
         self.on_gateway.insert(name.clone(), entity);
     }
 
+    /// One that the gateway has come to know by itself.
+    pub(super) fn is_known(&mut self, name: &Name) {
+        self.unknown.remove(name);
+    }
+
     pub(super) fn is_deleted(&mut self, name: &Name) {
         self.unknown.insert(name.clone());
     }

@@ -71,8 +71,9 @@ const KNOWN_MODEL: &str = "gpt-4o";
 const KNOWN_INPUT: Decimal = Decimal::from_parts(25, 0, 0, false, 7);
 const KNOWN_OUTPUT: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
 
-/// USD for one image of the usual size by dall-e-3, in the cost maps of 1.81.0 and 1.82.3.
-const KNOWN_IMAGE: Decimal = Decimal::from_parts(4, 0, 0, false, 2);
+/// USD for one image of the usual size by dall-e-3, in the cost maps of 1.81.0 and 1.82.3: 1024 x 1024 pixels at
+/// 3.81469e-08, but for what no gateway keeps.
+const KNOWN_IMAGE: Decimal = Decimal::from_parts(3_999_992, 0, 0, false, 8);
 
 /// The budget object that holds for end users the gateway does not know, or that have no budget of their own: named in
 /// the configuration, and made by [`super::LiteLlm::prepare`]. (`max_end_user_budget`, an amount, does nothing on 1.81.0,
@@ -272,6 +273,16 @@ general_settings:
 "
     );
     yaml
+}
+
+/// The name by which a gateway has to reach the upstream for routes that it passes through: LiteLLM charges for OpenAI's
+/// only if the host is one of OpenAI's (1.82.3: `api.openai.com` is contained in it; 1.108.7: it is below that).
+pub const PASSED_THROUGH_HOST: &str = "upstream.api.openai.com";
+
+/// The environment variables that say where routes are passed through to, with the upstream at this port.
+pub fn passed_through(port: u16) -> [(&'static str, String); 2] {
+    let base = format!("http://{PASSED_THROUGH_HOST}:{port}/");
+    [("OPENAI_API_BASE", base), ("OPENAI_API_KEY", "not-a-real-one".to_owned())]
 }
 
 #[cfg(test)]

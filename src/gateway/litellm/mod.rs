@@ -17,6 +17,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::books::Books;
 use super::{AdminError, Answer, Ask, Broken, Secret, redact};
 use crate::scenario::Usd;
 
@@ -54,6 +55,7 @@ pub struct LiteLlm {
     /// How long one answer may take.
     limit: Duration,
     pub pace: Pace,
+    pub books: Books,
 }
 
 impl LiteLlm {
@@ -66,7 +68,7 @@ impl LiteLlm {
         limit: Duration,
         pace: Pace,
     ) -> LiteLlm {
-        LiteLlm { http, base_url: base_url.into(), upstream: upstream.into(), admin_key, limit, pace }
+        LiteLlm { http, base_url: base_url.into(), upstream: upstream.into(), admin_key, limit, pace, books: Books::default() }
     }
 
     /// Whether it is up and has its database; its version, as it says itself.

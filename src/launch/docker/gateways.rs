@@ -12,7 +12,7 @@ use super::super::LaunchError;
 use super::site::{Container, Site};
 use crate::config::Limits;
 use crate::gateway::Secret;
-use crate::gateway::litellm::deployments::config_yaml;
+use crate::gateway::litellm::deployments::{PASSED_THROUGH_HOST, config_yaml, passed_through};
 use crate::gateway::litellm::{LiteLlm, Pace};
 use crate::scenario::Instance;
 
@@ -23,6 +23,7 @@ pub(super) struct Recipe {
     pub image: String,
     pub env: Vec<(String, String)>,
     pub upstream: String,
+    pub upstream_port: u16,
     pub database_url: String,
     pub admin_key: Secret,
     pub http: reqwest::Client,
@@ -56,6 +57,7 @@ impl Recipe {
         let mut request = request
             .with_mapped_port(0, PORT)
             .with_host("host.docker.internal", Host::HostGateway)
+            .with_host(PASSED_THROUGH_HOST, Host::HostGateway)
             .with_copy_to("/app/config.yaml", config_yaml(&self.upstream, redis).into_bytes())
             .with_cmd(["--config", "/app/config.yaml", "--port", "4000"])
             .with_env_var("DATABASE_URL", &self.database_url)
@@ -64,6 +66,9 @@ impl Recipe {
             // Its cost map is the one of its release, not the one of the day; there may be no network to ask.
             .with_env_var("LITELLM_LOCAL_MODEL_COST_MAP", "True")
             .with_host_config_modifier(only_loopback);
+        for (name, value) in passed_through(self.upstream_port) {
+            request = request.with_env_var(name, value);
+        }
         match schema {
             Schema::Make => {}
             Schema::Leave => request = request.with_env_var("DISABLE_SCHEMA_UPDATE", "true"),

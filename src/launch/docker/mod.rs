@@ -52,6 +52,7 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
         image: image.clone(),
         env: env.clone(),
         upstream: format!("http://host.docker.internal:{}", upstream.address().port()),
+        upstream_port: upstream.address().port(),
         database_url: database.url.clone(),
         admin_key: Secret::new(format!("sk-gatecrash-{}{}", random_hex(), random_hex())),
         http: http(target)?,
