@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, Semaphore};
 
 use crate::config::Limits;
 use crate::gateway::litellm::{LiteLlm, Pace};
@@ -32,8 +32,14 @@ pub struct Live {
     pub took: Duration,
     /// Held by trials while they run: together, or alone if they have to be.
     pub turn: RwLock<()>,
+    /// Held while a trial makes its entities.
+    pub making: Semaphore,
     kept: Kept,
 }
+
+/// So many trials make their entities at the same time: they all begin with that at once, and a gateway's transactions
+/// end by their own limits (LiteLLM 1.108.7 gave up `/team/new` after 5 s behind a hundred others).
+const MAKING: usize = 4;
 
 /// What has to be kept, and given back, for a target to run.
 enum Kept {
@@ -163,7 +169,7 @@ async fn upstream(target: &Target, address: SocketAddr) -> Result<Upstream, Laun
 
 impl Live {
     fn new(target: &Target, upstream: Upstream, kept: Kept) -> Live {
-        Live { target: target.clone(), upstream, took: Duration::ZERO, turn: RwLock::new(()), kept }
+        Live { target: target.clone(), upstream, took: Duration::ZERO, turn: RwLock::new(()), making: Semaphore::new(MAKING), kept }
     }
 
     /// How it is, all instances together, asked when something broke. A container that was just killed counts as

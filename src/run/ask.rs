@@ -38,7 +38,11 @@ impl<'a> Steps<'a> {
         while !ended && accepted < range.most + BEYOND + 1 {
             let before = self.standing(Asker::of(key, fields), self.path(fields));
             let must_refuse = self.zone(&before, self.price(fields)) == Zone::MustRefuse;
-            let answer = self.ask(key, fields).await?;
+            // What went wrong is known; how far it goes on need not be waited for each time.
+            let answer = match too_many {
+                None => self.ask(key, fields).await?,
+                Some(_) => self.ask_unsettled(key, fields, self.requests + 1).await?,
+            };
             let wanted = match must_refuse || accepted >= range.most {
                 true => Wanted::Refused(refusal.clone()),
                 false if accepted < range.least => Wanted::Accepted,
@@ -57,6 +61,7 @@ impl<'a> Steps<'a> {
             }
         }
         if let Some(mut finding) = too_many {
+            self.settle_charged(key, fields).await?;
             let more = self.requests - finding.request.unwrap_or_default() - usize::from(ended);
             if more > 0 {
                 finding.got = format!("{}, and {more} more after it", finding.got);
@@ -213,6 +218,19 @@ impl<'a> Steps<'a> {
 
     /// The same, with the text of the request of this number: one that was asked before may come from a cache.
     async fn ask_as(&mut self, key: &'a At<Name>, fields: &'a AskFields, text: usize) -> Result<Answer, Stop> {
+        let answer = self.ask_unsettled(key, fields, text).await?;
+        if matches!(answer, Answer::Accepted { .. }) {
+            self.settle_charged(key, fields).await?;
+        }
+        Ok(answer)
+    }
+
+    async fn ask_unsettled(
+        &mut self,
+        key: &'a At<Name>,
+        fields: &'a AskFields,
+        text: usize,
+    ) -> Result<Answer, Stop> {
         self.wait_for_pace().await;
         self.requests += 1;
         let mut exchange = self.send(key, fields, text, Company::Alone).await?;
@@ -221,9 +239,6 @@ impl<'a> Steps<'a> {
         let booked = self.book(key, fields, &exchange);
         self.exchanges.push(exchange);
         booked?;
-        if matches!(answer, Answer::Accepted { .. }) {
-            self.settle_charged(key, fields).await?;
-        }
         Ok(answer)
     }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Stop;
-use super::settle::{Settled, moves, settle, stays};
+use super::settle::{First, Settled, moves, settle, stays};
 use super::steps::Steps;
 use crate::gateway::litellm::LiteLlm;
 use crate::gateway::{AdminError, Entity, LogRow};
@@ -14,13 +14,16 @@ impl<'a> Steps<'a> {
     /// Waits for everyone that was charged, with one limit for all of them.
     pub(super) async fn settle(&mut self, charged: &[Name], place: Place) -> Result<(), Stop> {
         let since = Instant::now();
+        let mut first = First::WhenWritten;
         for name in charged {
-            self.settle_one(name, place, since).await?;
+            self.settle_one(name, place, first, since).await?;
+            // The books of all are written together, or nearly so.
+            first = First::AtOnce;
         }
         Ok(())
     }
 
-    async fn settle_one(&mut self, name: &Name, place: Place, since: Instant) -> Result<(), Stop> {
+    async fn settle_one(&mut self, name: &Name, place: Place, first: First, since: Instant) -> Result<(), Stop> {
         if self.uncertain.contains(name) {
             return Ok(());
         }
@@ -31,7 +34,7 @@ impl<'a> Steps<'a> {
         let settled = match self.miscounted.get(name) {
             // It was wrong before, so it will not be equal; waiting for that would only take long.
             Some(recorded) => moves(&gateway, &entity, *recorded, since + gateway.pace.behind).await,
-            None => settle(&gateway, &entity, Spend::exactly(expected), since + self.limits.settle).await,
+            None => settle(&gateway, &entity, Spend::exactly(expected), first, since + self.limits.settle).await,
         };
         self.time.settle += began.elapsed();
         let settled = settled.map_err(|error| reading(name, error, place))?;
@@ -61,7 +64,7 @@ impl<'a> Steps<'a> {
 
     /// That recorded spend equals the ledger, and that a refused request costs nothing later either.
     async fn equals(&mut self, name: &'a At<Name>) -> Result<(), Stop> {
-        self.settle(std::slice::from_ref(&name.value), name.place).await?;
+        self.settle_one(&name.value, name.place, First::AtOnce, Instant::now()).await?;
         let Some(entity) = self.world.recorded(name).cloned() else { return Ok(()) };
         let gateway = self.node(Instance::First).await?;
         let refused = self.refused.get(&name.value).filter(|_| !gateway.pace.behind.is_zero()).copied();
@@ -88,9 +91,9 @@ impl<'a> Steps<'a> {
         // An answer that was broken off may be charged late, or not at all: who looks at once sees neither.
         if self.uncertain.remove(&name.value) && !gateway.pace.behind.is_zero() {
             let spent = Spend::exactly(self.ledger.spent(name));
-            stays(&gateway, &entity, spent, began).await.map_err(|error| reading(name, error, name.place))?;
+            stays(&gateway, &entity, spent, began + gateway.pace.behind).await.map_err(|error| reading(name, error, name.place))?;
         }
-        let settled = settle(&gateway, &entity, stated, Instant::now() + limit).await;
+        let settled = settle(&gateway, &entity, stated, First::AtOnce, Instant::now() + limit).await;
         self.time.settle += began.elapsed();
         let settled = settled.map_err(|error| reading(name, error, name.place))?;
         self.miscounted.remove(&name.value);

@@ -18,13 +18,26 @@ pub(super) enum Settled {
     Unsaid,
 }
 
+/// When to look at the books first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    AtOnce,
+    /// When they can have been written: what was just spent is not in them yet, where they are behind.
+    WhenWritten,
+}
+
 /// Waits until the entity's recorded spend is as expected.
 pub(super) async fn settle(
     gateway: &LiteLlm,
     entity: &Entity,
     expected: Spend,
+    first: First,
     limit: Instant,
 ) -> Result<Settled, AdminError> {
+    if first == First::WhenWritten && !gateway.pace.behind.is_zero() {
+        let left = limit.saturating_duration_since(Instant::now());
+        gateway.books.waiting().look_again(gateway.pace.poll, left).await;
+    }
     poll(gateway, entity, limit, |recorded| expected.holds(recorded)).await
 }
 

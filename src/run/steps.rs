@@ -122,7 +122,11 @@ impl<'a> Steps<'a> {
     pub(super) async fn run(&mut self) -> Result<(), Stop> {
         let scenario = self.scenario;
         let began = Instant::now();
+        let live = self.live;
+        // Nobody closes it.
+        let turn = live.making.acquire().await;
         let made = self.make_given().await;
+        drop(turn);
         self.time.requests += began.elapsed();
         made?;
         for (step, allowed) in scenario.steps.iter().zip(allowed(scenario)) {

@@ -75,12 +75,14 @@ impl Call {
             Some((model, usage)) => (model.as_str(), usage),
             None => (marker.model.as_deref().unwrap_or(asked_for), &marker.usage),
         };
+        let id = format!("{}-{}-{number}", marker.trial, marker.request);
+        let said = answer::Said { id: &id, model, usage };
         let with_usage = body["stream_options"]["include_usage"].as_bool() == Some(true);
-        let streamed = answer::streamed(*api, model, usage, marker.chunks, with_usage);
+        let streamed = answer::streamed(*api, said, marker.chunks, with_usage);
         match (streamed.filter(|_| self.is_streamed()), marker.break_after.filter(|_| fallback.is_none())) {
             (None, _) => {
                 let images = body["n"].as_u64().unwrap_or(1);
-                Reply::Whole { status: 200, body: answer::whole(*api, model, usage, images) }
+                Reply::Whole { status: 200, body: answer::whole(*api, said, images) }
             }
             (Some(events), None) => Reply::Streamed { events, end: End::Done },
             (Some(events), Some(texts)) => {

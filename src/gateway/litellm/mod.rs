@@ -115,10 +115,11 @@ impl LiteLlm {
     }
 
     /// Opens a dashboard session for a user: gives it a password, logs in, and takes the session's own key out
-    /// of the token that the dashboard gets. (On 1.108.7 a password set this way no longer logs in.)
+    /// of the token that the dashboard gets. (On 1.108.7 a password set this way no longer logs in: then this is lacking.)
     pub async fn session_of(&self, user: &str) -> Result<Secret, AdminError> {
         let email = format!("{user}@gatecrash.invalid");
-        let password = format!("sk-session-{user}");
+        // As 1.108.7 wants a password to be.
+        let password = format!("sk-Session-{user}!");
         let update =
             json!({ "user_id": user, "user_email": email, "password": password, "user_role": "internal_user" });
         self.admin("/user/update", &update).await?;
@@ -137,7 +138,11 @@ impl LiteLlm {
             Some(key) => Ok(key),
             None => {
                 let message = redact(&response.text().await.unwrap_or_default());
-                Err(AdminError::Status { endpoint: LOGIN.into(), status, message })
+                let endpoint = LOGIN.to_owned();
+                match status {
+                    400..=499 => Err(AdminError::Lacks { endpoint, message }),
+                    _ => Err(AdminError::Status { endpoint, status, message }),
+                }
             }
         }
     }

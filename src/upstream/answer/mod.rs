@@ -11,6 +11,15 @@ use crate::scenario::Api;
 pub(super) use streamed::{Event, broken_off, streamed};
 pub(super) use whole::whole;
 
+/// What an answer says of itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said<'a> {
+    /// Unlike that of every other answer: gateways know rows of their logs by it.
+    pub(super) id: &'a str,
+    pub(super) model: &'a str,
+    pub(super) usage: &'a Usage,
+}
+
 /// The answer's text: nobody reads it.
 const TEXT: &str = "ok";
 
@@ -38,12 +47,13 @@ fn usage(usage: &Usage) -> Value {
 }
 
 /// A response, as it is when it begins, or when it is whole with this text.
-fn response(model: &str, done: Option<(&str, &Usage)>) -> Value {
-    let (status, output, usage) = match done {
+fn response(said: Said<'_>, text: Option<&str>) -> Value {
+    let Usage { input_tokens, output_tokens, .. } = said.usage;
+    let (status, output, usage) = match text {
         None => ("in_progress", json!([]), Value::Null),
-        Some((text, Usage { input_tokens, output_tokens, .. })) => (
+        Some(text) => (
             "completed",
-            json!([response_item(Some(text))]),
+            json!([response_item(said, Some(text))]),
             json!({
                 "input_tokens": input_tokens, "input_tokens_details": { "cached_tokens": 0 },
                 "output_tokens": output_tokens, "output_tokens_details": { "reasoning_tokens": 0 },
@@ -52,17 +62,21 @@ fn response(model: &str, done: Option<(&str, &Usage)>) -> Value {
         ),
     };
     json!({
-        "id": "resp-gatecrash", "object": "response", "created_at": 0, "status": status, "model": model,
+        "id": format!("resp-{}", said.id), "object": "response", "created_at": 0, "status": status, "model": said.model,
         "output": output, "parallel_tool_calls": true, "tool_choice": "auto", "tools": [], "error": null,
         "incomplete_details": null, "instructions": null, "metadata": {}, "temperature": 1.0, "top_p": 1.0, "usage": usage
     })
 }
 
 /// The one message of a response, as it is when it begins, or when it is whole with this text.
-fn response_item(text: Option<&str>) -> Value {
+fn response_item(said: Said<'_>, text: Option<&str>) -> Value {
     let status = if text.is_some() { "completed" } else { "in_progress" };
     let content: Vec<Value> = text.map(response_part).into_iter().collect();
-    json!({ "id": "msg-gatecrash", "type": "message", "role": "assistant", "status": status, "content": content })
+    json!({ "id": item_id(said), "type": "message", "role": "assistant", "status": status, "content": content })
+}
+
+fn item_id(said: Said<'_>) -> String {
+    format!("msg-{}", said.id)
 }
 
 fn response_part(text: &str) -> Value {
@@ -70,15 +84,15 @@ fn response_part(text: &str) -> Value {
 }
 
 /// A message of Anthropic's, as it is when it begins, or when it is whole with this text.
-fn message(model: &str, usage: &Usage, text: Option<&str>) -> Value {
+fn message(said: Said<'_>, text: Option<&str>) -> Value {
     let content: Vec<Value> = text.map(|text| json!({ "type": "text", "text": text })).into_iter().collect();
     let (output_tokens, stop_reason) = match text {
         None => (0, Value::Null),
-        Some(_) => (usage.output_tokens, "end_turn".into()),
+        Some(_) => (said.usage.output_tokens, "end_turn".into()),
     };
     json!({
-        "id": "msg_gatecrash", "type": "message", "role": "assistant", "model": model, "content": content,
+        "id": format!("msg_{}", said.id), "type": "message", "role": "assistant", "model": said.model, "content": content,
         "stop_reason": stop_reason, "stop_sequence": null,
-        "usage": { "input_tokens": usage.input_tokens, "output_tokens": output_tokens }
+        "usage": { "input_tokens": said.usage.input_tokens, "output_tokens": output_tokens }
     })
 }

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{TEXT, message, response, response_item, response_part, usage};
+use super::{Said, TEXT, item_id, message, response, response_item, response_part, usage};
 use crate::scenario::Api;
-use crate::upstream::Usage;
 
 /// One event of a stream, as it is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,27 +35,26 @@ pub(in crate::upstream) fn broken_off(mut events: Vec<Event>, texts: u16) -> Vec
 /// chunk without choices; the others always do.
 pub(in crate::upstream) fn streamed(
     api: Api,
-    model: &str,
-    tokens: &Usage,
+    said: Said<'_>,
     chunks: u16,
     with_usage: bool,
 ) -> Option<Vec<Event>> {
     let text = |number| if number == 0 { TEXT.to_owned() } else { format!(" {TEXT}") };
     let texts: Vec<String> = (0..chunks.max(1)).map(text).collect();
-    let usage = with_usage.then(|| usage(tokens));
+    let usage = with_usage.then(|| usage(said.usage));
     match api {
-        Api::Chat | Api::Passthrough => Some(chat(model, &texts, usage)),
-        Api::Completions => Some(completion(model, &texts, usage)),
-        Api::Messages => Some(messages(model, &texts, tokens)),
-        Api::Responses => Some(responses(model, &texts, tokens)),
+        Api::Chat | Api::Passthrough => Some(chat(said, &texts, usage)),
+        Api::Completions => Some(completion(said, &texts, usage)),
+        Api::Messages => Some(messages(said, &texts)),
+        Api::Responses => Some(responses(said, &texts)),
         Api::Embeddings | Api::Images => None,
     }
 }
 
-fn chat(model: &str, texts: &[String], usage: Option<Value>) -> Vec<Event> {
+fn chat(said: Said<'_>, texts: &[String], usage: Option<Value>) -> Vec<Event> {
     let chunk = |choices: Value, usage: Value| {
         let chunk = json!({
-            "id": "chatcmpl-gatecrash", "object": "chat.completion.chunk", "created": 0, "model": model,
+            "id": format!("chatcmpl-{}", said.id), "object": "chat.completion.chunk", "created": 0, "model": said.model,
             "choices": choices, "usage": usage
         });
         format!("data: {chunk}\n\n")
@@ -72,10 +70,10 @@ fn chat(model: &str, texts: &[String], usage: Option<Value>) -> Vec<Event> {
     events
 }
 
-fn completion(model: &str, texts: &[String], usage: Option<Value>) -> Vec<Event> {
+fn completion(said: Said<'_>, texts: &[String], usage: Option<Value>) -> Vec<Event> {
     let chunk = |choices: Value, usage: Value| {
         let chunk = json!({
-            "id": "cmpl-gatecrash", "object": "text_completion", "created": 0, "model": model,
+            "id": format!("cmpl-{}", said.id), "object": "text_completion", "created": 0, "model": said.model,
             "choices": choices, "usage": usage
         });
         format!("data: {chunk}\n\n")
@@ -96,10 +94,10 @@ fn named(kind: &str, mut json: Value) -> String {
     format!("event: {kind}\ndata: {json}\n\n")
 }
 
-fn messages(model: &str, texts: &[String], tokens: &Usage) -> Vec<Event> {
+fn messages(said: Said<'_>, texts: &[String]) -> Vec<Event> {
     let around = |kind: &str, json: Value| Event::Around(named(kind, json));
     let mut events = vec![
-        around("message_start", json!({ "message": message(model, tokens, None) })),
+        around("message_start", json!({ "message": message(said, None) })),
         around("content_block_start", json!({ "index": 0, "content_block": { "type": "text", "text": "" } })),
     ];
     events.extend(texts.iter().map(|text| {
@@ -109,13 +107,13 @@ fn messages(model: &str, texts: &[String], tokens: &Usage) -> Vec<Event> {
     let delta = json!({ "stop_reason": "end_turn", "stop_sequence": null });
     events.extend([
         around("content_block_stop", json!({ "index": 0 })),
-        around("message_delta", json!({ "delta": delta, "usage": { "output_tokens": tokens.output_tokens } })),
+        around("message_delta", json!({ "delta": delta, "usage": { "output_tokens": said.usage.output_tokens } })),
         around("message_stop", json!({})),
     ]);
     events
 }
 
-fn responses(model: &str, texts: &[String], tokens: &Usage) -> Vec<Event> {
+fn responses(said: Said<'_>, texts: &[String]) -> Vec<Event> {
     let text = texts.concat();
     let mut number = 0;
     let mut next = |kind: &str, mut json: Value| {
@@ -124,13 +122,13 @@ fn responses(model: &str, texts: &[String], tokens: &Usage) -> Vec<Event> {
         named(&format!("response.{kind}"), json)
     };
     let of_part = |name: &str, value: Value| {
-        let mut json = json!({ "item_id": "msg-gatecrash", "output_index": 0, "content_index": 0 });
+        let mut json = json!({ "item_id": item_id(said), "output_index": 0, "content_index": 0 });
         json[name] = value;
         json
     };
     let mut events = vec![
-        Event::Around(next("created", json!({ "response": response(model, None) }))),
-        Event::Around(next("output_item.added", json!({ "output_index": 0, "item": response_item(None) }))),
+        Event::Around(next("created", json!({ "response": response(said, None) }))),
+        Event::Around(next("output_item.added", json!({ "output_index": 0, "item": response_item(said, None) }))),
         Event::Around(next("content_part.added", of_part("part", response_part("")))),
     ];
     events.extend(
@@ -139,8 +137,8 @@ fn responses(model: &str, texts: &[String], tokens: &Usage) -> Vec<Event> {
     events.extend([
         Event::Around(next("output_text.done", of_part("text", text.as_str().into()))),
         Event::Around(next("content_part.done", of_part("part", response_part(&text)))),
-        Event::Around(next("output_item.done", json!({ "output_index": 0, "item": response_item(Some(&text)) }))),
-        Event::Around(next("completed", json!({ "response": response(model, Some((&text, tokens))) }))),
+        Event::Around(next("output_item.done", json!({ "output_index": 0, "item": response_item(said, Some(&text)) }))),
+        Event::Around(next("completed", json!({ "response": response(said, Some(&text)) }))),
     ]);
     events
 }

@@ -2,27 +2,28 @@
 
 use serde_json::{Value, json};
 
-use super::{TEXT, message, response, usage};
+use super::{Said, TEXT, message, response, usage};
 use crate::scenario::Api;
-use crate::upstream::Usage;
 
 /// The answer of an API; `images` are how many it was asked for, where it is about images.
-pub(in crate::upstream) fn whole(api: Api, model: &str, tokens: &Usage, images: u64) -> Value {
+pub(in crate::upstream) fn whole(api: Api, said: Said<'_>, images: u64) -> Value {
+    let Said { id, model, .. } = said;
+    let usage = || usage(said.usage);
     match api {
         Api::Chat | Api::Passthrough => json!({
-            "id": "chatcmpl-gatecrash", "object": "chat.completion", "created": 0, "model": model,
+            "id": format!("chatcmpl-{id}"), "object": "chat.completion", "created": 0, "model": model,
             "choices": [{ "index": 0, "message": { "role": "assistant", "content": TEXT }, "finish_reason": "stop" }],
-            "usage": usage(tokens)
+            "usage": usage()
         }),
         Api::Completions => json!({
-            "id": "cmpl-gatecrash", "object": "text_completion", "created": 0, "model": model,
+            "id": format!("cmpl-{id}"), "object": "text_completion", "created": 0, "model": model,
             "choices": [{ "index": 0, "text": TEXT, "logprobs": null, "finish_reason": "stop" }],
-            "usage": usage(tokens)
+            "usage": usage()
         }),
-        Api::Messages => message(model, tokens, Some(TEXT)),
-        Api::Responses => response(model, Some((TEXT, tokens))),
+        Api::Messages => message(said, Some(TEXT)),
+        Api::Responses => response(said, Some(TEXT)),
         Api::Embeddings => json!({
-            "object": "list", "model": model, "usage": usage(tokens),
+            "object": "list", "model": model, "usage": usage(),
             "data": [{ "object": "embedding", "index": 0, "embedding": [0.5, 0.25] }]
         }),
         Api::Images => {
