@@ -169,7 +169,14 @@ async fn upstream(target: &Target, address: SocketAddr) -> Result<Upstream, Laun
 
 impl Live {
     fn new(target: &Target, upstream: Upstream, kept: Kept) -> Live {
-        Live { target: target.clone(), upstream, took: Duration::ZERO, turn: RwLock::new(()), making: Semaphore::new(MAKING), kept }
+        Live {
+            target: target.clone(),
+            upstream,
+            took: Duration::ZERO,
+            turn: RwLock::new(()),
+            making: Semaphore::new(MAKING),
+            kept,
+        }
     }
 
     /// How it is, all instances together, asked when something broke. A container that was just killed counts as

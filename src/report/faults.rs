@@ -14,6 +14,17 @@ pub struct Tried {
     pub results: Vec<TrialResult>,
 }
 
+impl Tried {
+    /// Whether a scenario has found the fault as what it is.
+    pub fn is_caught(&self) -> bool {
+        self.fault.is_some_and(|fault| self.results.iter().any(|result| catches(fault, result)))
+    }
+}
+
+fn catches(fault: Fault, result: &TrialResult) -> bool {
+    result.findings.iter().any(|finding| finding.kind == fault.about().finding)
+}
+
 /// The matrix, and what is missing in it.
 #[derive(Debug)]
 pub struct Matrix {
@@ -26,11 +37,11 @@ const NAMED: usize = 6;
 
 pub fn render(tried: &[Tried]) -> Matrix {
     let mut gaps = Vec::new();
-    let mut catches: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    let mut caught_by: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     let mut rows = String::new();
     for Tried { fault, results } in tried {
         for result in results {
-            catches.entry(scenario_of(&result.trial)).or_default();
+            caught_by.entry(scenario_of(&result.trial)).or_default();
             if let Outcome::Error { reason } = &result.outcome {
                 gaps.push(format!("{} on {}: {reason}", result.trial, result.target));
             }
@@ -52,7 +63,7 @@ pub fn render(tried: &[Tried]) -> Matrix {
         let caught: BTreeSet<String> =
             results.iter().filter(is_caught).map(|result| scenario_of(&result.trial)).collect();
         for scenario in &caught {
-            catches.entry(scenario.clone()).or_default().insert(about.name);
+            caught_by.entry(scenario.clone()).or_default().insert(about.name);
         }
         if caught.is_empty() {
             gaps.push(format!("no scenario catches {} as {}", about.name, about.finding.word()));
@@ -67,7 +78,7 @@ pub fn render(tried: &[Tried]) -> Matrix {
             named(&caught)
         );
     }
-    let useless = catches.iter().filter(|(_, faults)| faults.is_empty());
+    let useless = caught_by.iter().filter(|(_, faults)| faults.is_empty());
     gaps.extend(useless.map(|(scenario, _)| format!("{scenario} catches no fault")));
     let mut text = format!(
         "# Which scenario catches which fault\n\nMade by `gatecrash faults > docs/faults.md`; a test fails when it is \
@@ -75,7 +86,7 @@ pub fn render(tried: &[Tried]) -> Matrix {
          be found as what it is.\n\n| fault | what it does | copied from | found as | caught by |\n| --- | --- | --- | --- | \
          --- |\n{rows}\n## What each scenario catches\n\n| scenario | faults |\n| --- | --- |\n"
     );
-    for (scenario, faults) in &catches {
+    for (scenario, faults) in &caught_by {
         let faults: Vec<String> = faults.iter().map(|fault| format!("`{fault}`")).collect();
         let _ = writeln!(text, "| {scenario} | {} |", faults.join(", "));
     }

@@ -108,9 +108,9 @@ impl<'a> Steps<'a> {
             let answer = exchange.answer.clone();
             let finding = judge(&wanted, &answer, key.place, self.requests);
             // Refused for the reason that is waited for, with another status: waiting will not change that.
-            let is_it = finding.as_ref().is_none_or(|finding| {
-                finding.kind == FindingKind::WrongRefusal && expect.is_refusal_for(&answer)
-            });
+            let is_it = finding
+                .as_ref()
+                .is_none_or(|finding| finding.kind == FindingKind::WrongRefusal && expect.is_refusal_for(&answer));
             let is_last = is_it || began.elapsed() >= limit;
             self.book(key, fields, &exchange)?;
             if kept < 1 || is_last {
@@ -225,12 +225,7 @@ impl<'a> Steps<'a> {
         Ok(answer)
     }
 
-    async fn ask_unsettled(
-        &mut self,
-        key: &'a At<Name>,
-        fields: &'a AskFields,
-        text: usize,
-    ) -> Result<Answer, Stop> {
+    async fn ask_unsettled(&mut self, key: &'a At<Name>, fields: &'a AskFields, text: usize) -> Result<Answer, Stop> {
         self.wait_for_pace().await;
         self.requests += 1;
         let mut exchange = self.send(key, fields, text, Company::Alone).await?;

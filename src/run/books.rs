@@ -91,7 +91,9 @@ impl<'a> Steps<'a> {
         // An answer that was broken off may be charged late, or not at all: who looks at once sees neither.
         if self.uncertain.remove(&name.value) && !gateway.pace.behind.is_zero() {
             let spent = Spend::exactly(self.ledger.spent(name));
-            stays(&gateway, &entity, spent, began + gateway.pace.behind).await.map_err(|error| reading(name, error, name.place))?;
+            stays(&gateway, &entity, spent, began + gateway.pace.behind)
+                .await
+                .map_err(|error| reading(name, error, name.place))?;
         }
         let settled = settle(&gateway, &entity, stated, First::AtOnce, Instant::now() + limit).await;
         self.time.settle += began.elapsed();

@@ -68,7 +68,15 @@ impl LiteLlm {
         limit: Duration,
         pace: Pace,
     ) -> LiteLlm {
-        LiteLlm { http, base_url: base_url.into(), upstream: upstream.into(), admin_key, limit, pace, books: Books::default() }
+        LiteLlm {
+            http,
+            base_url: base_url.into(),
+            upstream: upstream.into(),
+            admin_key,
+            limit,
+            pace,
+            books: Books::default(),
+        }
     }
 
     /// Whether it is up and has its database; its version, as it says itself.

@@ -33,12 +33,7 @@ pub(in crate::upstream) fn broken_off(mut events: Vec<Event>, texts: u16) -> Vec
 
 /// The answer of an API that streams, its text in so many chunks. Completions send their usage only when asked to, in a
 /// chunk without choices; the others always do.
-pub(in crate::upstream) fn streamed(
-    api: Api,
-    said: Said<'_>,
-    chunks: u16,
-    with_usage: bool,
-) -> Option<Vec<Event>> {
+pub(in crate::upstream) fn streamed(api: Api, said: Said<'_>, chunks: u16, with_usage: bool) -> Option<Vec<Event>> {
     let text = |number| if number == 0 { TEXT.to_owned() } else { format!(" {TEXT}") };
     let texts: Vec<String> = (0..chunks.max(1)).map(text).collect();
     let usage = with_usage.then(|| usage(said.usage));
