@@ -22,7 +22,7 @@ use tokio::sync::{RwLockReadGuard, RwLockWriteGuard};
 use crate::config::Limits;
 use crate::gateway::{AdminError, Answer, Broken};
 use crate::launch::{Health, Live};
-use crate::scenario::{Place, Step, Trial, TrialId};
+use crate::scenario::{Alone, Place, Step, Trial, TrialId};
 use crate::verdict::oracle::Standing;
 use crate::verdict::{Finding, FindingKind, Outcome};
 use steps::Steps;
@@ -139,13 +139,13 @@ impl Stop {
 /// It always comes back, with what is known: a gateway that hangs ends the trial by its limit of time.
 pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits) -> TrialResult {
     let scenario = &trial.file.scenario;
-    let _turn = match scenario.alone {
-        Some(_) => Turn::Alone { _held: live.turn.write().await },
+    let turn = match scenario.alone {
+        Some(alone) => Turn::Alone { alone, _held: live.turn.write().await },
         None => Turn::Together { _held: live.turn.read().await },
     };
     let began = Instant::now();
     let limit = limits.trial.saturating_add(steps::stated_time(scenario));
-    let mut steps = Steps::new(live, trial, name, limits);
+    let mut steps = Steps::new(live, trial, name, limits, turn);
     let ended = tokio::time::timeout(limit, steps.run()).await;
     if scenario.alone.is_some() {
         live.restore().await;
@@ -188,8 +188,19 @@ pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits) -
 
 /// A trial's turn on its target: with others, or alone.
 enum Turn<'a> {
-    Alone { _held: RwLockWriteGuard<'a, ()> },
+    Alone { alone: Alone, _held: RwLockWriteGuard<'a, ()> },
     Together { _held: RwLockReadGuard<'a, ()> },
+    /// It only looks at books any more, which disturbs nobody.
+    Over,
+}
+
+impl Turn<'_> {
+    /// Others would have disturbed it; nothing can any more.
+    fn end_if_first(&mut self) {
+        if matches!(self, Turn::Alone { alone: Alone::First, .. }) {
+            *self = Turn::Over;
+        }
+    }
 }
 
 /// Findings count against the gateway only if it, and its database, are there.

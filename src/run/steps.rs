@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::ledger::Ledger;
 use super::world::World;
-use super::{Exchange, Stop, Time};
+use super::{Exchange, Stop, Time, Turn};
 use crate::config::Limits;
 use crate::gateway::litellm::LiteLlm;
 use crate::launch::{Live, Topology, Undisturbed};
@@ -76,6 +76,7 @@ pub(super) struct Steps<'a> {
     /// The trial's own name on the gateway and the upstream.
     pub(super) name: &'a str,
     pub(super) limits: Limits,
+    turn: Turn<'a>,
     pub(super) topology: Topology,
     pub(super) world: World,
     pub(super) ledger: Ledger,
@@ -95,7 +96,13 @@ pub(super) struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    pub(super) fn new(live: &'a Live, trial: &'a Trial, name: &'a str, limits: Limits) -> Steps<'a> {
+    pub(super) fn new(
+        live: &'a Live,
+        trial: &'a Trial,
+        name: &'a str,
+        limits: Limits,
+        turn: Turn<'a>,
+    ) -> Steps<'a> {
         let scenario = &trial.file.scenario;
         let instances = scenario.instances.as_ref().map_or(1, |instances| instances.value);
         Steps {
@@ -104,6 +111,7 @@ impl<'a> Steps<'a> {
             scenario,
             name,
             limits,
+            turn,
             topology: Topology { instances, redis: trial.case.redis },
             world: World::new(&scenario.given, name),
             ledger: Ledger::default(),
@@ -129,7 +137,11 @@ impl<'a> Steps<'a> {
         drop(turn);
         self.time.requests += began.elapsed();
         made?;
-        for (step, allowed) in scenario.steps.iter().zip(allowed(scenario)) {
+        let last_act = scenario.steps.iter().rposition(|step| !matches!(step, Step::Check { .. }));
+        for (index, (step, allowed)) in scenario.steps.iter().zip(allowed(scenario)).enumerate() {
+            if last_act.is_none_or(|last| index > last) {
+                self.turn.end_if_first();
+            }
             match step {
                 Step::Drain { key, fields } => self.drain(key, fields, allowed).await?,
                 Step::Chat { key, fields } if fields.at_once.is_some() => self.crowd(key, fields, allowed).await?,
