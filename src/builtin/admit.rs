@@ -122,7 +122,8 @@ impl World {
         if let Some(end_user) = end_user {
             self.store.accounts.entry(Id::new(Kind::EndUser, end_user)).or_default();
         }
-        self.store.charged(&asked.key, end_user, tags)
+        let beside = end_user.is_some() && self.has(Fault::TagUnchargedBesideEndUser);
+        self.store.charged(&asked.key, end_user, if beside { &[] } else { tags })
     }
 
     fn check_blocks(&self, instance: usize, charged: &[Id]) -> Result<(), Refusal> {
@@ -225,9 +226,16 @@ impl World {
         let in_team = charged.iter().any(|id| id.kind == Kind::Team);
         let mut wait = None;
         for id in charged {
-            let Some(budget) = self.budget_of(id).filter(|_| !self.is_overlooked(id, in_team)) else { continue };
+            let beside_key = id.kind == Kind::User && self.has(Fault::UserBudgetSkippedBesideKeyBudget);
+            let without_team =
+                id.kind == Kind::Organisation && !in_team && self.has(Fault::OrganisationBudgetSkippedWithoutTeam);
+            let is_overlooked = without_team
+                || self.is_overlooked(id, in_team)
+                || (beside_key && charged.first().is_some_and(|key| self.budget_of(key).is_some()));
+            let Some(budget) = self.budget_of(id).filter(|_| !is_overlooked) else { continue };
             let budget = self.as_cached(instance, id, budget);
             let used = self.enforced(instance, id, charged);
+            let used = if self.has(Fault::BudgetComparedInCents) { used.trunc_with_scale(2) } else { used };
             let Some(account) = self.store.accounts.get(id) else { continue };
             let is_spent = match self.has(Fault::ReachedBudgetNotRefused) {
                 true => used > budget,

@@ -410,6 +410,7 @@ fn priced(path: PricedBy, price: Usd, api: Api) -> Result<(&'static Deployment, 
     let (by, of) = (path.word(), api.word());
     let deployment =
         Deployment::of(path, api).ok_or_else(|| Stop::Lacks(format!("no model of {of} is priced by `{by}`")))?;
-    let none = || Stop::Lacks(format!("nothing of {of} costs {price} where it is priced by `{by}`"));
+    let none =
+        || Stop::Lacks(format!("no whole number of tokens costs {price} where a model of {of} is priced by `{by}`"));
     Ok((deployment, deployment.usage(price, api).ok_or_else(none)?))
 }

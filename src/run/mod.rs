@@ -188,8 +188,13 @@ pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits) -
 
 /// A trial's turn on its target: with others, or alone.
 enum Turn<'a> {
-    Alone { alone: Alone, _held: RwLockWriteGuard<'a, ()> },
-    Together { _held: RwLockReadGuard<'a, ()> },
+    Alone {
+        alone: Alone,
+        _held: RwLockWriteGuard<'a, ()>,
+    },
+    Together {
+        _held: RwLockReadGuard<'a, ()>,
+    },
     /// It only looks at books any more, which disturbs nobody.
     Over,
 }

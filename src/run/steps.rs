@@ -96,13 +96,7 @@ pub(super) struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    pub(super) fn new(
-        live: &'a Live,
-        trial: &'a Trial,
-        name: &'a str,
-        limits: Limits,
-        turn: Turn<'a>,
-    ) -> Steps<'a> {
+    pub(super) fn new(live: &'a Live, trial: &'a Trial, name: &'a str, limits: Limits, turn: Turn<'a>) -> Steps<'a> {
         let scenario = &trial.file.scenario;
         let instances = scenario.instances.as_ref().map_or(1, |instances| instances.value);
         Steps {

@@ -30,6 +30,12 @@ faults! {
             "BerriAI/litellm#26672, as its reporter saw it";
         UserBudgetIgnored "user-budget-ignored"
             "the budget of a user is never checked", "BerriAI/litellm#27381";
+        OrganisationBudgetSkippedWithoutTeam "organisation-budget-skipped-without-team"
+            "the budget of an organisation is checked only for keys of its teams", "none known: invented";
+        UserBudgetSkippedBesideKeyBudget "user-budget-skipped-beside-key-budget"
+            "the budget of a user is not checked for a key that has one of its own", "none known: invented";
+        BudgetComparedInCents "budget-compared-in-cents"
+            "spend is rounded down to cents before it is compared with a budget", "none known: invented";
         TeamBudgetIgnored "team-budget-ignored"
             "the budget of a team is never checked", "BerriAI/litellm#12794";
         MemberBudgetIgnored "member-budget-ignored"
@@ -193,6 +199,8 @@ faults! {
             "an organisation is not charged for its teams", "BerriAI/litellm#17054";
         EndUserSpendNotRecorded "end-user-spend-not-recorded"
             "an end user is not charged", "BerriAI/litellm#31842";
+        TagUnchargedBesideEndUser "tag-uncharged-beside-end-user"
+            "a tag is not charged for a request that also names an end user", "none known: invented";
         TagSpendNotRecorded "tag-spend-not-recorded"
             "a tag is not charged", "BerriAI/litellm#7237";
         StreamNotCharged "stream-not-charged"
