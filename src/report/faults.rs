@@ -1,13 +1,16 @@
-//! Which scenario catches which fault of the built-in gateway, as Markdown. A pure function of what was tried.
+//! Which scenario catches which fault of the built-in gateway, as Markdown: written from what was tried, and read again
+//! to be proved. Pure functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::builtin::Fault;
+use crate::builtin::faults::About;
+use crate::builtin::{FAULTS, Fault};
 use crate::run::TrialResult;
+use crate::scenario::Trial;
 use crate::verdict::Outcome;
 
-/// The corpus on the built-in gateway with one fault, or with none.
+/// The corpus, or a part of it, on the built-in gateway with one fault, or with none.
 #[derive(Debug)]
 pub struct Tried {
     pub fault: Option<Fault>,
@@ -17,12 +20,36 @@ pub struct Tried {
 impl Tried {
     /// Whether a scenario has found the fault as what it is.
     pub fn is_caught(&self) -> bool {
-        self.fault.is_some_and(|fault| self.results.iter().any(|result| catches(fault, result)))
+        !self.caught_by().is_empty()
     }
-}
 
-fn catches(fault: Fault, result: &TrialResult) -> bool {
-    result.findings.iter().any(|finding| finding.kind == fault.about().finding)
+    fn caught_by(&self) -> BTreeSet<String> {
+        let Some(fault) = self.fault else { return BTreeSet::new() };
+        let catches =
+            |result: &&TrialResult| result.findings.iter().any(|finding| finding.kind == fault.about().finding);
+        self.results.iter().filter(catches).map(|result| scenario_of(&result.trial)).collect()
+    }
+
+    /// Of a healthy gateway: the trials that it does not pass, and how.
+    pub fn failures(&self) -> Vec<String> {
+        let failed = self.results.iter().filter(|result| result.outcome != Outcome::Pass);
+        let told = failed.map(|result| {
+            let finding = result.findings.first();
+            let how = finding.map(|finding| {
+                format!("line {}: expected {}, got {}", finding.place.line, finding.expected, finding.got)
+            });
+            let how = how.unwrap_or_else(|| format!("{:?}", result.outcome));
+            format!("the healthy gateway does not pass {}: {how}", result.trial)
+        });
+        told.collect()
+    }
+
+    /// That a scenario should have caught it, if it has not.
+    pub fn misses(&self, scenario: &str) -> Option<String> {
+        let about = self.fault?.about();
+        let missed = || format!("{scenario} does not catch {} as {}", about.name, about.finding.word());
+        (!self.caught_by().contains(scenario)).then(missed)
+    }
 }
 
 /// The matrix, and what is missing in it.
@@ -37,48 +64,30 @@ const NAMED: usize = 6;
 
 pub fn render(tried: &[Tried]) -> Matrix {
     let mut gaps = Vec::new();
-    let mut caught_by: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    let mut catches: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     let mut rows = String::new();
-    for Tried { fault, results } in tried {
-        for result in results {
-            caught_by.entry(scenario_of(&result.trial)).or_default();
+    for one in tried {
+        for result in &one.results {
+            catches.entry(scenario_of(&result.trial)).or_default();
             if let Outcome::Error { reason } = &result.outcome {
                 gaps.push(format!("{} on {}: {reason}", result.trial, result.target));
             }
         }
-        let Some(fault) = fault else {
-            let failed = results.iter().filter(|result| result.outcome != Outcome::Pass);
-            gaps.extend(failed.map(|result| {
-                let finding = result.findings.first();
-                let how = finding.map(|finding| {
-                    format!("line {}: expected {}, got {}", finding.place.line, finding.expected, finding.got)
-                });
-                let how = how.unwrap_or_else(|| format!("{:?}", result.outcome));
-                format!("the healthy gateway does not pass {}: {how}", result.trial)
-            }));
+        let Some(fault) = one.fault else {
+            gaps.extend(one.failures());
             continue;
         };
         let about = fault.about();
-        let is_caught = |result: &&TrialResult| result.findings.iter().any(|finding| finding.kind == about.finding);
-        let caught: BTreeSet<String> =
-            results.iter().filter(is_caught).map(|result| scenario_of(&result.trial)).collect();
+        let caught = one.caught_by();
         for scenario in &caught {
-            caught_by.entry(scenario.clone()).or_default().insert(about.name);
+            catches.entry(scenario.clone()).or_default().insert(about.name);
         }
         if caught.is_empty() {
             gaps.push(format!("no scenario catches {} as {}", about.name, about.finding.word()));
         }
-        let _ = writeln!(
-            rows,
-            "| `{}` | {} | {} | {} | {} |",
-            about.name,
-            about.what,
-            link(about.like),
-            about.finding.word(),
-            named(&caught)
-        );
+        let _ = writeln!(rows, "{} {} |", row(about), named(&caught));
     }
-    let useless = caught_by.iter().filter(|(_, faults)| faults.is_empty());
+    let useless = catches.iter().filter(|(_, faults)| faults.is_empty());
     gaps.extend(useless.map(|(scenario, _)| format!("{scenario} catches no fault")));
     let mut text = format!(
         "# Which scenario catches which fault\n\nMade by `gatecrash faults > docs/faults.md`; a test fails when it is \
@@ -86,15 +95,65 @@ pub fn render(tried: &[Tried]) -> Matrix {
          be found as what it is.\n\n| fault | what it does | copied from | found as | caught by |\n| --- | --- | --- | --- | \
          --- |\n{rows}\n## What each scenario catches\n\n| scenario | faults |\n| --- | --- |\n"
     );
-    for (scenario, faults) in &caught_by {
+    for (scenario, faults) in &catches {
         let faults: Vec<String> = faults.iter().map(|fault| format!("`{fault}`")).collect();
         let _ = writeln!(text, "| {scenario} | {} |", faults.join(", "));
     }
     Matrix { text, gaps }
 }
 
+/// What the file says of a fault, up to who catches it.
+fn row(about: &About) -> String {
+    format!("| `{}` | {} | {} | {} |", about.name, about.what, link(about.like), about.finding.word())
+}
+
+/// What a written matrix says: the faults that each scenario catches.
+#[derive(Debug)]
+pub struct Claims {
+    text: String,
+    catches: BTreeMap<String, Vec<Fault>>,
+}
+
+impl Claims {
+    pub fn read(text: &str) -> Claims {
+        let of_scenarios = text.split("## What each scenario catches").nth(1).unwrap_or_default();
+        let cells =
+            of_scenarios.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "));
+        let faults = |cell: &str| cell.split(", ").filter_map(|name| Fault::named(name.trim_matches('`'))).collect();
+        let rows = cells.filter(|(scenario, _)| scenario.contains('/'));
+        let catches = rows.map(|(scenario, cell)| (scenario.to_owned(), faults(cell))).collect();
+        Claims { text: text.to_owned(), catches }
+    }
+
+    /// What is missing in the file, or is there no more.
+    pub fn stale(&self, trials: &[Trial]) -> Vec<String> {
+        let scenarios: BTreeSet<String> = trials.iter().map(|trial| scenario_of(&trial.id)).collect();
+        let written: BTreeSet<String> = self.catches.keys().cloned().collect();
+        let differing = scenarios.symmetric_difference(&written).map(|scenario| format!("stale: {scenario}"));
+        let missing = FAULTS.iter().filter(|about| !self.text.contains(&row(about)));
+        differing.chain(missing.map(|about| format!("stale: {}", about.name))).collect()
+    }
+
+    /// For each fault a scenario, and for each scenario the fault that the fewest others catch; slow scenarios only where
+    /// it has to be.
+    pub fn pairs(&self, is_slow: impl Fn(&str) -> bool) -> Vec<(Fault, BTreeSet<String>)> {
+        let catching = |fault: Fault| self.catches.iter().filter(move |(_, faults)| faults.contains(&fault));
+        let rarest = |faults: &[Fault]| faults.iter().copied().min_by_key(|fault| catching(*fault).count());
+        let pairs = FAULTS.iter().map(|about| {
+            let own = self.catches.iter().filter(|(_, faults)| rarest(faults) == Some(about.fault));
+            let mut scenarios: BTreeSet<String> = own.map(|(scenario, _)| scenario.clone()).collect();
+            if scenarios.is_empty() {
+                let quickest = catching(about.fault).min_by_key(|(scenario, _)| is_slow(scenario));
+                scenarios.extend(quickest.map(|(scenario, _)| scenario.clone()));
+            }
+            (about.fault, scenarios)
+        });
+        pairs.collect()
+    }
+}
+
 /// The scenario of a trial: its folder and file, without the values of axes.
-fn scenario_of(trial: &str) -> String {
+pub fn scenario_of(trial: &str) -> String {
     trial.splitn(3, '/').take(2).collect::<Vec<_>>().join("/")
 }
 

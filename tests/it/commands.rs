@@ -28,7 +28,9 @@ fn compare_finds_the_regression_of_26672_and_shows_it() {
 #[test]
 fn compare_of_a_gateway_with_itself_is_the_same() {
     let (code, stdout, _) = answer(gatecrash(&["compare", "builtin", "builtin", "scenarios/access", "--quiet"]));
-    assert_eq!((code, without_times(&stdout).as_str()), (0, "\nbuiltin -> builtin: 3 same\n"));
+    let answer = without_times(&stdout);
+    let is_all = answer.starts_with("\nbuiltin -> builtin: ") && answer.ends_with(" same\n") && !answer.contains(',');
+    assert!(code == 0 && is_all, "{answer}");
 }
 
 #[test]

@@ -207,11 +207,17 @@ impl Deployment {
     }
 }
 
-/// The body that defines a model of a pricing path through the admin API.
+/// The body that defines a model of a pricing path through the admin API. Unless its provider's name is its price, it has
+/// one that no other model has: LiteLLM would find the price of a namesake.
 pub(super) fn model_json(name: &str, path: PricedBy, upstream: &str) -> Value {
-    let definition = Deployment::of(path, Api::Chat).and_then(|deployment| deployment.definition(upstream));
+    let deployment = Deployment::of(path, Api::Chat);
+    let definition = deployment.and_then(|deployment| deployment.definition(upstream));
     let mut body = definition.unwrap_or_else(|| json!({}));
     body["model_name"] = name.into();
+    if let Some(deployment) = deployment.filter(|deployment| deployment.price != Price::CostMap) {
+        let provider = deployment.provider_model.split_once('/').map_or("openai", |(provider, _)| provider);
+        body["litellm_params"]["model"] = format!("{provider}/{name}").into();
+    }
     body
 }
 

@@ -75,7 +75,14 @@ impl LiteLlm {
             Kind::Key => {
                 body["key_alias"] = id.into();
                 let request = self.post("/key/generate", as_whom).json(&body);
-                self.made_key("POST /key/generate", request).await.map(Entity::Key)
+                let made = self.made_key("POST /key/generate", request).await.map(Entity::Key);
+                match made {
+                    // 1.108.7 wants the user to change a password that an administrator has set, before anything else.
+                    Err(AdminError::Status { endpoint, status: 403, message }) if *as_whom != self.admin_key => {
+                        Err(AdminError::Lacks { endpoint, message })
+                    }
+                    made => made,
+                }
             }
         }
     }
