@@ -63,7 +63,7 @@ impl Default for Run {
     }
 }
 
-/// Limits of time, and how many trials run at the same time on one target.
+/// Limits of time, and how many trials run at the same time.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -81,7 +81,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         let seconds = Duration::from_secs;
-        Limits { launch: seconds(180), request: seconds(30), settle: seconds(15), trial: seconds(600), jobs: 50 }
+        Limits { launch: seconds(180), request: seconds(30), settle: seconds(60), trial: seconds(600), jobs: 50 }
     }
 }
 

@@ -60,7 +60,9 @@ pub async fn execute(plan: &Plan, run: &RunId, tell: &(dyn Fn(Event) + Sync)) {
     tell(Event::Begun);
     let incomplete = plan.pairs && lives.len() < plan.targets.len();
     let trials = if incomplete { &[] } else { plan.trials.as_slice() };
-    let lives = join(lives.into_iter().map(|live| on_target(live, trials, plan.limits, run, tell))).await;
+    // They share this machine.
+    let limits = Limits { jobs: (plan.limits.jobs / lives.len().max(1)).max(1), ..plan.limits };
+    let lives = join(lives.into_iter().map(|live| on_target(live, trials, limits, run, tell))).await;
     tell(Event::Ended);
     join(lives.into_iter().flatten().map(Live::stop)).await;
 }

@@ -74,6 +74,7 @@ async fn poll(
     done: impl Fn(Usd) -> bool,
 ) -> Result<Settled, AdminError> {
     let waiting = gateway.books.waiting();
+    let began = Instant::now();
     loop {
         // Where the gateway keeps no figure, none can be wrong.
         let Some(recorded) = gateway.spend(entity).await? else { return Ok(Settled::Unsaid) };
@@ -82,7 +83,9 @@ async fn poll(
             return Ok(Settled::As(recorded));
         }
         let left = limit.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        // Later charges are in the books, and this one has had all the time that one takes.
+        let is_overdue = began.elapsed() > gateway.pace.behind * 2 && waiting.is_overdue();
+        if left.is_zero() || (is_overdue && !gateway.pace.behind.is_zero()) {
             return Ok(Settled::Differs(recorded));
         }
         waiting.look_again(gateway.pace.poll, left).await;

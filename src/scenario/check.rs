@@ -163,8 +163,8 @@ impl Found<'_> {
                     Budget::Usd(amount) => format!("the budget is {amount}: it cannot be negative"),
                     other => format!("the budget is {other}: that is no amount"),
                 };
-                let label = "expected 0 or more";
-                *self.mistake(budget.place, title, label) = self.diagnostics[self.diagnostics.len() - 1]
+                let diagnostic = self.mistake(budget.place, title, "expected 0 or more");
+                *diagnostic = diagnostic
                     .clone()
                     .help("to test that it is refused, say `state: later`, and `make` it with `expect: refused`");
             }

@@ -36,7 +36,7 @@ fn route(api: Api) -> &'static str {
         Api::Responses => "/v1/responses",
         Api::Embeddings => "/v1/embeddings",
         Api::Images => "/v1/images/generations",
-        Api::Passthrough => "/passthrough/v1/chat/completions",
+        Api::Passthrough => "/v1/chat/completions",
     }
 }
 

@@ -53,7 +53,7 @@ enum Price {
     /// [`IMAGE`] in `litellm_params`. With a rate per token beside it, which no image uses: without one 1.82.3 takes
     /// the model for a free one, and charges nothing either.
     Image,
-    /// Its name is dall-e-3, which costs [`KNOWN_IMAGE`] an image. (1.108.7 no longer knows it.)
+    /// Its name is dall-e-3, which costs [`KNOWN_IMAGE`] an image. (1.108.7 charges nothing for it.)
     ImageCostMap,
     /// Not in the configuration: the provider's own name for it, on a route that is passed through.
     PassedThrough,
