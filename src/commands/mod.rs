@@ -73,7 +73,7 @@ struct Common {
     /// Only trials with this tag; several add up.
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
-    /// How many trials run at the same time on one target.
+    /// How many trials run at the same time, on all targets together.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// Say only what is not as it should be, and the answer.

@@ -72,8 +72,8 @@ const KNOWN_INPUT: Decimal = Decimal::from_parts(25, 0, 0, false, 7);
 const KNOWN_OUTPUT: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
 
 /// USD for one image of the usual size by dall-e-3, in the cost maps of 1.81.0 and 1.82.3: 1024 x 1024 pixels at
-/// 3.81469e-08, but for what no gateway keeps.
-const KNOWN_IMAGE: Decimal = Decimal::from_parts(3_999_992, 0, 0, false, 8);
+/// 3.81469e-08.
+const KNOWN_IMAGE: Decimal = Decimal::from_parts(399_999_238, 0, 0, false, 10);
 
 /// The budget object that holds for end users the gateway does not know, or that have no budget of their own: named in
 /// the configuration, and made by [`super::LiteLlm::prepare`]. (`max_end_user_budget`, an amount, does nothing on 1.81.0,
