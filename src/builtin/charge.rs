@@ -132,7 +132,7 @@ impl World {
         let nothing = Decimal::ZERO;
         match self.fault {
             Some(Fault::SpendDoubled) => cost + cost,
-            Some(Fault::SpendLost) if self.store.next().is_multiple_of(3) => nothing,
+            Some(Fault::SpendLost) if self.has_charged_before(asked) => nothing,
             Some(Fault::SpendRoundedToCents) => cost.trunc_with_scale(2),
             Some(Fault::SpendIsOnePerRequest) if !cost.is_zero() => Decimal::ONE,
             Some(Fault::StreamNotCharged) if asked.stream => nothing,
@@ -152,6 +152,11 @@ impl World {
             Some(Fault::FallbackNotCharged) if *model != asked.model => nothing,
             Some(_) | None => cost,
         }
+    }
+
+    /// Whether this is the second request of its key, the fourth, and so on.
+    fn has_charged_before(&self, asked: &Asked) -> bool {
+        self.store.key(&asked.key).is_some_and(|key| !key.log.len().is_multiple_of(2))
     }
 
     fn is_priced_in_info(&self, model: &str) -> bool {
