@@ -1,5 +1,5 @@
 //! The faults that the built-in gateway can be given: each one switch, at the place where a gateway has the
-//! check, and each a bug that a real gateway had; the table of them is in [`table`]. Not: the checks themselves.
+//! check, and each a bug that a real gateway had; the table of them is in `table`. Not: the checks themselves.
 
 mod table;
 

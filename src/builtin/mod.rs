@@ -3,8 +3,8 @@
 //! It speaks LiteLLM's HTTP over a real socket, so that the same adapter drives it. It is for speed and for
 //! testing the tests; it is not the product, and not the oracle: it shares no code with the harness's ledger.
 //!
-//! A request comes in by [`serve`], is let in by [`admit`], goes to the provider by [`call`] and is paid in [`charge`];
-//! all else is the administrator's ([`admin`]).
+//! A request comes in by `serve`, is let in by `admit`, goes to the provider by `call` and is paid in `charge`;
+//! all else is the administrator's (`admin`).
 
 mod account;
 mod admin;
