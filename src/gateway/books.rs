@@ -79,9 +79,11 @@ impl Waiting {
         }
     }
 
-    /// Whether the books were written so often since the wait began that what is waited for should be in them.
+    /// Whether what is waited for should be in the books, once it has had all the time that a charge takes: they were
+    /// written often enough since the wait began, or so few wait that nothing can be late for being busy.
     pub fn is_overdue(&self) -> bool {
-        self.waiters.writings.load(Ordering::Relaxed) >= self.since + OVERDUE
+        let few_wait = self.waiters.count.load(Ordering::Relaxed) <= LOOKING;
+        few_wait || self.waiters.writings.load(Ordering::Relaxed) >= self.since + OVERDUE
     }
 }
 
