@@ -271,14 +271,17 @@ impl<'a> Steps<'a> {
         })
     }
 
+    /// Everyone that a request is charged to, as they are now.
+    fn charged(&self, key: &Name, fields: &AskFields) -> Vec<Name> {
+        let charged = charged(&self.world.given, Asker::of(key, fields));
+        charged.into_iter().map(|entity| entity.name.value.clone()).collect()
+    }
+
     /// Charges the ledger for an answer, and notes what it must not have done.
     fn book(&mut self, key: &'a At<Name>, fields: &AskFields, exchange: &Exchange) -> Result<(), Stop> {
         self.time.requests += Duration::from_millis(exchange.ms);
         self.requests_of.entry(key.value.clone()).or_default().push(exchange.request);
-        let given = std::mem::take(&mut self.world.given);
-        let charged: Vec<Name> =
-            charged(&given, Asker::of(key, fields)).iter().map(|entity| entity.name.value.clone()).collect();
-        self.world.given = given;
+        let charged = self.charged(key, fields);
         match &exchange.answer {
             Answer::Accepted { .. } if fields.is_broken_off() => self.uncertain.extend(charged),
             Answer::Accepted { .. } => {
@@ -317,8 +320,7 @@ impl<'a> Steps<'a> {
         if self.scenario.settle != Settle::Each || fields.is_broken_off() {
             return Ok(());
         }
-        let names: Vec<Name> =
-            charged(&self.world.given, Asker::of(key, fields)).iter().map(|entity| entity.name.value.clone()).collect();
+        let names = self.charged(key, fields);
         self.refused.retain(|name, _| !names.contains(name));
         self.settle(&names, key.place).await
     }

@@ -5,6 +5,7 @@
 
 use reqwest::Method;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -278,7 +279,7 @@ impl LiteLlm {
         }
     }
 
-    async fn info<T: serde::de::DeserializeOwned>(&self, entity: &Entity) -> Result<T, AdminError> {
+    async fn info<T: DeserializeOwned>(&self, entity: &Entity) -> Result<T, AdminError> {
         let route = info_route(entity);
         let query: (&str, &str) = match entity {
             Entity::Key(key) => ("key", key.reveal()),
@@ -287,16 +288,10 @@ impl LiteLlm {
             Entity::Organisation(id) => ("organization_id", id),
             Entity::EndUser(id) => ("end_user_id", id),
             Entity::Model { id, .. } => ("litellm_model_id", id),
-            Entity::Tag(id) => return self.ask_admin(route, &json!({ "names": [id] })).await,
-            Entity::Budget(id) => return self.ask_admin(route, &json!({ "budgets": [id] })).await,
+            Entity::Tag(id) => return self.admin_by(Method::POST, route, &json!({ "names": [id] })).await,
+            Entity::Budget(id) => return self.admin_by(Method::POST, route, &json!({ "budgets": [id] })).await,
         };
-        let request = self.http.get(format!("{}{route}", self.base_url)).query(&[query]);
-        let request = request.bearer_auth(self.admin_key.reveal()).timeout(self.limit);
-        self.exchange(&format!("GET {route}"), request).await
-    }
-
-    async fn ask_admin<T: serde::de::DeserializeOwned>(&self, route: &str, body: &Value) -> Result<T, AdminError> {
-        self.exchange(&format!("POST {route}"), self.post(route, &self.admin_key).json(body)).await
+        self.read(route, query).await
     }
 
     /// The fields that are read back otherwise than they were sent: the name, what was sent, what is read.
@@ -313,14 +308,14 @@ impl LiteLlm {
             let items = list.as_array().into_iter().flatten();
             items.clone().find(|item| item["user_id"] == user).cloned().unwrap_or(Value::Null)
         };
-        let (own, name) = match entity {
-            Entity::Key(_) => (info["info"].clone(), "max_budget"),
-            Entity::User(_) => (info["user_info"].clone(), "max_budget"),
-            Entity::Team(_) => (info["team_info"].clone(), "max_budget"),
-            Entity::Member { user, .. } => (of_user(&info["team_memberships"], user), "max_budget"),
-            Entity::Tag(id) => (info[id.as_str()].clone(), "max_budget"),
-            Entity::Budget(_) => (info[0].clone(), "max_budget"),
-            Entity::Organisation(_) | Entity::EndUser(_) | Entity::Model { .. } => (info, "max_budget"),
+        let own = match entity {
+            Entity::Key(_) => info["info"].clone(),
+            Entity::User(_) => info["user_info"].clone(),
+            Entity::Team(_) => info["team_info"].clone(),
+            Entity::Member { user, .. } => of_user(&info["team_memberships"], user),
+            Entity::Tag(id) => info[id.as_str()].clone(),
+            Entity::Budget(_) => info[0].clone(),
+            Entity::Organisation(_) | Entity::EndUser(_) | Entity::Model { .. } => info,
         };
         let table = &own["litellm_budget_table"];
         let read = |field: &str| match &own[field] {
@@ -339,7 +334,7 @@ impl LiteLlm {
                 differing.push((field, sent.to_string(), got.to_string()));
             }
         };
-        compare(name, sent.max_budget.as_deref().map(budget));
+        compare("max_budget", sent.max_budget.as_deref().map(budget));
         compare("budget_duration", sent.budget_duration.as_ref().map(|period| period.text.as_str().into()));
         compare("models", sent.models.as_deref().map(|models| models_json(models)));
         compare("rpm_limit", sent.rpm_limit.as_deref().map(|limit| (*limit).into()));
@@ -358,10 +353,7 @@ impl LiteLlm {
             #[serde(default)]
             spend: Option<Box<RawValue>>,
         }
-        const ROUTE: &str = "/spend/logs";
-        let request = self.http.get(format!("{}{ROUTE}", self.base_url)).query(&[("api_key", key.reveal())]);
-        let request = request.bearer_auth(self.admin_key.reveal()).timeout(self.limit);
-        let rows: Vec<Row> = self.exchange("GET /spend/logs", request).await?;
+        let rows: Vec<Row> = self.read("/spend/logs", ("api_key", key.reveal())).await?;
         let spend = |row: Row| row.spend.and_then(|figure| amount(figure.get())).unwrap_or_default();
         Ok(rows.into_iter().map(|row| LogRow { spend: spend(row) }).collect())
     }

@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{Client, Method, RequestBuilder};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::books::Books;
@@ -216,21 +217,23 @@ impl LiteLlm {
             .timeout(self.limit)
     }
 
+    /// Reads from the admin API.
+    async fn read<T: DeserializeOwned>(&self, route: &str, query: (&str, &str)) -> Result<T, AdminError> {
+        let request = self.http.get(format!("{}{route}", self.base_url)).query(&[query]).timeout(self.limit);
+        self.exchange(&format!("GET {route}"), request.bearer_auth(self.admin_key.reveal())).await
+    }
+
     async fn admin(&self, route: &str, body: &Value) -> Result<Value, AdminError> {
         self.admin_by(Method::POST, route, body).await
     }
 
-    async fn admin_by(&self, method: Method, route: &str, body: &Value) -> Result<Value, AdminError> {
+    async fn admin_by<T: DeserializeOwned>(&self, method: Method, route: &str, body: &Value) -> Result<T, AdminError> {
         let endpoint = format!("{method} {route}");
         let request = self.http.request(method, format!("{}{route}", self.base_url)).timeout(self.limit);
         self.exchange(&endpoint, request.bearer_auth(self.admin_key.reveal()).json(body)).await
     }
 
-    async fn exchange<T: serde::de::DeserializeOwned>(
-        &self,
-        endpoint: &str,
-        request: RequestBuilder,
-    ) -> Result<T, AdminError> {
+    async fn exchange<T: DeserializeOwned>(&self, endpoint: &str, request: RequestBuilder) -> Result<T, AdminError> {
         let endpoint = endpoint.to_owned();
         let broken =
             |error: reqwest::Error| AdminError::Broken { endpoint: endpoint.clone(), how: self.broken(&error) };
