@@ -1,94 +1,177 @@
-//! Looking at a gateway's books together: who sees that they were written tells all others who wait, and the more wait,
-//! the less often each looks by itself. A gateway that writes each few seconds is asked as often for two hundred
-//! trials as for ten; and a charge is overdue when later ones are in the books, not when a busy machine is late.
+//! Looking at a gateway's books together: who sees that they were written tells the others who wait for the same kind
+//! of entity, and the more wait, the less often each looks by itself. A gateway that writes each few seconds is asked as
+//! often for two hundred trials as for ten; and a charge is overdue when later ones are in the books, not when a busy
+//! machine is late.
 
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::mem::{Discriminant, discriminant};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
+
+use super::Entity;
 
 /// So many look by themselves at full pace.
-const LOOKING: usize = 8;
+const LOOKING: usize = 4;
 
-/// The least time from one writing of the books to the next: what is seen sooner is the same one.
-const WRITING: Duration = Duration::from_secs(2);
+/// While no more than so many wait, they do not keep the gateway busy.
+const FEW: usize = 8;
 
 /// The least time from one call to look to the next: those who look may see it themselves, and would call again.
-const CALLS: Duration = Duration::from_millis(500);
+const CALLS: Duration = Duration::from_secs(1);
 
-/// So many writings after it a charge has to be in the books.
-const OVERDUE: usize = 3;
+/// A charge has to be in the books when so many were seen there of which each was made after the one before it was seen:
+/// the first may have been written with what was put aside before ours was made, the second with what was put aside
+/// after, and the third tells that all kinds of the second's writing are there.
+const LATER: usize = 3;
 
-/// Who waits for the books of one gateway.
+/// So many sightings are remembered. They are about as many as are seen in a minute of a whole corpus.
+const SIGHTINGS: usize = 512;
+
+/// Who waits for the books of one gateway, and what was seen in them.
 #[derive(Debug, Clone, Default)]
-pub struct Books(Arc<Waiters>);
+pub struct Books(Arc<Reading>);
 
 #[derive(Debug, Default)]
-struct Waiters {
+struct Reading {
     count: AtomicUsize,
-    written: Notify,
-    writings: AtomicUsize,
-    seen: Mutex<Seen>,
+    pages: Mutex<HashMap<Discriminant<Entity>, Arc<Page>>>,
+    seen: Mutex<VecDeque<Sighting>>,
 }
 
+/// Those who wait for one kind of entity.
 #[derive(Debug, Default)]
-struct Seen {
-    called: Option<Instant>,
-    written: Option<Instant>,
+struct Page {
+    count: AtomicUsize,
+    written: Notify,
+    called: Mutex<Option<Instant>>,
+}
+
+/// A charge of a key that was seen in the books. Everything that costs is charged to a key, so these are all that there is
+/// to see.
+#[derive(Debug, Clone, Copy)]
+struct Sighting {
+    made: Instant,
+    seen: Instant,
 }
 
 /// One who waits, until it is dropped.
 #[derive(Debug)]
 pub struct Waiting {
-    waiters: Arc<Waiters>,
-    /// How often the books had been written when the wait began.
-    since: usize,
+    reading: Arc<Reading>,
+    page: Arc<Page>,
+    is_for_a_key: bool,
+    began: Instant,
 }
 
 impl Books {
-    pub fn waiting(&self) -> Waiting {
+    /// Begins to wait for an entity's charges, all of which are made by now.
+    pub fn waiting(&self, entity: &Entity) -> Waiting {
+        let page = Arc::clone(lock(&self.0.pages).entry(discriminant(entity)).or_default());
         self.0.count.fetch_add(1, Ordering::Relaxed);
-        Waiting { waiters: Arc::clone(&self.0), since: self.0.writings.load(Ordering::Relaxed) }
+        page.count.fetch_add(1, Ordering::Relaxed);
+        let is_for_a_key = matches!(entity, Entity::Key(_));
+        Waiting { reading: Arc::clone(&self.0), page, is_for_a_key, began: Instant::now() }
     }
 }
 
 impl Waiting {
     /// Waits until it is time to look again: at most so long, and sooner when another has seen the books written.
     pub async fn look_again(&self, pace: Duration, at_most: Duration) {
-        let share = self.waiters.count.load(Ordering::Relaxed).div_ceil(LOOKING).max(1);
+        let share = self.page.count.load(Ordering::Relaxed).div_ceil(LOOKING).max(1);
         let own = pace.saturating_mul(u32::try_from(share).unwrap_or(u32::MAX)).min(at_most);
         tokio::select! {
-            () = self.waiters.written.notified() => {}
+            () = self.page.written.notified() => {}
             () = tokio::time::sleep(own) => {}
         }
     }
 
     /// They were written: all others look.
     pub fn are_written(&self) {
-        let Ok(mut seen) = self.waiters.seen.try_lock() else { return };
         let now = Instant::now();
-        let is_past = |last: Option<Instant>, least: Duration| last.is_none_or(|last| now - last >= least);
-        if is_past(seen.written, WRITING) {
-            seen.written = Some(now);
-            self.waiters.writings.fetch_add(1, Ordering::Relaxed);
-        }
-        if is_past(seen.called, CALLS) {
-            seen.called = Some(now);
-            self.waiters.written.notify_waiters();
+        let mut called = lock(&self.page.called);
+        if called.is_none_or(|last| now - last >= CALLS) {
+            *called = Some(now);
+            self.page.written.notify_waiters();
         }
     }
 
-    /// Whether what is waited for should be in the books, once it has had all the time that a charge takes: they were
-    /// written often enough since the wait began, or so few wait that nothing can be late for being busy.
+    /// A charge is in the books that was made when this wait began.
+    pub fn is_seen(&self) {
+        if self.is_for_a_key {
+            let mut seen = lock(&self.reading.seen);
+            seen.truncate(SIGHTINGS - 1);
+            seen.push_front(Sighting { made: self.began, seen: Instant::now() });
+        }
+    }
+
+    /// Whether what is waited for has to be in the books: enough later charges are.
     pub fn is_overdue(&self) -> bool {
-        let few_wait = self.waiters.count.load(Ordering::Relaxed) <= LOOKING;
-        few_wait || self.waiters.writings.load(Ordering::Relaxed) >= self.since + OVERDUE
+        let mut after = self.began;
+        let mut later = 0;
+        for sighting in lock(&self.reading.seen).iter().rev() {
+            if sighting.made > after {
+                after = sighting.seen;
+                later += 1;
+            }
+        }
+        later >= LATER
+    }
+
+    /// Whether so few wait that nothing is late for being busy; nor may there be enough later charges to tell by.
+    pub fn few_wait(&self) -> bool {
+        self.reading.count.load(Ordering::Relaxed) <= FEW
+    }
+
+    pub fn began(&self) -> Instant {
+        self.began
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.waiters.count.fetch_sub(1, Ordering::Relaxed);
+        self.reading.count.fetch_sub(1, Ordering::Relaxed);
+        self.page.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::Secret;
+
+    fn key() -> Entity {
+        Entity::Key(Secret::new("sk-some"))
+    }
+
+    #[test]
+    fn a_charge_is_overdue_when_three_later_ones_were_seen_each_made_after_the_one_before() {
+        let books = Books::default();
+        let waiting = books.waiting(&key());
+        // Made at the same time, and so possibly written together.
+        let together: Vec<_> = (0..5).map(|_| books.waiting(&key())).collect();
+        together.iter().for_each(Waiting::is_seen);
+        assert!(!waiting.is_overdue());
+        books.waiting(&key()).is_seen();
+        assert!(!waiting.is_overdue());
+        books.waiting(&key()).is_seen();
+        assert!(waiting.is_overdue());
+        assert!(!books.waiting(&key()).is_overdue());
+    }
+
+    #[test]
+    fn what_others_than_keys_are_charged_tells_nothing() {
+        let books = Books::default();
+        let waiting = books.waiting(&key());
+        for _ in 0..5 {
+            books.waiting(&Entity::Team("research".into())).is_seen();
+        }
+        assert!(!waiting.is_overdue());
     }
 }

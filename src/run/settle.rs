@@ -3,9 +3,13 @@
 
 use std::time::Instant;
 
-use crate::gateway::litellm::LiteLlm;
+use crate::gateway::books::Waiting;
+use crate::gateway::litellm::{LiteLlm, Pace};
 use crate::gateway::{AdminError, Entity};
 use crate::scenario::{Spend, Usd};
+
+/// Where few wait, so many times the time that a charge takes is enough to know that it does not come.
+const FEW_WAIT: u32 = 3;
 
 /// How recorded spend came to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,11 +38,16 @@ pub(super) async fn settle(
     first: First,
     limit: Instant,
 ) -> Result<Settled, AdminError> {
+    let waiting = gateway.books.waiting(entity);
     if first == First::WhenWritten && !gateway.pace.behind.is_zero() {
         let left = limit.saturating_duration_since(Instant::now());
-        gateway.books.waiting().look_again(gateway.pace.poll, left).await;
+        waiting.look_again(gateway.pace.poll, left).await;
     }
-    poll(gateway, entity, limit, |recorded| expected.holds(recorded)).await
+    let settled = poll(gateway, entity, &waiting, limit, |recorded| expected.holds(recorded)).await?;
+    if first == First::WhenWritten && matches!(settled, Settled::As(_)) {
+        waiting.is_seen();
+    }
+    Ok(settled)
 }
 
 /// Waits until the recorded spend is another than it was: all that can be waited for once it went wrong.
@@ -48,7 +57,7 @@ pub(super) async fn moves(
     from: Usd,
     limit: Instant,
 ) -> Result<Settled, AdminError> {
-    poll(gateway, entity, limit, |recorded| !recorded.agrees_with(from)).await
+    poll(gateway, entity, &gateway.books.waiting(entity), limit, |recorded| !recorded.agrees_with(from)).await
 }
 
 /// Looks until a charge that was on its way `since` then would have arrived, and stops early if the spend is not what it
@@ -60,7 +69,8 @@ pub(super) async fn stays(
     since: Instant,
 ) -> Result<Settled, AdminError> {
     let limit = since + gateway.pace.behind;
-    Ok(match poll(gateway, entity, limit, |recorded| !expected.holds(recorded)).await? {
+    let waiting = gateway.books.waiting(entity);
+    Ok(match poll(gateway, entity, &waiting, limit, |recorded| !expected.holds(recorded)).await? {
         Settled::As(recorded) | Settled::Differs(recorded) if expected.holds(recorded) => Settled::As(recorded),
         Settled::As(recorded) | Settled::Differs(recorded) => Settled::Differs(recorded),
         Settled::Unsaid => Settled::Unsaid,
@@ -70,11 +80,10 @@ pub(super) async fn stays(
 async fn poll(
     gateway: &LiteLlm,
     entity: &Entity,
+    waiting: &Waiting,
     limit: Instant,
     done: impl Fn(Usd) -> bool,
 ) -> Result<Settled, AdminError> {
-    let waiting = gateway.books.waiting();
-    let began = Instant::now();
     loop {
         // Where the gateway keeps no figure, none can be wrong.
         let Some(recorded) = gateway.spend(entity).await? else { return Ok(Settled::Unsaid) };
@@ -83,11 +92,18 @@ async fn poll(
             return Ok(Settled::As(recorded));
         }
         let left = limit.saturating_duration_since(Instant::now());
-        // Later charges are in the books, and this one has had all the time that one takes.
-        let is_overdue = began.elapsed() > gateway.pace.behind * 2 && waiting.is_overdue();
-        if left.is_zero() || (is_overdue && !gateway.pace.behind.is_zero()) {
+        if left.is_zero() || is_overdue(gateway.pace, waiting) {
             return Ok(Settled::Differs(recorded));
         }
         waiting.look_again(gateway.pace.poll, left).await;
     }
+}
+
+/// Whether it has had all the time that a charge takes, and later ones are in the books; or several times as long, where
+/// so few wait that there may be none.
+fn is_overdue(pace: Pace, waiting: &Waiting) -> bool {
+    let waited = waiting.began().elapsed();
+    !pace.behind.is_zero()
+        && waited > pace.behind
+        && (waiting.is_overdue() || (waiting.few_wait() && waited > pace.behind * FEW_WAIT))
 }
