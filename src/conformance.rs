@@ -21,10 +21,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 use crate::commands::WrongInput;
+use crate::commands::interrupts::{self, Interrupts};
 use crate::commands::select::{Selected, select};
 use crate::config::{Config, Limits};
-use crate::launch::{Compromised, LaunchError, Live, RunId, Target, launch, sweep};
+use crate::launch::{Compromised, LaunchError, LeftBehind, Live, RunId, Target, launch, reaper};
 use crate::report::{Judged, Record, Report, terminal};
+use crate::run::gate::Gate;
 use crate::run::session::{Event, Plan};
 use crate::run::{TrialResult, run_trial};
 use crate::scenario::{Alone, Trial};
@@ -69,6 +71,9 @@ impl Harness {
 
     /// Runs them with the arguments of the test binary, as libtest does.
     pub fn run(self) -> ExitCode {
+        if reaper::served() {
+            return ExitCode::SUCCESS;
+        }
         let mut arguments = Arguments::from_args();
         let suite = match self.suite() {
             Ok(suite) => Arc::new(suite),
@@ -85,12 +90,18 @@ impl Harness {
         if listing {
             return ExitCode::SUCCESS;
         }
+        let interrupted = suite.gate.is_closed();
         // The tests are gone, and with them every other hold of the suite.
-        let deviations = Arc::into_inner(suite).map(Suite::finish).unwrap_or_default();
+        let (deviations, left_behind) = Arc::into_inner(suite).map(Suite::finish).unwrap_or_default();
         anstream::eprint!("{}", terminal::deviations(&deviations));
-        match conclusion.has_failed() || deviations.iter().any(|deviation| deviation.state.fails_the_run()) {
-            true => ExitCode::from(101),
-            false => ExitCode::SUCCESS,
+        if let Some(left_behind) = &left_behind {
+            anstream::eprintln!("error: {left_behind}");
+        }
+        let failed = conclusion.has_failed() || deviations.iter().any(|deviation| deviation.state.fails_the_run());
+        match (interrupted, failed || left_behind.is_some()) {
+            (true, _) => ExitCode::from(130),
+            (false, true) => ExitCode::from(101),
+            (false, false) => ExitCode::SUCCESS,
         }
     }
 
@@ -108,23 +119,25 @@ impl Harness {
         trials.sort_by_key(|trial| Alone::PHASES.iter().position(|phase| *phase == trial.file.scenario.alone));
         let limits = config.limits;
         let runtime = Runtime::new()?;
-        let run = RunId::new();
-        if targets.iter().any(Target::is_in_docker) {
-            clean_up_on_signals(&runtime, run.clone());
-        }
+        let (run, gate) = (RunId::new(), Gate::default());
+        runtime.spawn(heed_interrupts(run.clone(), gate.clone()));
         let slots = targets.into_iter().map(|target| Slot { target, live: OnceCell::new() }).collect();
         let results = Mutex::default();
-        Ok(Suite { config, slots, pairs, trials, corpus, limits, runtime, run, results })
+        Ok(Suite { config, slots, pairs, trials, corpus, limits, runtime, run, gate, results })
     }
 }
 
-/// An interrupted test run leaves no containers behind either.
-fn clean_up_on_signals(runtime: &Runtime, run: RunId) {
-    runtime.spawn(async move {
-        crate::commands::interrupted().await;
-        sweep(&run).await;
-        std::process::exit(130);
-    });
+/// An interrupted test run leaves nothing behind either: tests that have begun end, unless it is said again.
+async fn heed_interrupts(run: RunId, gate: Gate) {
+    let Ok(mut interrupts) = Interrupts::listen() else { return };
+    interrupts.next().await;
+    eprintln!("{}", interrupts::first(gate.close()));
+    interrupts.next().await;
+    eprintln!("{}", interrupts::AGAIN);
+    if let Err(left_behind) = run.sweep().await {
+        eprintln!("error: {left_behind}");
+    }
+    std::process::exit(130);
 }
 
 /// A target, launched at most once.
@@ -142,6 +155,7 @@ struct Suite {
     limits: Limits,
     runtime: Runtime,
     run: RunId,
+    gate: Gate,
     /// Of each target, in their order; for known deviations that no longer happen.
     results: Mutex<Vec<(usize, TrialResult)>>,
 }
@@ -176,7 +190,10 @@ impl Suite {
     fn one(&self, slots: &[usize], trial: &Trial) -> Result<Completion, Failed> {
         let began = Instant::now();
         let mut record = Record::default();
-        for result in self.runtime.block_on(self.results(slots, trial))? {
+        let Some(results) = self.runtime.block_on(self.results(slots, trial))? else {
+            return Ok(Completion::ignored_with("interrupted"));
+        };
+        for result in results {
             record.add(&Event::Finished(result));
         }
         let plan = Plan {
@@ -186,7 +203,7 @@ impl Suite {
             limits: self.limits,
         };
         let known = &self.config.known_deviations;
-        let judged = Judged { plan: &plan, known, corpus: &[], began, interrupted: false };
+        let judged = Judged { plan: &plan, known, corpus: &[], began, interrupted: false, left_behind: None };
         let report = Report::of(record, &judged);
         let Some(of_trial) = report.trials.first() else { return Err("the trial has no result".into()) };
         for result in &of_trial.results {
@@ -221,22 +238,29 @@ impl Suite {
         if failed.is_empty() { Ok(()) } else { Err(failed.join("\n").into()) }
     }
 
-    async fn results(&self, slots: &[usize], trial: &Trial) -> Result<Vec<TrialResult>, Failed> {
+    /// None if it was interrupted before it began.
+    async fn results(&self, slots: &[usize], trial: &Trial) -> Result<Option<Vec<TrialResult>>, Failed> {
         let number = self.trials.iter().position(|own| own.id == trial.id).unwrap_or_default();
         let name = format!("gc-{}-{number}", self.run.as_str());
         let on_slot = |slot: &usize| {
             let (slot, name) = (*slot, name.clone());
             async move {
-                let live = match self.live(slot).await {
+                let live = tokio::select! {
+                    live = self.live(slot) => live,
+                    () = self.gate.closed() => return Ok(None),
+                };
+                let live = match live {
                     Ok(live) => live,
                     Err(error) => return Err(Failed::from(error.to_string())),
                 };
-                let result = run_trial(live, trial, &name, self.limits).await;
-                self.results.lock().unwrap_or_else(PoisonError::into_inner).push((slot, result.clone()));
+                let result = run_trial(live, trial, &name, self.limits, &self.gate).await;
+                let known = result.clone().map(|result| (slot, result));
+                self.results.lock().unwrap_or_else(PoisonError::into_inner).extend(known);
                 Ok(result)
             }
         };
-        futures_util::future::try_join_all(slots.iter().map(on_slot)).await
+        let results: Vec<_> = futures_util::future::try_join_all(slots.iter().map(on_slot)).await?;
+        Ok(results.into_iter().collect())
     }
 
     async fn live(&self, slot: usize) -> &Result<Live, LaunchError> {
@@ -251,19 +275,16 @@ impl Suite {
     }
 
     /// Says what became of known deviations, and takes the targets away.
-    fn finish(self) -> Vec<Deviation> {
+    fn finish(self) -> (Vec<Deviation>, Option<LeftBehind>) {
         let deviations = self.deviations();
         let Suite { slots, runtime, run, .. } = self;
-        runtime.block_on(async {
-            let in_docker = slots.iter().any(|slot| slot.target.is_in_docker());
+        let left_behind = runtime.block_on(async {
             for live in slots.into_iter().filter_map(|slot| slot.live.into_inner()?.ok()) {
                 live.stop().await;
             }
-            if in_docker {
-                sweep(&run).await;
-            }
+            run.sweep().await.err()
         });
-        deviations
+        (deviations, left_behind)
     }
 
     /// Those that happened or fail the run: of the others nothing can be said, when only some tests ran.

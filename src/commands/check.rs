@@ -30,14 +30,8 @@ impl Check {
                 eprintln!("error: there is no scenario in these folders");
                 4
             }
-            1 => {
-                print("1 scenario is right\n");
-                0
-            }
-            count => {
-                print(&format!("{count} scenarios are right\n"));
-                0
-            }
+            1 => print("1 scenario is right\n"),
+            count => print(&format!("{count} scenarios are right\n")),
         }
     }
 }

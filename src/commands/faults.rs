@@ -15,6 +15,7 @@ use crate::config::{Config, Limits};
 use crate::launch::{RunId, Target};
 use crate::report::faults::{Claims, Matrix, Tried, render, scenario_of};
 use crate::run::TrialResult;
+use crate::run::gate::Gate;
 use crate::run::session::{Event, Plan, execute};
 use crate::scenario::Trial;
 
@@ -52,8 +53,10 @@ impl Faults {
             }
             None => {
                 let Matrix { text, gaps } = render(&runtime.block_on(self.all(&trials, config.limits)));
-                print(&text);
-                gaps
+                match print(&text) {
+                    0 => gaps,
+                    code => return Ok(code),
+                }
             }
         };
         for gap in &gaps {
@@ -110,6 +113,6 @@ async fn tried(fault: Option<Fault>, trials: &[Trial], limits: Limits) -> Vec<Tr
             results.lock().unwrap_or_else(PoisonError::into_inner).push(result);
         }
     };
-    execute(&plan, &RunId::new(), &tell).await;
+    execute(&plan, &RunId::new(), &Gate::default(), &tell).await;
     results.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,8 +6,9 @@ use clap::Args;
 
 use super::select::{Selected, select};
 use super::{WrongInput, print};
-use crate::builtin::FAULTS;
+use crate::builtin::{About, FAULTS};
 use crate::config::Config;
+use crate::scenario::Trial;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash list --tag budget")]
@@ -29,17 +30,13 @@ pub struct List {
 impl List {
     pub fn execute(&self, config: &Config) -> Result<u8, WrongInput> {
         if self.faults {
-            for about in FAULTS {
-                print(&format!("builtin@fault:{:34}  {} ({})\n", about.name, about.what, about.like));
-            }
-            return Ok(0);
+            let line = |about: &About| format!("builtin@fault:{:34}  {} ({})\n", about.name, about.what, about.like);
+            return Ok(print(&FAULTS.iter().map(line).collect::<String>()));
         }
         let Selected { trials, .. } = select(config, &self.scenarios, &self.filter, &self.tag)?;
         let width = trials.iter().map(|trial| trial.id.len()).max().unwrap_or(0);
-        for trial in &trials {
-            print(&format!("{:width$}  {}\n", trial.id, trial.file.scenario.name.value));
-        }
+        let line = |trial: &Trial| format!("{:width$}  {}\n", trial.id, trial.file.scenario.name.value);
         // A list of nothing is as little a good answer as a run of nothing.
-        Ok(if trials.is_empty() { 4 } else { 0 })
+        Ok(if trials.is_empty() { 4 } else { print(&trials.iter().map(line).collect::<String>()) })
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod faults;
+pub mod interrupts;
 mod list;
 mod print;
 mod run;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
-use crate::launch::Compromised;
+use crate::launch::{Compromised, reaper};
 
 /// Does your LLM gateway let in what it should have turned away?
 ///
@@ -115,6 +116,9 @@ const WRONG_INPUT: u8 = 2;
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
+    if reaper::served() {
+        return ExitCode::SUCCESS;
+    }
     let cli = Cli::parse();
     if cli.no_color {
         anstream::ColorChoice::Never.write_global();
@@ -137,24 +141,20 @@ pub fn main() -> ExitCode {
     }))
 }
 
-/// Prints to standard output. A reader that has gone away, as `head` does, wants no more.
-fn print(text: &str) {
-    use std::io::Write as _;
-    let _ = anstream::stdout().write_all(text.as_bytes());
-}
+/// The exit code when this machine is not as it has to be.
+const BROKE: u8 = 3;
 
-/// Waits for Ctrl-C or, where there is one, SIGTERM.
-pub async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+/// Prints to standard output, and gives the exit code of that. A reader that has gone away, as `head` does, wants no
+/// more; a full disk is an error.
+#[must_use]
+fn print(text: &str) -> u8 {
+    use std::io::{ErrorKind, Write as _};
+    let mut stdout = anstream::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            anstream::eprintln!("error: standard output cannot be written to: {error}");
+            BROKE
         }
+        Ok(()) | Err(_) => 0,
     }
-    let _ = tokio::signal::ctrl_c().await;
 }

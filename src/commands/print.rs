@@ -8,8 +8,7 @@ use crate::gateway::litellm::deployments::config_yaml;
 
 pub fn schema() -> u8 {
     let schema = crate::scenario::schema();
-    print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()));
-    0
+    print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
 }
 
 #[derive(Debug, Args)]
@@ -30,8 +29,7 @@ enum Configurable {
 impl GatewayConfig {
     pub fn execute(&self) -> u8 {
         let Configurable::LiteLlm = self.gateway;
-        print(&config_yaml(self.upstream.trim_end_matches('/'), None));
-        0
+        print(&config_yaml(self.upstream.trim_end_matches('/'), None))
     }
 }
 
@@ -45,8 +43,7 @@ impl Completions {
     pub fn execute(&self, command: &mut Command) -> u8 {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, command, "gatecrash", &mut script);
-        print(&String::from_utf8_lossy(&script));
-        0
+        print(&String::from_utf8_lossy(&script))
     }
 }
 
@@ -54,6 +51,5 @@ pub fn man(command: Command) -> u8 {
     let mut page = Vec::new();
     // A vector takes everything.
     let _ = clap_mangen::Man::new(command).render(&mut page);
-    print(&String::from_utf8_lossy(&page));
-    0
+    print(&String::from_utf8_lossy(&page))
 }

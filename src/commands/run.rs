@@ -6,13 +6,15 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::interrupts::{self, Interrupts};
 use super::select::{Selected, select};
-use super::{Common, Format, WrongInput, interrupted, print};
+use super::{Common, Format, WrongInput, print};
 use crate::config::{Config, Limits};
-use crate::launch::{RunId, Target};
+use crate::launch::{LeftBehind, RunId, Target};
 use crate::report::progress::Progress;
 use crate::report::terminal::Detail;
 use crate::report::{Judged, Record, Report, json, terminal};
+use crate::run::gate::Gate;
 use crate::run::session::{Event, Plan, execute};
 
 #[derive(Debug, Args)]
@@ -82,54 +84,75 @@ fn run(
     let plan = Plan { targets, trials, pairs, limits: Limits { jobs, ..config.limits } };
     let runtime = tokio::runtime::Runtime::new()?;
     let progress = Progress::new(common.quiet, plan.trials.len());
-    let (record, interrupted) = match plan.trials.is_empty() {
-        true => (Record::default(), false),
-        false => runtime.block_on(guarded(plan.clone(), progress)),
+    let Done { record, interrupted, left_behind } = match plan.trials.is_empty() {
+        true => Done::default(),
+        false => runtime.block_on(guarded(plan.clone(), progress))?,
     };
     runtime.shutdown_background();
-    let judged = Judged { plan: &plan, known: &config.known_deviations, corpus: &corpus, began, interrupted };
+    let judged =
+        Judged { plan: &plan, known: &config.known_deviations, corpus: &corpus, began, interrupted, left_behind };
     let report = Report::of(record, &judged);
     let detail = if common.quiet { Detail::Quiet } else { Detail::All };
-    match common.format {
-        Format::Terminal => print(&terminal::render(&report, detail)),
-        Format::Json => print(&format!("{}\n", json::render(&report))),
+    let text = match common.format {
+        Format::Terminal => terminal::render(&report, detail),
+        Format::Json => format!("{}\n", json::render(&report)),
+    };
+    let printed = print(&text);
+    if printed != 0 {
+        // What was found is not to be lost.
+        anstream::eprint!("{text}");
     }
-    Ok(report.exit_code())
+    Ok(match report.exit_code() {
+        0 => printed,
+        code => code,
+    })
 }
 
-/// Executes a plan so that nothing is left behind: not when it ends, is interrupted, or panics. Gives what was
-/// recorded, and whether it was interrupted.
-async fn guarded(plan: Plan, progress: Progress) -> (Record, bool) {
-    let run = RunId::new();
-    let record = Arc::new(Mutex::new(Record::default()));
-    let recording = Arc::clone(&record);
-    let of_run = run.clone();
-    let uses_docker = plan.targets.iter().any(Target::is_in_docker);
-    let mut work = tokio::spawn(async move {
-        let tell = |event: Event| {
-            progress.show(&event);
-            recording.lock().unwrap_or_else(PoisonError::into_inner).add(&event);
-        };
-        execute(&plan, &of_run, &tell).await;
+/// What came of a plan.
+#[derive(Default)]
+struct Done {
+    record: Record,
+    interrupted: bool,
+    left_behind: Option<LeftBehind>,
+}
+
+/// Executes a plan so that nothing is left behind: not when it ends, is interrupted, or panics.
+async fn guarded(plan: Plan, progress: Progress) -> std::io::Result<Done> {
+    let mut interrupts = Interrupts::listen()?;
+    let (run, gate) = (RunId::new(), Gate::default());
+    let (record, progress) = (Arc::new(Mutex::new(Record::default())), Arc::new(progress));
+    let mut work = tokio::spawn({
+        let (run, gate, record, progress) = (run.clone(), gate.clone(), Arc::clone(&record), Arc::clone(&progress));
+        async move {
+            let tell = |event: Event| {
+                progress.show(&event);
+                record.lock().unwrap_or_else(PoisonError::into_inner).add(&event);
+            };
+            execute(&plan, &run, &gate, &tell).await;
+        }
     });
-    let ended = tokio::select! {
+    let mut ended = tokio::select! {
         ended = &mut work => Some(ended),
-        () = interrupted() => None,
+        () = interrupts.next() => None,
     };
-    let interrupted = ended.is_none();
-    if interrupted {
-        eprintln!("interrupted: cleaning up");
+    if ended.is_none() {
+        progress.say(&interrupts::first(gate.close()));
+        ended = tokio::select! {
+            ended = &mut work => Some(ended),
+            () = interrupts.next() => None,
+        };
+    }
+    if ended.is_none() {
+        progress.say(interrupts::AGAIN);
         work.abort();
         let _ = work.await;
     }
-    if uses_docker {
-        crate::launch::sweep(&run).await;
-    }
+    let left_behind = run.sweep().await.err();
     if let Some(Err(error)) = ended
         && let Ok(panic) = error.try_into_panic()
     {
         std::panic::resume_unwind(panic);
     }
     let record = std::mem::take(&mut *record.lock().unwrap_or_else(PoisonError::into_inner));
-    (record, interrupted)
+    Ok(Done { record, interrupted: gate.is_closed(), left_behind })
 }

@@ -7,10 +7,14 @@ mod builtin;
 mod disturb;
 mod docker;
 mod external;
+pub mod reaper;
+mod sweep;
 pub mod target;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -21,7 +25,7 @@ use crate::gateway::litellm::{LiteLlm, Pace};
 use crate::gateway::{AdminError, Broken, redact};
 use crate::upstream::Upstream;
 pub use disturb::{Topology, Undisturbed};
-pub use docker::sweep;
+pub use sweep::{LeftBehind, MARK};
 pub use target::{Compromised, GatewayName, Launcher, Target, TargetError};
 
 /// A target that runs, with its own upstream.
@@ -41,6 +45,10 @@ pub struct Live {
 /// end by their own limits (LiteLLM 1.108.7 gave up `/team/new` after 5 s behind a hundred others).
 const MAKING: usize = 4;
 
+/// How long an engine may be silent before it counts as gone. On a busy machine it takes seconds for what it does at once
+/// elsewhere.
+const ENGINE: Duration = Duration::from_secs(30);
+
 /// What has to be kept, and given back, for a target to run.
 enum Kept {
     Builtin(builtin::InProcess),
@@ -48,17 +56,31 @@ enum Kept {
     External(LiteLlm),
 }
 
-/// A run's own mark, by which all it made can be told from what others made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunId(String);
+/// A run's own mark, by which all it made can be told from what others made, and taken away.
+#[derive(Debug, Clone)]
+pub struct RunId {
+    mark: String,
+    made: Arc<Mutex<reaper::Made>>,
+}
 
 impl RunId {
     pub fn new() -> RunId {
-        RunId(random_hex())
+        RunId { mark: random_hex(), made: Arc::default() }
+    }
+
+    /// The run of a mark, if that is one.
+    fn of(mark: &str) -> Option<RunId> {
+        let is_mark = mark.len() == 8 && mark.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_mark.then(|| RunId { mark: mark.to_owned(), ..RunId::new() })
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.mark
+    }
+
+    /// Where all files of the run are, once there are any.
+    pub fn folder(&self) -> PathBuf {
+        std::env::temp_dir().join(format!("gatecrash-{}", self.mark))
     }
 }
 
@@ -131,7 +153,7 @@ pub enum Health {
 ///
 /// # Errors
 /// When it cannot be started, dies, or is not ready within the limit. What was made until then is taken away by
-/// [`sweep`].
+/// [`RunId::sweep`].
 pub async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
     let began = Instant::now();
     let live = match &target.launcher {
@@ -186,7 +208,10 @@ impl Live {
         loop {
             let dead = match &self.kept {
                 Kept::Builtin(in_process) => (!in_process.is_running()).then(|| "it has stopped".to_owned()),
-                Kept::Docker(containers) => containers.dead().await,
+                Kept::Docker(containers) => {
+                    let silent = format!("its Docker engine has not answered within {} s", ENGINE.as_secs());
+                    tokio::time::timeout(ENGINE, containers.dead()).await.unwrap_or(Some(silent))
+                }
                 Kept::External(_) => None,
             };
             if let Some(how) = dead {
@@ -245,7 +270,7 @@ impl Live {
     /// The end of its log, as far as there is one.
     pub async fn log_tail(&self) -> Vec<String> {
         match &self.kept {
-            Kept::Docker(containers) => containers.log_tail().await,
+            Kept::Docker(containers) => tokio::time::timeout(ENGINE, containers.log_tail()).await.unwrap_or_default(),
             Kept::Builtin(_) | Kept::External(_) => Vec::new(),
         }
     }
@@ -253,7 +278,8 @@ impl Live {
     /// Takes away all that was made for it.
     pub async fn stop(self) {
         match self.kept {
-            Kept::Docker(containers) => containers.remove().await,
+            // What an engine that is silent leaves is found by the sweep, or by nobody.
+            Kept::Docker(containers) => drop(tokio::time::timeout(ENGINE, containers.remove()).await),
             Kept::Builtin(in_process) => drop(in_process),
             Kept::External(_) => {}
         }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{Report, Spent, TargetReport};
 use crate::run::TrialResult;
+use crate::scenario::TrialId;
 use crate::verdict::Verdict;
 use crate::verdict::deviation::Deviation;
 
@@ -14,6 +15,8 @@ struct Document<'a> {
     gatecrash: &'static str,
     exit_code: u8,
     interrupted: bool,
+    not_run: &'a [TrialId],
+    left_behind: Option<&'a str>,
     targets: &'a [TargetReport],
     trials: Vec<Trial<'a>>,
     known_deviations: &'a [Deviation],
@@ -49,6 +52,8 @@ pub fn render(report: &Report) -> String {
         gatecrash: env!("CARGO_PKG_VERSION"),
         exit_code: report.exit_code(),
         interrupted: report.interrupted,
+        not_run: &report.not_run,
+        left_behind: report.left_behind.as_deref(),
         targets: &report.targets,
         trials: trials.collect(),
         known_deviations: &report.deviations,

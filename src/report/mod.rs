@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::launch::{LaunchError, Target};
+use crate::launch::{LaunchError, LeftBehind, Target};
 use crate::run::session::{Event, Plan};
 use crate::run::{Time, TrialResult};
 use crate::scenario::{Trial, TrialId};
@@ -28,6 +28,10 @@ pub struct Report {
     pub compares: bool,
     /// Whether it was interrupted, so that trials may be missing.
     pub interrupted: bool,
+    /// The trials that an interruption left without a result on every target.
+    pub not_run: Vec<TrialId>,
+    /// What could not be taken away, with what to do.
+    pub left_behind: Option<String>,
 }
 
 /// A target, and how its launch went.
@@ -98,12 +102,13 @@ pub struct Judged<'a> {
     pub corpus: &'a [TrialId],
     pub began: std::time::Instant,
     pub interrupted: bool,
+    pub left_behind: Option<LeftBehind>,
 }
 
 impl Report {
     /// Judges a record: known deviations, outcomes, verdicts.
     pub fn of(record: Record, context: &Judged<'_>) -> Report {
-        let Judged { plan, known, corpus, began, interrupted } = context;
+        let Judged { plan, known, corpus, began, interrupted, left_behind } = context;
         let spent = spent(&record, *began);
         let today = jiff::ZonedDateTime::now().date();
         let mut deviations = Vec::new();
@@ -135,7 +140,13 @@ impl Report {
             };
             TrialReport { trial: trial.clone(), results, verdict }
         });
-        let trials = trials.filter(|trial| !trial.results.is_empty()).collect();
+        let trials: Vec<TrialReport> = trials.filter(|trial| !trial.results.is_empty()).collect();
+        let has_run = |trial: &Trial| {
+            let of = trials.iter().find(|of| of.trial.id == trial.id);
+            of.is_some_and(|of| of.results.len() == plan.targets.len())
+        };
+        let not_run = plan.trials.iter().filter(|trial| *interrupted && !has_run(trial)).map(|trial| trial.id.clone());
+        let not_run = not_run.collect();
         let targets = plan.targets.iter().map(|target| {
             let launched = record.launched.iter().find(|(launched, _)| launched.name == target.name);
             TargetReport {
@@ -152,7 +163,9 @@ impl Report {
             }
         });
         let targets = targets.collect();
-        Report { targets, trials, deviations, spent, compares: plan.pairs, interrupted: *interrupted }
+        let left_behind = left_behind.as_ref().map(LeftBehind::to_string);
+        let (compares, interrupted) = (plan.pairs, *interrupted);
+        Report { targets, trials, deviations, spent, compares, interrupted, not_run, left_behind }
     }
 
     /// The exit code (DESIGN, decision 6), and the only place that knows it: 4 nothing was run, 0 nothing
@@ -160,7 +173,8 @@ impl Report {
     pub fn exit_code(&self) -> u8 {
         let results = || self.trials.iter().flat_map(|trial| &trial.results);
         let failed = self.trials.iter().any(|trial| self.failed(trial));
-        let broke = self.targets.iter().any(|target| target.error.is_some())
+        let broke = self.left_behind.is_some()
+            || self.targets.iter().any(|target| target.error.is_some())
             || results().any(|result| matches!(result.outcome, Outcome::Error { .. }));
         let ran = results().any(|result| !matches!(result.outcome, Outcome::Skip { .. }));
         if self.interrupted {

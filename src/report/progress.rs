@@ -28,6 +28,14 @@ impl Progress {
         }
     }
 
+    /// Says something that is no event of the run.
+    pub fn say(&self, what: &str) {
+        match self {
+            Progress::Silent | Progress::Lines => anstream::eprintln!("{what}"),
+            Progress::Bars { all, .. } => all.suspend(|| anstream::eprintln!("{what}")),
+        }
+    }
+
     pub fn show(&self, event: &Event) {
         match self {
             Progress::Silent => {}

@@ -245,6 +245,9 @@ fn environment(report: &Report) -> String {
             let _ = writeln!(text, "{}  | {line}", if index == 0 { "  the end of its log:\n" } else { "" });
         }
     }
+    if let Some(left_behind) = &report.left_behind {
+        let _ = writeln!(text, "\n{}: {left_behind}", painted(ODD, "error"));
+    }
     text
 }
 
@@ -288,7 +291,12 @@ fn answer(report: &Report) -> String {
             ])
         }
     };
-    let interrupted = if report.interrupted { "interrupted; until then: " } else { "" };
+    let interrupted = match (report.interrupted, report.not_run.len()) {
+        (false, _) => String::new(),
+        (true, 0) => "interrupted; until then: ".to_owned(),
+        (true, 1) => "interrupted, 1 trial was not run; until then: ".to_owned(),
+        (true, count) => format!("interrupted, {count} trials were not run; until then: "),
+    };
     let counts = if counts.is_empty() { "nothing was run".to_owned() } else { counts };
     let between = if report.compares { " -> " } else { ", " };
     format!("\n{}: {interrupted}{counts} ({seconds:.1} s)\n", painted(BOLD, names.join(between)))

@@ -6,6 +6,7 @@
 mod ask;
 mod books;
 mod change;
+pub mod gate;
 mod ledger;
 pub mod schedule;
 pub mod session;
@@ -25,6 +26,7 @@ use crate::launch::{Health, Live};
 use crate::scenario::{Alone, Place, Step, Trial, TrialId};
 use crate::verdict::oracle::Standing;
 use crate::verdict::{Finding, FindingKind, Outcome};
+use gate::Gate;
 use steps::Steps;
 
 /// What came of one trial on one target, with all that is known of how.
@@ -136,13 +138,15 @@ impl Stop {
 
 /// Runs one trial. `name` is its name on the gateway and the upstream: unique, and without blanks.
 ///
-/// It always comes back, with what is known: a gateway that hangs ends the trial by its limit of time.
-pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits) -> TrialResult {
+/// It always comes back, with what is known: a gateway that hangs ends the trial by its limit of time. Nothing is known
+/// of one whose turn comes when the gate is closed.
+pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits, gate: &Gate) -> Option<TrialResult> {
     let scenario = &trial.file.scenario;
     let turn = match scenario.alone {
         Some(alone) => Turn::Alone { alone, _held: live.turn.write().await },
         None => Turn::Together { _held: live.turn.read().await },
     };
+    let _inside = gate.enter()?;
     let began = Instant::now();
     let limit = limits.trial.saturating_add(steps::stated_time(scenario));
     let mut steps = Steps::new(live, trial, name, limits, turn);
@@ -183,7 +187,7 @@ pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits) -
         result.outcome = judge_environment(live, &result).await;
     }
     result.time.whole = began.elapsed();
-    result
+    Some(result)
 }
 
 /// A trial's turn on its target: with others, or alone.

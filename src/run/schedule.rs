@@ -6,19 +6,21 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+use super::gate::Gate;
 use super::steps::length;
 use super::{TrialResult, run_trial};
 use crate::config::Limits;
 use crate::launch::{Live, RunId};
 use crate::scenario::{Alone, Trial};
 
-/// Runs trials on a target, as many at a time as the limits say; each result is sent as soon as there is one. A
-/// panic in a trial is an `error` of that trial.
+/// Runs trials on a target, as many at a time as the limits say; each result is sent as soon as there is one, until
+/// the gate is closed. A panic in a trial is an `error` of that trial.
 pub async fn run_all(
     live: Arc<Live>,
     trials: &[Trial],
     run: &RunId,
     limits: Limits,
+    gate: &Gate,
     results: mpsc::UnboundedSender<TrialResult>,
 ) {
     let numbered = || trials.iter().enumerate();
@@ -26,7 +28,7 @@ pub async fn run_all(
         let mut of_phase: Vec<_> = numbered().filter(|(_, trial)| trial.file.scenario.alone == phase).collect();
         // The longest first: one that waits for a minute must not begin when the others have ended.
         of_phase.sort_by_key(|(_, trial)| std::cmp::Reverse(length(&trial.file.scenario)));
-        run_phase(&live, of_phase.into_iter(), run, limits, &results).await;
+        run_phase(&live, of_phase.into_iter(), run, limits, gate, &results).await;
     }
 }
 
@@ -35,19 +37,22 @@ async fn run_phase<'a>(
     trials: impl Iterator<Item = (usize, &'a Trial)>,
     run: &RunId,
     limits: Limits,
+    gate: &Gate,
     results: &mpsc::UnboundedSender<TrialResult>,
 ) {
     let free = Arc::new(Semaphore::new(limits.jobs));
     let mut running = JoinSet::new();
     let mut trial_of = HashMap::new();
     for (number, trial) in trials {
-        let (live, free, results) = (Arc::clone(live), Arc::clone(&free), results.clone());
+        let (live, free, gate, results) = (Arc::clone(live), Arc::clone(&free), gate.clone(), results.clone());
         let name = format!("gc-{}-{number}", run.as_str());
         let of_task = trial.clone();
         let task = running.spawn(async move {
             let Ok(_turn) = free.acquire().await else { return };
-            // Nobody listens any more if the run was interrupted.
-            let _ = results.send(run_trial(&live, &of_task, &name, limits).await);
+            if let Some(result) = run_trial(&live, &of_task, &name, limits, &gate).await {
+                // Nobody listens any more if the run was aborted.
+                let _ = results.send(result);
+            }
         });
         trial_of.insert(task.id(), trial);
     }

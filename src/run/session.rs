@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::TrialResult;
+use super::gate::Gate;
 use super::schedule::run_all;
 use crate::config::Limits;
 use crate::launch::{LaunchError, Live, RunId, Target, launch};
@@ -45,11 +46,15 @@ pub enum Event {
     Ended,
 }
 
-/// Runs a plan, and tells what happens.
-pub async fn execute(plan: &Plan, run: &RunId, tell: &(dyn Fn(Event) + Sync)) {
+/// Runs a plan, and tells what happens. Once the gate is closed nothing begins any more: what runs ends, what is still
+/// being launched is given up.
+pub async fn execute(plan: &Plan, run: &RunId, gate: &Gate, tell: &(dyn Fn(Event) + Sync)) {
     let launches = plan.targets.iter().map(|target| async {
         tell(Event::Launching { target: target.name.clone() });
-        let launched = launch(target, plan.limits, run).await;
+        let launched = tokio::select! {
+            launched = launch(target, plan.limits, run) => launched,
+            () = gate.closed() => return None,
+        };
         match &launched {
             Ok(live) => tell(Event::Launched { target: live.target.clone(), took: live.took }),
             Err(error) => tell(Event::NotLaunched(error.clone())),
@@ -62,7 +67,7 @@ pub async fn execute(plan: &Plan, run: &RunId, tell: &(dyn Fn(Event) + Sync)) {
     let trials = if incomplete { &[] } else { plan.trials.as_slice() };
     // They share this machine.
     let limits = Limits { jobs: (plan.limits.jobs / lives.len().max(1)).max(1), ..plan.limits };
-    let lives = join(lives.into_iter().map(|live| on_target(live, trials, limits, run, tell))).await;
+    let lives = join(lives.into_iter().map(|live| on_target(live, trials, limits, run, gate, tell))).await;
     tell(Event::Ended);
     join(lives.into_iter().flatten().map(Live::stop)).await;
 }
@@ -72,6 +77,7 @@ async fn on_target(
     trials: &[Trial],
     limits: Limits,
     run: &RunId,
+    gate: &Gate,
     tell: &(dyn Fn(Event) + Sync),
 ) -> Option<Live> {
     let live = Arc::new(live);
@@ -83,7 +89,7 @@ async fn on_target(
             tell(Event::Finished(result));
         }
     };
-    tokio::join!(run_all(Arc::clone(&live), trials, run, limits, sender), tell_all);
+    tokio::join!(run_all(Arc::clone(&live), trials, run, limits, gate, sender), tell_all);
     if broke {
         tell(Event::Log { target: live.target.name.clone(), lines: live.log_tail().await });
     }

@@ -2,7 +2,7 @@
 //! testcontainers. More gateways on the same database, and Redis, are launched when a scenario first wants them, and
 //! kept until the target stops.
 //!
-//! Everything it makes carries the run's label, so that [`sweep`] finds it also when a guard never came to be:
+//! Everything it makes carries the run's label, so that the sweep finds it also when a guard never came to be:
 //! testcontainers 0.28 has no reaper, and loses a container whose start was interrupted.
 
 mod disturb;
@@ -23,8 +23,8 @@ use crate::gateway::litellm::LiteLlm;
 use crate::scenario::Instance;
 use crate::upstream::Upstream;
 use gateways::{Gateways, Node, Recipe, Schema};
-pub use site::sweep;
 use site::{Container, Site};
+pub(super) use site::{remove, remove_by_hand};
 use stores::{Database, Redis};
 
 /// What belongs to one launched target.

@@ -6,17 +6,19 @@ use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::models::{IpamConfig, NetworkCreateRequest};
 use testcontainers::bollard::query_parameters::{
     InspectContainerOptions, InspectNetworkOptions, ListContainersOptionsBuilder, ListNetworksOptionsBuilder,
-    LogsOptionsBuilder, RemoveContainerOptionsBuilder,
+    ListVolumesOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptions,
 };
 use testcontainers::core::client::docker_client_instance;
 use testcontainers::core::{CmdWaitFor, ExecCommand};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt, TestcontainersError};
 
+use super::super::sweep::Uses;
 use super::super::{LaunchError, RunId, Target, random_hex};
 use crate::gateway::redact;
 
@@ -39,6 +41,9 @@ impl Site {
     /// A network of its own.
     pub(super) async fn new(target: &Target, run: &RunId) -> Result<Site, LaunchError> {
         let docker = engine(target).await?;
+        run.will_use(Uses { docker: true }).await.map_err(|error| {
+            LaunchError::new(target, format!("nobody would take it away if gatecrash were killed: {error}"))
+        })?;
         let network = format!("gatecrash-{}-{}", run.as_str(), random_hex());
         let labels = HashMap::from([(LABEL.to_owned(), run.as_str().to_owned())]);
         let request = NetworkCreateRequest { name: network.clone(), labels: Some(labels), ..Default::default() };
@@ -199,27 +204,38 @@ async fn engine(target: &Target) -> Result<Docker, LaunchError> {
     Ok(docker)
 }
 
-/// Removes everything of a run, until nothing is found twice in a row: what was being made when the run was
-/// interrupted may appear a moment later.
-pub async fn sweep(run: &RunId) {
-    let Ok(docker) = docker_client_instance().await else { return };
-    let filters = HashMap::from([("label".to_owned(), vec![format!("{LABEL}={}", run.as_str())])]);
-    let mut clean = 0;
-    while clean < 2 {
-        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let containers = docker.list_containers(Some(options)).await.unwrap_or_default();
-        let options = ListNetworksOptionsBuilder::new().filters(&filters).build();
-        let networks = docker.list_networks(Some(options)).await.unwrap_or_default();
-        clean = if containers.is_empty() && networks.is_empty() { clean + 1 } else { 0 };
-        for id in containers.into_iter().filter_map(|container| container.id) {
-            let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-            let _ = docker.remove_container(&id, Some(options)).await;
-        }
-        for id in networks.into_iter().filter_map(|network| network.id) {
-            let _ = docker.remove_network(&id).await;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+/// Removes what carries a run's label, as far as it is there now, and says how much that was.
+///
+/// # Errors
+/// When the engine does not say what there is.
+pub(in super::super) async fn remove(run: &RunId) -> Result<usize, String> {
+    let no_engine = |error: &dyn Display| format!("the Docker engine does not answer: {error}");
+    let docker = docker_client_instance().await.map_err(|error| no_engine(&error))?;
+    let label = HashMap::from([("label".to_owned(), vec![format!("{LABEL}={}", run.as_str())])]);
+    let options = ListContainersOptionsBuilder::new().all(true).filters(&label).build();
+    let containers = docker.list_containers(Some(options)).await.map_err(|error| no_engine(&error))?;
+    let containers: Vec<String> = containers.into_iter().filter_map(|container| container.id).collect();
+    let options = ListNetworksOptionsBuilder::new().filters(&label).build();
+    let networks = docker.list_networks(Some(options)).await.map_err(|error| no_engine(&error))?;
+    let networks: Vec<String> = networks.into_iter().filter_map(|network| network.id).collect();
+    let options = ListVolumesOptionsBuilder::new().filters(&label).build();
+    let volumes = docker.list_volumes(Some(options)).await.map_err(|error| no_engine(&error))?;
+    let volumes: Vec<String> = volumes.volumes.into_iter().flatten().map(|volume| volume.name).collect();
+    // What cannot be removed is found again.
+    join_all(containers.iter().map(|id| {
+        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        docker.remove_container(id, Some(options))
+    }))
+    .await;
+    join_all(networks.iter().map(|id| docker.remove_network(id))).await;
+    join_all(volumes.iter().map(|name| docker.remove_volume(name, None::<RemoveVolumeOptions>))).await;
+    Ok(containers.len() + networks.len() + volumes.len())
+}
+
+/// How a person does the same.
+pub(in super::super) fn remove_by_hand(run: &RunId) -> String {
+    let label = format!("--filter label={LABEL}={}", run.as_str());
+    format!("docker rm --force --volumes $(docker ps --all --quiet {label}); docker network prune {label}")
 }
 
 #[cfg(test)]

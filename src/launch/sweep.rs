@@ -1,0 +1,176 @@
+//! Everything of a run, taken away: what carries its label in Docker, its processes, its folder. By the harness at the
+//! end of a run, for what lost its owner, and by the reaper if there is no harness any more. Not: how a part of a live
+//! target is stopped; each has an owner that knows.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sysinfo::{Process, ProcessRefreshKind, ProcessesToUpdate, Signal, System, UpdateKind};
+
+use super::{RunId, docker};
+
+/// The environment variable that every process of a run has; its value is the run.
+pub const MARK: &str = "GATECRASH_RUN";
+/// How long one look at the engine, and removing what is found, may take.
+const LOOK: Duration = Duration::from_secs(15);
+const AGAIN: Duration = Duration::from_millis(100);
+/// How long a database has to end by itself.
+const DATABASE: Duration = Duration::from_secs(3);
+
+/// Which places a run has to be looked for in, beyond this machine's processes and files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Uses {
+    pub docker: bool,
+}
+
+/// When a sweep has done enough.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Thorough {
+    /// Nothing was found for so long.
+    pub quiet: Duration,
+    /// It gives up then.
+    pub limit: Duration,
+}
+
+impl Thorough {
+    /// At the end of a run, which knows what it has made: for what was being made when it was interrupted.
+    pub(super) const AT_THE_END: Thorough =
+        Thorough { quiet: Duration::from_millis(200), limit: Duration::from_secs(10) };
+}
+
+/// What could not be taken away, and how to do it by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftBehind {
+    what: String,
+    help: String,
+}
+
+impl fmt::Display for LeftBehind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "something of this run is left behind: {}\n  help: {}", self.what, self.help)
+    }
+}
+
+/// Takes everything of a run away, again and again until nothing is found.
+pub(super) async fn sweep(run: &RunId, uses: Uses, thorough: Thorough) -> Result<(), LeftBehind> {
+    let began = Instant::now();
+    let mut clean_since = None;
+    loop {
+        let left = look(run, uses).await;
+        match (&left, clean_since) {
+            (Ok(0), None) => clean_since = Some(Instant::now()),
+            (Ok(0), Some(since)) if since.elapsed() >= thorough.quiet => return Ok(()),
+            (Ok(0), Some(_)) => {}
+            (Ok(_) | Err(_), _) => clean_since = None,
+        }
+        if began.elapsed() > thorough.limit {
+            return left.map(|_| ());
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Takes away what there is now, and says how much that was.
+async fn look(run: &RunId, uses: Uses) -> Result<usize, LeftBehind> {
+    let in_docker = async {
+        match uses.docker {
+            true => tokio::time::timeout(LOOK, docker::remove(run))
+                .await
+                .unwrap_or_else(|_| Err(format!("the Docker engine has not answered within {} s", LOOK.as_secs()))),
+            false => Ok(0),
+        }
+    };
+    let here = async {
+        let processes = end_processes(run).await;
+        // Not before: by their working directory, which is in there, some processes are found.
+        (processes, if processes == 0 { remove_folder(&folder(run)) } else { Ok(0) })
+    };
+    let (in_docker, (processes, folder)) = tokio::join!(in_docker, here);
+    let in_docker = in_docker.map_err(|what| LeftBehind { what, help: docker::remove_by_hand(run) })?;
+    Ok(in_docker + processes + folder?)
+}
+
+/// The run's folder, by the name by which the system knows it.
+fn folder(run: &RunId) -> PathBuf {
+    let folder = run.folder();
+    let above = folder.parent().and_then(|above| above.canonicalize().ok());
+    above.zip(folder.file_name()).map(|(above, name)| above.join(name)).unwrap_or(folder)
+}
+
+fn remove_folder(folder: &Path) -> Result<usize, LeftBehind> {
+    if folder.symlink_metadata().is_err() {
+        return Ok(0);
+    }
+    std::fs::remove_dir_all(folder).map(|()| 1).map_err(|error| {
+        let folder = folder.display();
+        LeftBehind { what: format!("{folder} cannot be removed: {error}"), help: format!("rm -r {folder}") }
+    })
+}
+
+/// Ends the processes of a run, and says how many there were. PostgreSQL's are asked first: killed, they would leave
+/// shared memory behind.
+async fn end_processes(run: &RunId) -> usize {
+    let folder = folder(run);
+    let now = all_processes();
+    let own = || now.processes().values().filter(|process| is_own(process, run, &folder));
+    for process in own() {
+        match postgres(process) {
+            None => end(process, Signal::Kill),
+            // At once, and without leaving anything.
+            Some(Postgres::Server) => end(process, Signal::Quit),
+            // They end with their server, or with whoever has them set up a data folder.
+            Some(Postgres::OfIt) => {}
+        }
+    }
+    let began = Instant::now();
+    loop {
+        let now = all_processes();
+        let left = now.processes().values().filter(|process| is_own(process, run, &folder));
+        let left: Vec<_> = left.filter(|process| postgres(process).is_some()).collect();
+        if left.is_empty() {
+            break;
+        }
+        if began.elapsed() > DATABASE {
+            left.into_iter().for_each(|process| end(process, Signal::Kill));
+            break;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+    own().count()
+}
+
+fn all_processes() -> System {
+    let mut system = System::new();
+    let what = ProcessRefreshKind::nothing().without_tasks();
+    let what = what.with_environ(UpdateKind::Always).with_cwd(UpdateKind::Always);
+    system.refresh_processes_specifics(ProcessesToUpdate::All, true, what);
+    system
+}
+
+/// Whether it has the run's mark, or is at home in its folder: PostgreSQL writes its title over its environment.
+fn is_own(process: &Process, run: &RunId, folder: &Path) -> bool {
+    let mark = format!("{MARK}={}", run.as_str());
+    let is_marked = process.environ().iter().any(|variable| *variable == *mark);
+    let is_at_home = process.cwd().is_some_and(|cwd| cwd.starts_with(folder));
+    process.pid().as_u32() != std::process::id() && (is_marked || is_at_home)
+}
+
+fn end(process: &Process, signal: Signal) {
+    // Where there is no such signal, there is always one that kills.
+    process.kill_with(signal).unwrap_or_else(|| process.kill());
+}
+
+/// What a process is in the PostgreSQL that it belongs to.
+enum Postgres {
+    Server,
+    OfIt,
+}
+
+/// A server's process is the one that the lock file of its data folder names. While a folder is set up there is a
+/// number below zero in it.
+fn postgres(process: &Process) -> Option<Postgres> {
+    let lock = std::fs::read_to_string(process.cwd()?.join("postmaster.pid")).ok()?;
+    let named = lock.lines().next()?.trim().parse::<i64>().ok()?;
+    Some(if named == i64::from(process.pid().as_u32()) { Postgres::Server } else { Postgres::OfIt })
+}
