@@ -11,6 +11,7 @@ use gatecrash::config::{Config, Limits};
 use gatecrash::gateway::Secret;
 use gatecrash::gateway::litellm::deployments::{Deployment, config_yaml};
 use gatecrash::launch::{Compromised, RunId, Target, launch};
+use gatecrash::run::gate::Gate;
 use gatecrash::run::schedule::run_all;
 use gatecrash::scenario::plan::plan;
 use gatecrash::scenario::{Api, PricedBy};
@@ -58,7 +59,7 @@ async fn harness() -> Cost {
     let run = RunId::new();
     let live = Arc::new(launch(&target, limits, &run).await.expect("it can be launched"));
     let (sender, mut results) = tokio::sync::mpsc::unbounded_channel();
-    let cost = measured(run_all(live, &trials, &run, limits, sender)).await;
+    let cost = measured(run_all(live, &trials, &run, limits, &Gate::default(), sender)).await;
     let mut passed = 0;
     while let Some(result) = results.recv().await {
         assert_eq!(result.outcome, Outcome::Pass, "{:?}", result.findings);
