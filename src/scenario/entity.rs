@@ -4,8 +4,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::money::{Budget, Usd};
 use super::present;
-use super::value::{At, Budget, Name, Period, Place, Usd};
+use super::value::{At, Name, Period, Place};
 use super::words::{Model, PricedBy, Routes};
 
 /// What an entity is: the first key of its item.

@@ -10,6 +10,7 @@ pub mod check;
 pub mod diagnostic;
 pub mod entity;
 pub mod item;
+mod money;
 pub mod plan;
 pub mod read;
 pub mod step;
@@ -21,13 +22,14 @@ use serde::Deserialize;
 
 pub use diagnostic::Diagnostic;
 pub use entity::{Fields, Given, Kind, MadeBy, State};
+pub use money::{Budget, Spend, Usd};
 pub use plan::{Case, Trial, TrialId};
 pub use read::ScenarioFile;
 pub use step::{
     Act, AskFields, ChangeFields, CheckFields, Disturbance, Expect, Instance, ListFields, Part, Refusal, Step,
     UpstreamDoes,
 };
-pub use value::{At, Axis, Budget, Count, Name, Period, Place, Spend, Usd};
+pub use value::{At, Axis, Count, Name, Period, Place};
 pub use words::{Api, Carrier, ErrorKind, Model, PricedBy, Routes};
 
 /// One scenario: who is given, what they ask, and what the gateway has to answer.

@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::entity::Fields;
+use super::money::{Spend, Usd};
 use super::present;
-use super::value::{At, Count, Name, Period, Spend, Usd};
+use super::value::{At, Count, Name, Period};
 use super::words::{Api, ErrorKind, PricedBy};
 
 /// One step. Its first key names what happens, and to whom.
