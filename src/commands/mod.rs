@@ -1,5 +1,6 @@
 //! The commands: thin. Each reads its arguments, calls the library, prints, and returns an exit code.
 
+mod cache;
 mod check;
 mod faults;
 pub mod interrupts;
@@ -55,6 +56,8 @@ enum Command {
     Faults(faults::Faults),
     /// Read scenario files, and say what is wrong with them.
     Check(check::Check),
+    /// List what is kept from one run to the next, or remove it.
+    Cache(cache::CacheCommand),
     /// Print the JSON Schema of scenario files, for editors.
     Schema,
     /// Print the configuration that a gateway of your own needs.
@@ -130,6 +133,7 @@ pub fn main() -> ExitCode {
         Command::List(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Faults(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Check(command) => Ok(command.execute()),
+        Command::Cache(command) => command.execute(),
         Command::Schema => Ok(print::schema()),
         Command::Config(command) => Ok(command.execute()),
         Command::Completions(command) => Ok(command.execute(&mut Cli::command())),

@@ -4,6 +4,7 @@
 //! and whether it still lives ([`Health`]). What else can be done with one is in `disturb`.
 
 mod builtin;
+pub mod cache;
 mod disturb;
 mod docker;
 mod external;

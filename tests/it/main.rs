@@ -1,5 +1,6 @@
 //! The tests of gatecrash itself, through what it shows to others: its commands, its library, its messages.
 
+mod cache;
 mod commands;
 mod failures;
 mod faults;

@@ -1,0 +1,41 @@
+//! `gatecrash cache`.
+
+use clap::{Args, Subcommand};
+use indicatif::HumanBytes;
+
+use super::{WrongInput, print};
+use crate::launch::cache::{Cache, Entry};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: gatecrash cache clear")]
+pub struct CacheCommand {
+    #[command(subcommand)]
+    act: Option<Act>,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum Act {
+    /// Remove all of it; what is needed is made again.
+    Clear,
+}
+
+impl CacheCommand {
+    pub fn execute(&self) -> Result<u8, WrongInput> {
+        let cache = Cache::find()?;
+        let (entries, did) = match self.act {
+            None => (cache.list()?, "in"),
+            Some(Act::Clear) => (cache.clear()?, "removed from"),
+        };
+        entries.iter().for_each(|entry| print(&line(entry)));
+        let bytes = entries.iter().map(|entry| entry.bytes).sum();
+        print(&format!("{} {did} {}\n", HumanBytes(bytes), cache.folder().display()));
+        Ok(0)
+    }
+}
+
+fn line(entry: &Entry) -> String {
+    let (gateway, version) = entry.gateway().unwrap_or_default();
+    let made = jiff::ZonedDateTime::try_from(entry.made).unwrap_or_default().strftime("%F %R");
+    let size = HumanBytes(entry.bytes).to_string();
+    format!("{:11}  {gateway:8} {version:12} {size:>11}  {made}  {}\n", entry.kind.word(), entry.name)
+}
