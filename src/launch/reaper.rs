@@ -24,7 +24,7 @@ const DOCKER: &str = "docker";
 const DONE: &str = "done";
 
 /// What was being made when the harness went may appear some time after.
-const AFTER_DEATH: Thorough = Thorough { quiet: Duration::from_secs(4), limit: Duration::from_secs(60) };
+const AFTER_DEATH: Thorough = Thorough { quiet: Duration::from_secs(3), limit: Duration::from_secs(60) };
 
 /// Whether this program, started again, becomes a reaper: only then one is started, else it would start itself forever.
 static SERVES: AtomicBool = AtomicBool::new(false);

@@ -36,7 +36,7 @@ pub(super) struct Thorough {
 impl Thorough {
     /// At the end of a run, which knows what it has made: for what was being made when it was interrupted.
     pub(super) const AT_THE_END: Thorough =
-        Thorough { quiet: Duration::from_millis(200), limit: Duration::from_secs(10) };
+        Thorough { quiet: Duration::from_millis(200), limit: Duration::from_secs(20) };
 }
 
 /// What could not be taken away, and how to do it by hand.
@@ -44,6 +44,13 @@ impl Thorough {
 pub struct LeftBehind {
     what: String,
     help: String,
+}
+
+impl LeftBehind {
+    fn still_there(run: &RunId, count: usize) -> LeftBehind {
+        let what = format!("{count} containers, networks, volumes or processes do not go away");
+        LeftBehind { what, help: docker::remove_by_hand(run) }
+    }
 }
 
 impl fmt::Display for LeftBehind {
@@ -65,7 +72,10 @@ pub(super) async fn sweep(run: &RunId, uses: Uses, thorough: Thorough) -> Result
             (Ok(_) | Err(_), _) => clean_since = None,
         }
         if began.elapsed() > thorough.limit {
-            return left.map(|_| ());
+            return match left? {
+                0 => Ok(()),
+                count => Err(LeftBehind::still_there(run, count)),
+            };
         }
         tokio::time::sleep(AGAIN).await;
     }
@@ -119,7 +129,7 @@ async fn end_processes(run: &RunId) -> usize {
             None => end(process, Signal::Kill),
             // At once, and without leaving anything.
             Some(Postgres::Server) => end(process, Signal::Quit),
-            // They end with their server, or with whoever has them set up a data folder.
+            // They end with their server, or when whoever lets them set up a data folder has gone.
             Some(Postgres::OfIt) => {}
         }
     }
@@ -167,10 +177,13 @@ enum Postgres {
     OfIt,
 }
 
-/// A server's process is the one that the lock file of its data folder names. While a folder is set up there is a
-/// number below zero in it.
+/// A server's process is the one that the lock file of its data folder names; those that set a folder up have that file
+/// too, with a number below zero in it.
 fn postgres(process: &Process) -> Option<Postgres> {
     let lock = std::fs::read_to_string(process.cwd()?.join("postmaster.pid")).ok()?;
     let named = lock.lines().next()?.trim().parse::<i64>().ok()?;
-    Some(if named == i64::from(process.pid().as_u32()) { Postgres::Server } else { Postgres::OfIt })
+    match named == i64::from(process.pid().as_u32()) {
+        true => Some(Postgres::Server),
+        false => (process.name() == "postgres").then_some(Postgres::OfIt),
+    }
 }

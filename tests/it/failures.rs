@@ -13,7 +13,7 @@ use gatecrash::gateway::litellm::deployments::config_yaml;
 
 use super::{answer, case, gatecrash, write};
 
-const ADMIN_KEY: &str = "sk-of-the-tests";
+pub(super) const ADMIN_KEY: &str = "sk-of-the-tests";
 
 /// A port that is free now.
 fn free_port() -> u16 {
@@ -21,7 +21,7 @@ fn free_port() -> u16 {
 }
 
 /// A gateway that runs already: the built-in one, in this process, under the name of an external target.
-struct External {
+pub(super) struct External {
     builtin: Option<Builtin>,
     runtime: tokio::runtime::Runtime,
     upstream: SocketAddr,
@@ -29,7 +29,7 @@ struct External {
 }
 
 impl External {
-    fn start(fault: Option<Fault>) -> External {
+    pub(super) fn start(fault: Option<Fault>) -> External {
         let upstream = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let (url, key) = (format!("http://{upstream}"), Secret::new(ADMIN_KEY));
@@ -39,7 +39,7 @@ impl External {
     }
 
     /// A settings file in which it is the target `mine`, as a LiteLLM of this version.
-    fn settings(&self, folder: &Path, more: &str) -> String {
+    pub(super) fn settings(&self, folder: &Path, more: &str) -> String {
         let text = format!(
             "[limits]\nrequest = \"10s\"\nsettle = \"2s\"\n[target.mine]\ngateway = \"litellm\"\nversion = \"1.81.0\"\n\
              url = \"{}\"\nadmin_key_env = \"ADMIN_KEY_OF_THE_TESTS\"\nupstream = \"{}\"\n{more}",
@@ -61,17 +61,18 @@ fn run_on_mine(settings: &str, scenario: &str) -> (i32, String, String) {
 }
 
 /// A scenario that takes a while: some seconds of pace.
-fn long_scenario(folder: &Path) -> String {
+pub(super) fn long_scenario(folder: &Path) -> String {
     let text = "name: a\nprice: 0.02\npace: 200ms\ngiven:\n  - key: k\nsteps:\n  - chat: k\n    times: 100\n";
     write(folder, "long.yaml", text)
 }
 
-fn interrupt(child: &Child, signal: &str) {
+/// Sends one.
+pub(super) fn signal(child: &Child, signal: &str) {
     let status = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(status.success());
 }
 
-fn ends_within(mut child: Child, limit: Duration) -> (i32, String) {
+pub(super) fn ends_within(mut child: Child, limit: Duration) -> (i32, String) {
     let began = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -192,7 +193,7 @@ fn a_gateway_that_dies_in_the_middle_is_neither_a_pass_nor_a_failure() {
 }
 
 /// Reads what it says of its progress until the target is ready.
-fn until_ready(child: &mut Child) {
+pub(super) fn until_ready(child: &mut Child) {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let ready = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("is ready")));
     assert!(ready.is_some(), "the target was not ready");
@@ -219,19 +220,6 @@ fn a_trial_ends_by_its_limit_of_time() {
     let scenario = write(folder.path(), "late.yaml", late);
     let (code, stdout, _) = answer(gatecrash(&["run", &scenario, "--config", &settings]));
     assert_eq!((code, stdout.contains("not done after")), (1, true), "{stdout}");
-}
-
-#[test]
-fn an_interrupt_ends_the_run_and_says_so() {
-    for signal in ["-INT", "-TERM"] {
-        let folder = tempfile::tempdir().unwrap();
-        let mut command = gatecrash(&["run", &long_scenario(folder.path()), &case("good.yaml")]);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        until_ready(&mut child);
-        interrupt(&child, signal);
-        let (code, stdout) = ends_within(child, Duration::from_secs(5));
-        assert_eq!((code, stdout.contains("interrupted; until then:")), (130, true), "{stdout}");
-    }
 }
 
 #[test]

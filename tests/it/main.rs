@@ -2,9 +2,17 @@
 
 mod cache;
 mod commands;
+#[cfg(unix)]
+mod environment;
 mod failures;
 mod faults;
+#[cfg(unix)]
+mod interrupts;
+#[cfg(unix)]
+mod killed;
 mod mistakes;
+#[cfg(unix)]
+mod real;
 mod upstream;
 
 use std::path::Path;

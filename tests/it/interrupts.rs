@@ -1,0 +1,114 @@
+//! Ctrl-C and SIGTERM: once, trials that have begun end; twice, nothing is waited for.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use super::failures::{ends_within, long_scenario, signal};
+use super::{gatecrash, write};
+
+/// A run, and what it says of its progress.
+struct Running {
+    child: Child,
+    lines: std::sync::mpsc::Receiver<String>,
+}
+
+impl Running {
+    fn start(arguments: &[&str], docker: Option<&str>) -> Running {
+        let mut command = gatecrash(arguments);
+        if let Some(docker) = docker {
+            command.env("DOCKER_HOST", docker);
+        }
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = std::sync::mpsc::channel();
+        // Whatever it says must find a reader.
+        std::thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
+        });
+        Running { child, lines }
+    }
+
+    fn until(&self, said: &str) {
+        loop {
+            let line = self.lines.recv_timeout(Duration::from_secs(60));
+            if line.unwrap_or_else(|_| panic!("it has not said `{said}`")).contains(said) {
+                break;
+            }
+        }
+    }
+
+    fn ends(self) -> (i32, String) {
+        ends_within(self.child, Duration::from_secs(20))
+    }
+}
+
+/// A trial of so many requests, ten in a second; what has more of them begins first.
+fn trial(folder: &Path, name: &str, requests: usize, more: &str) -> String {
+    let text = format!("name: a\nprice: 0.02\n{more}pace: 100ms\ngiven:\n  - key: k\nsteps:\n  - chat: k\n");
+    write(folder, name, format!("{text}    times: {requests}\n"))
+}
+
+#[test]
+fn one_interrupt_lets_trials_end_and_begins_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = trial(folder.path(), "long.yaml", 30, "");
+    let quick = trial(folder.path(), "quick.yaml", 2, "");
+    let last = trial(folder.path(), "last.yaml", 2, "alone: last\n");
+    for name in ["-INT", "-TERM"] {
+        let run = Running::start(&["run", &long, &quick, &last], None);
+        run.until("quick: done");
+        signal(&run.child, name);
+        run.until("interrupted: 1 trial ends; again to stop at once");
+        let (code, stdout) = run.ends();
+        assert_eq!(code, 130, "{stdout}");
+        assert!(stdout.contains("interrupted, 1 trial was not run; until then: 2 passed"), "{stdout}");
+    }
+}
+
+#[test]
+fn two_interrupts_end_the_run_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (long, quick) = (long_scenario(folder.path()), trial(folder.path(), "quick.yaml", 2, ""));
+    let run = Running::start(&["run", &long, &quick], None);
+    run.until("quick: done");
+    signal(&run.child, "-INT");
+    run.until("interrupted: 1 trial ends");
+    signal(&run.child, "-INT");
+    run.until("interrupted again");
+    let (code, stdout) = run.ends();
+    assert_eq!(code, 130, "{stdout}");
+    assert!(stdout.contains("interrupted, 1 trial was not run; until then: 1 passed"), "{stdout}");
+}
+
+#[test]
+fn what_is_being_launched_is_given_up_at_once() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let engine = format!("tcp://{}", silent.local_addr().unwrap());
+    let run = Running::start(&["run", "scenarios/access", "--target", "litellm@1.82.3"], Some(&engine));
+    run.until("launching litellm@1.82.3");
+    signal(&run.child, "-TERM");
+    run.until("interrupted: cleaning up");
+    let (code, stdout) = run.ends();
+    assert_eq!((code, stdout.contains("until then: nothing was run")), (130, true), "{stdout}");
+}
+
+#[test]
+fn a_report_in_json_names_what_was_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = trial(folder.path(), "first.yaml", 10, "");
+    let second = trial(folder.path(), "second.yaml", 9, "");
+    let third = trial(folder.path(), "third.yaml", 8, "");
+    let run = Running::start(&["run", &first, &second, &third, "--jobs", "1", "--format", "json"], None);
+    run.until(": done");
+    signal(&run.child, "-INT");
+    let (code, stdout) = run.ends();
+    let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, &report["interrupted"], &report["exit_code"]), (130, &true.into(), &130.into()));
+    // One has ended, and the next may just have begun.
+    let not_run = report["not_run"].as_array().unwrap();
+    let run: Vec<_> = report["trials"].as_array().unwrap().iter().map(|trial| &trial["trial"]).collect();
+    assert!((1..=2).contains(&not_run.len()) && run.len() + not_run.len() == 3, "{run:?}, not {not_run:?}");
+}
