@@ -26,10 +26,9 @@ impl CacheCommand {
             None => (cache.list()?, "in"),
             Some(Act::Clear) => (cache.clear()?, "removed from"),
         };
-        entries.iter().for_each(|entry| print(&line(entry)));
+        let lines: String = entries.iter().map(line).collect();
         let bytes = entries.iter().map(|entry| entry.bytes).sum();
-        print(&format!("{} {did} {}\n", HumanBytes(bytes), cache.folder().display()));
-        Ok(0)
+        Ok(print(&format!("{lines}{} {did} {}\n", HumanBytes(bytes), cache.folder().display())))
     }
 }
 
