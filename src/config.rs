@@ -100,6 +100,8 @@ pub struct Images {
     pub image: String,
     pub database_image: String,
     pub redis_image: String,
+    /// Whether the gateway, its database and Redis have a way out to the internet.
+    pub egress: bool,
     pub env: BTreeMap<String, String>,
 }
 
@@ -109,6 +111,7 @@ impl Default for Images {
             image: "ghcr.io/berriai/litellm:v{version}".into(),
             database_image: "postgres:15".into(),
             redis_image: "redis:7".into(),
+            egress: false,
             env: BTreeMap::new(),
         }
     }

@@ -95,6 +95,11 @@ impl Cache {
         Ok(Cache { folder: platform.cache_dir().join("gatecrash") })
     }
 
+    #[cfg(test)]
+    pub(super) fn at(folder: PathBuf) -> Cache {
+        Cache { folder }
+    }
+
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -203,7 +208,7 @@ mod tests {
     use super::*;
 
     fn cache(folder: &Path) -> Cache {
-        Cache { folder: folder.join("gatecrash") }
+        Cache::at(folder.join("gatecrash"))
     }
 
     #[test]

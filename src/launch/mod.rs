@@ -11,6 +11,7 @@ mod external;
 pub mod reaper;
 mod sweep;
 pub mod target;
+mod template;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -35,6 +36,8 @@ pub struct Live {
     pub upstream: Upstream,
     /// How long it took from the first step to readiness.
     pub took: Duration,
+    /// What is to be known of how it was launched.
+    pub remark: Option<String>,
     /// Held by trials while they run: together, or alone if they have to be.
     pub turn: RwLock<()>,
     /// Held while a trial makes its entities.
@@ -196,6 +199,7 @@ impl Live {
             target: target.clone(),
             upstream,
             took: Duration::ZERO,
+            remark: None,
             turn: RwLock::new(()),
             making: Semaphore::new(MAKING),
             kept,

@@ -36,7 +36,14 @@ impl GatewayName {
 #[derive(Debug, Clone)]
 pub enum Launcher {
     /// In Docker, with a database of its own, and a Redis for scenarios that want one.
-    Docker { image: String, database_image: String, redis_image: String, env: Vec<(String, String)> },
+    Docker {
+        image: String,
+        database_image: String,
+        redis_image: String,
+        /// Whether it has a way out to the internet.
+        egress: bool,
+        env: Vec<(String, String)>,
+    },
     /// It runs already; its admin key is in an environment variable.
     External { url: String, admin_key_env: String, upstream: SocketAddr },
     /// In this process.
@@ -156,6 +163,7 @@ impl Launcher {
             image: images.image.replace("{version}", version),
             database_image: images.database_image.clone(),
             redis_image: images.redis_image.clone(),
+            egress: images.egress,
             env: images.env.clone().into_iter().collect(),
         }
     }

@@ -83,7 +83,7 @@ impl Record {
     pub fn add(&mut self, event: &Event) {
         match event {
             Event::Launching { .. } => {}
-            Event::Launched { target, took } => self.launched.push((target.clone(), *took)),
+            Event::Launched { target, took, .. } => self.launched.push((target.clone(), *took)),
             Event::NotLaunched(error) => self.not_launched.push(error.clone()),
             Event::Begun => self.begun = Some(std::time::Instant::now()),
             Event::Finished(result) => self.results.push(result.clone()),
@@ -113,7 +113,9 @@ impl Report {
         let today = jiff::ZonedDateTime::now().date();
         let mut deviations = Vec::new();
         let mut by_target: Vec<Vec<TrialResult>> = vec![Vec::new(); plan.targets.len()];
-        for result in record.results {
+        // What ran on one target of a comparison while the other was being launched means nothing without that.
+        let in_vain = plan.pairs && !record.not_launched.is_empty();
+        for result in record.results.into_iter().filter(|_| !in_vain) {
             if let Some(index) = plan.targets.iter().position(|target| target.name == result.target) {
                 // A comparison of a target with itself has two of each: they go to one side each.
                 let taken = |results: &Vec<TrialResult>| results.iter().any(|own| own.trial == result.trial);

@@ -52,7 +52,10 @@ impl Progress {
                         bar.enable_steady_tick(Duration::from_millis(120));
                         bars.insert(target.clone(), bar);
                     }
-                    Event::Launched { target, .. } => {
+                    Event::Launched { target, remark, .. } => {
+                        if let Some(remark) = remark {
+                            let _ = all.println(format!("{}: {remark}", target.name));
+                        }
                         if let Some(bar) = bars.get(&target.name) {
                             let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}");
                             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -76,7 +79,10 @@ impl Progress {
 fn line(event: &Event) -> Option<String> {
     match event {
         Event::Launching { target } => Some(format!("launching {target}")),
-        Event::Launched { target, took } => Some(format!("{} is ready after {:.1} s", target.name, took.as_secs_f64())),
+        Event::Launched { target, took, remark } => {
+            let remark = remark.as_ref().map(|remark| format!("; {remark}")).unwrap_or_default();
+            Some(format!("{} is ready after {:.1} s{remark}", target.name, took.as_secs_f64()))
+        }
         Event::NotLaunched(error) => Some(format!("{} could not be launched", error.target)),
         Event::Finished(result) => {
             let seconds = result.time.whole.as_secs_f64();

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::TrialResult;
 use super::gate::Gate;
@@ -32,9 +32,10 @@ pub enum Event {
     Launched {
         target: Target,
         took: Duration,
+        remark: Option<String>,
     },
     NotLaunched(LaunchError),
-    /// All targets that could be launched are there: trials begin.
+    /// Every target is there or will not be. Trials may have begun on those that were there first.
     Begun,
     Finished(TrialResult),
     /// The end of a target's log, because its environment broke.
@@ -46,55 +47,91 @@ pub enum Event {
     Ended,
 }
 
-/// Runs a plan, and tells what happens. Once the gate is closed nothing begins any more: what runs ends, what is still
-/// being launched is given up.
+/// Runs a plan, and tells what happens: trials on a target begin when it is there. Once the gate is closed nothing begins
+/// any more: what runs ends, what is still being launched is given up.
 pub async fn execute(plan: &Plan, run: &RunId, gate: &Gate, tell: &(dyn Fn(Event) + Sync)) {
-    let launches = plan.targets.iter().map(|target| async {
-        tell(Event::Launching { target: target.name.clone() });
-        let launched = tokio::select! {
-            launched = launch(target, plan.limits, run) => launched,
-            () = gate.closed() => return None,
-        };
-        match &launched {
-            Ok(live) => tell(Event::Launched { target: live.target.clone(), took: live.took }),
-            Err(error) => tell(Event::NotLaunched(error.clone())),
-        }
-        launched.ok()
-    });
-    let lives: Vec<Live> = join(launches).await.into_iter().flatten().collect();
-    tell(Event::Begun);
-    let incomplete = plan.pairs && lives.len() < plan.targets.len();
-    let trials = if incomplete { &[] } else { plan.trials.as_slice() };
     // They share this machine.
-    let limits = Limits { jobs: (plan.limits.jobs / lives.len().max(1)).max(1), ..plan.limits };
-    let lives = join(lives.into_iter().map(|live| on_target(live, trials, limits, run, gate, tell))).await;
+    let limits = Limits { jobs: (plan.limits.jobs / plan.targets.len().max(1)).max(1), ..plan.limits };
+    let session = Session { plan, limits, run, gate, tell, launches: watch::Sender::new(Launches::default()) };
+    let lives = join(plan.targets.iter().map(|target| session.on_target(target))).await;
     tell(Event::Ended);
     join(lives.into_iter().flatten().map(Live::stop)).await;
 }
 
-async fn on_target(
-    live: Live,
-    trials: &[Trial],
+/// How many launches have ended.
+#[derive(Debug, Clone, Copy, Default)]
+struct Launches {
+    ended: usize,
+    failed: usize,
+}
+
+struct Session<'a> {
+    plan: &'a Plan,
     limits: Limits,
-    run: &RunId,
-    gate: &Gate,
-    tell: &(dyn Fn(Event) + Sync),
-) -> Option<Live> {
-    let live = Arc::new(live);
-    let (sender, mut results) = mpsc::unbounded_channel::<TrialResult>();
-    let mut broke = false;
-    let tell_all = async {
-        while let Some(result) = results.recv().await {
-            broke |= matches!(result.outcome, crate::verdict::Outcome::Error { .. });
-            tell(Event::Finished(result));
+    run: &'a RunId,
+    gate: &'a Gate,
+    tell: &'a (dyn Fn(Event) + Sync),
+    launches: watch::Sender<Launches>,
+}
+
+impl Session<'_> {
+    /// Launches a target and runs the trials on it.
+    async fn on_target(&self, target: &Target) -> Option<Live> {
+        let tell = self.tell;
+        tell(Event::Launching { target: target.name.clone() });
+        let launched = tokio::select! {
+            launched = launch(target, self.plan.limits, self.run) => launched,
+            () = self.gate.closed() => return None,
+        };
+        match &launched {
+            Ok(Live { target, took, remark, .. }) => {
+                tell(Event::Launched { target: target.clone(), took: *took, remark: remark.clone() });
+            }
+            Err(error) => tell(Event::NotLaunched(error.clone())),
         }
-    };
-    tokio::join!(run_all(Arc::clone(&live), trials, run, limits, gate, sender), tell_all);
-    if broke {
-        tell(Event::Log { target: live.target.name.clone(), lines: live.log_tail().await });
+        self.launches.send_modify(|launches| {
+            launches.ended += 1;
+            launches.failed += usize::from(launched.is_err());
+            if launches.ended == self.plan.targets.len() {
+                tell(Event::Begun);
+            }
+        });
+        let live = Arc::new(launched.ok()?);
+        tokio::select! {
+            () = self.trials(&live) => {}
+            () = self.in_vain() => {}
+        }
+        // Every trial has ended, and each held the target only while it ran. If not, the sweep finds it.
+        Arc::into_inner(live)
     }
-    // Every trial has ended, and each held the target only while it ran. If not, the sweep finds it.
-    Arc::into_inner(live)
+
+    /// Waits until it is known that trials on this target mean nothing, for there is no other one: what ran until then
+    /// is not reported.
+    async fn in_vain(&self) {
+        let mut launches = self.launches.subscribe();
+        let without_the_other = |launches: &Launches| self.plan.pairs && launches.failed > 0;
+        // It cannot end before we do.
+        if launches.wait_for(without_the_other).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn trials(&self, live: &Arc<Live>) {
+        let tell = self.tell;
+        let (sender, mut results) = mpsc::unbounded_channel::<TrialResult>();
+        let mut broke = false;
+        let tell_all = async {
+            while let Some(result) = results.recv().await {
+                broke |= matches!(result.outcome, crate::verdict::Outcome::Error { .. });
+                tell(Event::Finished(result));
+            }
+        };
+        let Session { plan, run, limits, gate, .. } = self;
+        tokio::join!(run_all(Arc::clone(live), &plan.trials, run, *limits, gate, sender), tell_all);
+        if broke {
+            tell(Event::Log { target: live.target.name.clone(), lines: live.log_tail().await });
+        }
+    }
 }
 
 /// Waits for all of some futures, each going on while the others wait.

@@ -2,6 +2,7 @@
 
 mod cache;
 mod commands;
+mod docker;
 #[cfg(unix)]
 mod environment;
 mod failures;

@@ -5,11 +5,11 @@ use std::sync::{PoisonError, RwLock};
 
 use testcontainers::ImageExt;
 use testcontainers::bollard::models::{HostConfig, PortBinding};
-use testcontainers::core::{ContainerPort, Host};
+use testcontainers::core::ContainerPort;
 use tokio::sync::OnceCell;
 
 use super::super::LaunchError;
-use super::site::{Container, Site};
+use super::site::{Container, Door, Site, unpublished};
 use crate::config::Limits;
 use crate::gateway::Secret;
 use crate::gateway::litellm::deployments::{PASSED_THROUGH_HOST, config_yaml, passed_through};
@@ -24,7 +24,6 @@ pub(super) struct Recipe {
     pub env: Vec<(String, String)>,
     pub upstream: String,
     pub upstream_port: u16,
-    pub database_url: String,
     pub admin_key: Secret,
     pub http: reqwest::Client,
     pub limits: Limits,
@@ -41,7 +40,7 @@ pub(super) enum Schema {
 /// A gateway in its container.
 pub(super) struct Node {
     pub container: Container,
-    /// Its port is another one after each start.
+    /// Its port or address may be another one after each start.
     client: RwLock<LiteLlm>,
 }
 
@@ -50,22 +49,25 @@ impl Recipe {
     pub(super) async fn launch(
         &self,
         site: &Site,
+        database_url: &str,
         redis: Option<&str>,
         schema: Schema,
     ) -> Result<(Node, Option<String>), LaunchError> {
         let (request, _) = site.container(&self.image, "gateway")?;
         let mut request = request
-            .with_mapped_port(0, PORT)
-            .with_host("host.docker.internal", Host::HostGateway)
-            .with_host(PASSED_THROUGH_HOST, Host::HostGateway)
+            .with_host("host.docker.internal", site.host())
+            .with_host(PASSED_THROUGH_HOST, site.host())
             .with_copy_to("/app/config.yaml", config_yaml(&self.upstream, redis).into_bytes())
             .with_cmd(["--config", "/app/config.yaml", "--port", "4000"])
-            .with_env_var("DATABASE_URL", &self.database_url)
+            .with_env_var("DATABASE_URL", database_url)
             .with_env_var("LITELLM_MASTER_KEY", self.admin_key.reveal())
             .with_env_var("LITELLM_SALT_KEY", self.admin_key.reveal())
             // Its cost map is the one of its release, not the one of the day; there may be no network to ask.
-            .with_env_var("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-            .with_host_config_modifier(only_loopback);
+            .with_env_var("LITELLM_LOCAL_MODEL_COST_MAP", "True");
+        request = match site.door {
+            Door::Open => request.with_mapped_port(0, PORT).with_host_config_modifier(only_loopback),
+            Door::Closed(_) => request.with_host_config_modifier(unpublished(site.door)),
+        };
         for (name, value) in passed_through(self.upstream_port) {
             request = request.with_env_var(name, value);
         }
@@ -97,9 +99,20 @@ impl Recipe {
     }
 
     async fn client(&self, site: &Site, container: &Container) -> Result<LiteLlm, LaunchError> {
-        let port = container.get_host_port_ipv4(PORT).await;
-        let port = port.map_err(|error| site.failed(format!("its port is not known: {error}")))?;
-        let url = format!("http://127.0.0.1:{port}");
+        let url = match site.door {
+            Door::Open => {
+                let port = container.get_host_port_ipv4(PORT).await;
+                let port = port.map_err(|error| site.failed(format!("its port is not known: {error}")))?;
+                format!("http://127.0.0.1:{port}")
+            }
+            Door::Closed(_) => match site.address(container).await {
+                Some(address) => format!("http://{address}:{}", PORT.as_u16()),
+                None => {
+                    let how = site.stopped(container).await.unwrap_or_else(|| "has no address".to_owned());
+                    return Err(site.failed(format!("{} {how}", Node::NAME)).log(site.log_tail(container).await));
+                }
+            },
+        };
         let (http, upstream, admin_key) = (self.http.clone(), self.upstream.clone(), self.admin_key.clone());
         Ok(LiteLlm::new(http, url, upstream, admin_key, self.limits.request, Pace::WRITE_BEHIND))
     }

@@ -5,6 +5,7 @@
 //! Everything it makes carries the run's label, so that the sweep finds it also when a guard never came to be:
 //! testcontainers 0.28 has no reaper, and loses a container whose start was interrupted.
 
+mod begin;
 mod disturb;
 mod gateways;
 mod site;
@@ -13,7 +14,6 @@ mod stores;
 use std::net::SocketAddr;
 
 use futures_util::future::{join_all, try_join_all};
-use testcontainers::bollard::models::HostConfig;
 use tokio::sync::OnceCell;
 
 use super::{Kept, LaunchError, Launcher, Live, RunId, Target, Topology, http, random_hex};
@@ -22,6 +22,7 @@ use crate::gateway::Secret;
 use crate::gateway::litellm::LiteLlm;
 use crate::scenario::Instance;
 use crate::upstream::Upstream;
+use begin::{Begun, begin};
 use gateways::{Gateways, Node, Recipe, Schema};
 use site::{Container, Site};
 pub(super) use site::{remove, remove_by_hand};
@@ -40,25 +41,23 @@ pub(super) struct Containers {
 }
 
 pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
-    let Launcher::Docker { image, database_image, redis_image, env } = &target.launcher else {
+    let Launcher::Docker { image, database_image, redis_image, egress, env } = &target.launcher else {
         return Err(LaunchError::new(target, "it is not launched in Docker"));
     };
-    let site = Site::new(target, run).await?;
-    let upstream = Upstream::start(SocketAddr::from((site.bridge().await, 0)))
+    let site = Site::new(target, run, *egress).await?;
+    let upstream = Upstream::start(SocketAddr::from((site.here().await, 0)))
         .await
         .map_err(|error| site.failed(format!("the upstream cannot listen where containers reach it: {error}")))?;
-    let database = Database::launch(&site, database_image, limits.launch).await?;
     let recipe = Recipe {
         image: image.clone(),
         env: env.clone(),
         upstream: format!("http://host.docker.internal:{}", upstream.address().port()),
         upstream_port: upstream.address().port(),
-        database_url: database.url.clone(),
         admin_key: Secret::new(format!("sk-gatecrash-{}{}", random_hex(), random_hex())),
         http: http(target)?,
         limits,
     };
-    let (first, said) = recipe.launch(&site, None, Schema::Make).await?;
+    let Begun { database, first, said, remark } = begin(target, &site, &recipe, database_image).await?;
     let containers = Containers {
         site,
         limits,
@@ -69,7 +68,7 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
         redis: OnceCell::new(),
         gateways_with_redis: Gateways::default(),
     };
-    let live = Live::new(target, upstream, Kept::Docker(Box::new(containers)));
+    let live = Live { remark, ..Live::new(target, upstream, Kept::Docker(Box::new(containers))) };
     match (said, &target.version) {
         (Some(said), Some(wanted)) if said != *wanted => {
             let what = format!("the image {image} holds version {said}, not {wanted}");
@@ -95,7 +94,7 @@ impl Containers {
         };
         let launch = || async {
             // The first gateway has made the tables.
-            self.recipe.launch(&self.site, redis, Schema::Leave).await.map(|(node, _)| node)
+            self.recipe.launch(&self.site, &self.database.url, redis, Schema::Leave).await.map(|(node, _)| node)
         };
         gateways.of(instance).get_or_try_init(launch).await
     }
@@ -144,9 +143,4 @@ impl Containers {
         join_all(gateways.chain(stores).map(Container::rm)).await;
         self.site.remove().await;
     }
-}
-
-/// No port of it is published: only containers on its network reach it.
-fn unpublished(config: &mut HostConfig) {
-    config.publish_all_ports = Some(false);
 }

@@ -2,21 +2,26 @@
 //! and what became of it. Not: which there are.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use testcontainers::bollard::Docker;
-use testcontainers::bollard::models::{IpamConfig, NetworkCreateRequest};
+use testcontainers::bollard::container::LogOutput;
+use testcontainers::bollard::exec::StartExecResults;
+use testcontainers::bollard::models::{ExecConfig, HostConfig, IpamConfig, NetworkCreateRequest};
 use testcontainers::bollard::query_parameters::{
     InspectContainerOptions, InspectNetworkOptions, ListContainersOptionsBuilder, ListNetworksOptionsBuilder,
     ListVolumesOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptions,
 };
+use testcontainers::core::Host;
 use testcontainers::core::client::docker_client_instance;
-use testcontainers::core::{CmdWaitFor, ExecCommand};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt, TestcontainersError};
+use tokio::time::sleep;
 
 use super::super::sweep::Uses;
 use super::super::{LaunchError, RunId, Target, random_hex};
@@ -25,6 +30,8 @@ use crate::gateway::redact;
 /// The label that everything of a run carries.
 const LABEL: &str = "dev.gatecrash.run";
 const LOG_LINES: usize = 15;
+const UNREACHABLE: &str = "add `egress = true` to [gateway.litellm] in harness.toml: the gateway is then reached by a port \
+                           on loopback, and is free to reach the internet";
 /// How long a container has to end by itself, in seconds.
 const GRACE: i32 = 30;
 
@@ -35,39 +42,90 @@ pub(super) struct Site {
     run: RunId,
     docker: Docker,
     network: String,
+    pub(super) door: Door,
+}
+
+/// How its containers and this machine reach one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Nothing is routed out of the network: containers reach this machine at its address on the network, and this
+    /// machine reaches them at theirs.
+    Closed(Ipv4Addr),
+    /// As Docker does it by itself: a port is published, on loopback; all that is outside can be reached from inside.
+    Open,
 }
 
 impl Site {
-    /// A network of its own.
-    pub(super) async fn new(target: &Target, run: &RunId) -> Result<Site, LaunchError> {
+    /// A network of its own, from which there is a way out only if there is to be.
+    pub(super) async fn new(target: &Target, run: &RunId, egress: bool) -> Result<Site, LaunchError> {
         let docker = engine(target).await?;
         run.will_use(Uses { docker: true }).await.map_err(|error| {
             LaunchError::new(target, format!("nobody would take it away if gatecrash were killed: {error}"))
         })?;
         let network = format!("gatecrash-{}-{}", run.as_str(), random_hex());
-        let labels = HashMap::from([(LABEL.to_owned(), run.as_str().to_owned())]);
-        let request = NetworkCreateRequest { name: network.clone(), labels: Some(labels), ..Default::default() };
-        let site = Site { target: target.clone(), run: run.clone(), docker, network };
-        match site.docker.create_network(request).await {
-            Ok(_) => Ok(site),
-            Err(error) => Err(site.failed(format!("its network could not be made: {error}"))),
+        let request = NetworkCreateRequest {
+            name: network.clone(),
+            labels: Some(HashMap::from([(LABEL.to_owned(), run.as_str().to_owned())])),
+            internal: Some(!egress),
+            ..Default::default()
+        };
+        let mut site = Site { target: target.clone(), run: run.clone(), docker, network, door: Door::Open };
+        if let Err(error) = site.docker.create_network(request).await {
+            return Err(site.failed(format!("its network could not be made: {error}")));
         }
+        if !egress {
+            let here = site.bridge(&site.network).await;
+            let unreachable = || {
+                site.failed("its closed network is not one of this machine: Docker runs on another one")
+                    .help(UNREACHABLE)
+            };
+            site.door = Door::Closed(here.ok_or_else(unreachable)?);
+        }
+        Ok(site)
     }
 
     pub(super) fn failed(&self, what: impl Into<String>) -> LaunchError {
         LaunchError::new(&self.target, what)
     }
 
-    /// The address at which containers reach this machine, and nobody else does: the one of Docker's bridge, which is
-    /// what `host-gateway` stands for. Where Docker runs in a virtual machine, that is not an address of this machine,
-    /// and containers are forwarded to loopback.
-    pub(super) async fn bridge(&self) -> IpAddr {
-        let network = self.docker.inspect_network("bridge", None::<InspectNetworkOptions>).await.ok();
+    /// The address at which containers reach this machine, and nobody else does: its own on the closed network, else the
+    /// one of Docker's bridge, which is what `host-gateway` stands for. Where Docker runs in a virtual machine, that is
+    /// not an address of this machine, and containers are forwarded to loopback.
+    pub(super) async fn here(&self) -> IpAddr {
+        match self.door {
+            Door::Closed(here) => here.into(),
+            Door::Open => self.bridge("bridge").await.unwrap_or(Ipv4Addr::LOCALHOST).into(),
+        }
+    }
+
+    /// What stands for this machine, for containers.
+    pub(super) fn host(&self) -> Host {
+        match self.door {
+            Door::Closed(here) => Host::Addr(here.into()),
+            Door::Open => Host::HostGateway,
+        }
+    }
+
+    /// The address of this machine on a network, if it is on it.
+    async fn bridge(&self, network: &str) -> Option<Ipv4Addr> {
+        let network = self.docker.inspect_network(network, None::<InspectNetworkOptions>).await.ok();
         let configs = network.and_then(|network| network.ipam?.config).unwrap_or_default();
         let named = |config: &IpamConfig| config.gateway.as_ref()?.parse().ok();
         let is_ours = |address: &Ipv4Addr| std::net::TcpListener::bind((*address, 0)).is_ok();
         let bridge = configs.iter().find_map(|config| named(config).or_else(|| first(config)));
-        bridge.filter(is_ours).unwrap_or(Ipv4Addr::LOCALHOST).into()
+        bridge.filter(is_ours)
+    }
+
+    /// The address of a container on the network; another one after each start.
+    pub(super) async fn address(&self, container: &Container) -> Option<String> {
+        let about = self.docker.inspect_container(container.id(), None::<InspectContainerOptions>).await.ok()?;
+        let address = about.network_settings?.networks?.get(&self.network)?.ip_address.clone()?;
+        Some(address).filter(|address| !address.is_empty())
+    }
+
+    /// What identifies the content of an image; nothing while it is not here.
+    pub(super) async fn image_id(&self, image: &str) -> Option<String> {
+        self.docker.inspect_image(image).await.ok()?.id
     }
 
     /// A container to be. Its name, by which others on the network reach it, is new each time: one whose start was
@@ -127,7 +185,7 @@ impl Site {
                 let what = format!("{name} was not ready within {} s: {last}", limit.as_secs());
                 return Err(self.failed(what).log(self.log_tail(container).await));
             }
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            sleep(Duration::from_millis(200)).await;
         }
     }
 
@@ -165,12 +223,47 @@ impl Site {
         let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&LOG_LINES.to_string()).build();
         let mut stream = std::pin::pin!(self.docker.logs(container.id(), Some(options)));
         let mut text = String::new();
-        while let Some(Ok(chunk)) = futures_util::StreamExt::next(&mut stream).await {
+        while let Some(Ok(chunk)) = stream.next().await {
             text.push_str(&chunk.to_string());
         }
         let lines = text.lines().map(|line| redact(line.trim_end())).filter(|line| !line.is_empty());
         let lines: Vec<String> = lines.collect();
         lines[lines.len().saturating_sub(LOG_LINES)..].to_vec()
+    }
+
+    /// Runs a command in a container, to its end, which has to be a good one; gives what it printed.
+    pub(super) async fn exec<'a>(
+        &self,
+        container: &Container,
+        command: impl IntoIterator<Item = &'a str>,
+    ) -> Result<String, Box<dyn Error + Send + Sync>> {
+        let config = ExecConfig {
+            cmd: Some(command.into_iter().map(str::to_owned).collect()),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            ..Default::default()
+        };
+        let id = self.docker.create_exec(container.id(), config).await?.id;
+        let (mut printed, mut complained) = (Vec::new(), Vec::new());
+        if let StartExecResults::Attached { mut output, .. } = self.docker.start_exec(&id, None).await? {
+            while let Some(part) = output.next().await {
+                match part? {
+                    LogOutput::StdErr { message } => complained.extend_from_slice(&message),
+                    other => printed.extend_from_slice(&other.into_bytes()),
+                }
+            }
+        }
+        // It is known a moment after the end of what it prints.
+        let code = loop {
+            match self.docker.inspect_exec(&id).await?.exit_code {
+                Some(code) => break code,
+                None => sleep(Duration::from_millis(20)).await,
+            }
+        };
+        match code {
+            0 => Ok(String::from_utf8(printed)?),
+            code => Err(format!("exit code {code}: {}", String::from_utf8_lossy(&complained).trim()).into()),
+        }
     }
 
     /// Removes the network, once nothing is on it.
@@ -180,10 +273,15 @@ impl Site {
     }
 }
 
-/// Runs a command in a container, to its end, which has to be a good one.
-pub(super) async fn exec<const N: usize>(container: &Container, command: [&str; N]) -> Result<(), TestcontainersError> {
-    let command = ExecCommand::new(command).with_cmd_ready_condition(CmdWaitFor::exit_code(0));
-    container.exec(command).await.map(|_| ())
+/// No port of it is published: only those on its network reach it. And on a closed one, the engine asks no name server
+/// outside on its behalf.
+pub(super) fn unpublished(door: Door) -> impl Fn(&mut HostConfig) + Send + Sync + 'static {
+    move |config| {
+        config.publish_all_ports = Some(false);
+        if let Door::Closed(_) = door {
+            config.dns = Some(vec![Ipv4Addr::LOCALHOST.to_string()]);
+        }
+    }
 }
 
 /// The first address of a network, which is the bridge's own: an engine that has just made its bridge does not name

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use testcontainers::ImageExt;
+use testcontainers::{ContainerRequest, GenericImage, ImageExt};
 
+use super::super::template::{COUNT, DUMP_MIGRATIONS, DUMP_TABLES, Tables};
 use super::super::{LaunchError, random_hex};
-use super::site::{Container, Site, exec};
-use super::unpublished;
+use super::site::{Container, Site, unpublished};
 
 pub(super) struct Database {
     pub container: Container,
@@ -14,22 +14,58 @@ pub(super) struct Database {
     pub url: String,
 }
 
+/// A database that is not launched yet, but has an address.
+pub(super) struct DatabaseToBe {
+    image: String,
+    request: ContainerRequest<GenericImage>,
+    /// For gateways on its network.
+    pub url: String,
+}
+
+const USER: &str = "gatecrash";
+const DATABASE: &str = "litellm";
+
 impl Database {
     pub(super) const NAME: &str = "its database";
 
-    pub(super) async fn launch(site: &Site, image: &str, limit: Duration) -> Result<Database, LaunchError> {
+    pub(super) fn to_be(site: &Site, image: &str) -> Result<DatabaseToBe, LaunchError> {
         // It begins as other secrets do, so that it is redacted as they are.
         let password = format!("sk-database-{}", random_hex());
         let (request, host) = site.container(image, "postgres")?;
         let request = request
-            .with_env_var("POSTGRES_USER", "gatecrash")
+            .with_env_var("POSTGRES_USER", USER)
             .with_env_var("POSTGRES_PASSWORD", password.as_str())
-            .with_env_var("POSTGRES_DB", "litellm")
-            .with_host_config_modifier(unpublished);
-        let container = site.start(image, request).await?;
-        let database = Database { container, url: format!("postgresql://gatecrash:{password}@{host}:5432/litellm") };
-        database.until_ready(site, limit).await?;
-        Ok(database)
+            .with_env_var("POSTGRES_DB", DATABASE)
+            // It outlives being killed, and need not outlive a crash of this machine.
+            .with_env_var("POSTGRES_INITDB_ARGS", "--no-sync")
+            .with_cmd(["postgres", "-c", "fsync=off"])
+            .with_host_config_modifier(unpublished(site.door));
+        let url = format!("postgresql://{USER}:{password}@{host}:5432/{DATABASE}");
+        Ok(DatabaseToBe { image: image.to_owned(), request, url })
+    }
+
+    /// What is in it but for rows; nothing if that is not what a template may hold.
+    pub(super) async fn tables(&self, site: &Site) -> Result<Option<Tables>, LaunchError> {
+        let Some(holds) = self.holds(site).await? else { return Ok(None) };
+        let tables = self.ask(site, "pg_dump", DUMP_TABLES).await?;
+        let migrations = self.ask(site, "pg_dump", DUMP_MIGRATIONS).await?;
+        Ok(Some(Tables { sql: tables + &migrations, holds }))
+    }
+
+    async fn holds(&self, site: &Site) -> Result<Option<String>, LaunchError> {
+        let holds = self.ask(site, "psql", ["--no-psqlrc", "--tuples-only", "--no-align", "--command", COUNT]).await?;
+        Ok(Some(holds.trim().to_owned()).filter(|holds| !holds.is_empty()))
+    }
+
+    async fn ask<const N: usize>(
+        &self,
+        site: &Site,
+        program: &str,
+        arguments: [&str; N],
+    ) -> Result<String, LaunchError> {
+        let command = [program, "--username", USER, "--dbname", DATABASE].into_iter().chain(arguments);
+        let answer = site.exec(&self.container, command).await;
+        answer.map_err(|error| site.failed(format!("{} does not answer {program}: {error}", Database::NAME)))
     }
 
     pub(super) async fn start_again(&self, site: &Site, limit: Duration) -> Result<(), LaunchError> {
@@ -39,8 +75,33 @@ impl Database {
 
     /// Waits until it listens for good: during its set-up it does not on TCP.
     async fn until_ready(&self, site: &Site, limit: Duration) -> Result<(), LaunchError> {
-        let ask = || exec(&self.container, ["pg_isready", "--host=127.0.0.1", "--username=gatecrash"]);
-        site.until(&self.container, Database::NAME, limit, ask).await
+        let ask = || site.exec(&self.container, ["pg_isready", "--host=127.0.0.1", "--username", USER]);
+        site.until(&self.container, Database::NAME, limit, ask).await.map(|_| ())
+    }
+}
+
+impl DatabaseToBe {
+    /// Launches it, empty or with these tables, until it is ready.
+    pub(super) async fn launch(
+        self,
+        site: &Site,
+        tables: Option<&Tables>,
+        limit: Duration,
+    ) -> Result<Database, LaunchError> {
+        let mut request = self.request;
+        if let Some(tables) = tables {
+            // What the image runs before it listens.
+            request = request.with_copy_to("/docker-entrypoint-initdb.d/tables.sql", tables.sql.clone().into_bytes());
+        }
+        let database = Database { container: site.start(&self.image, request).await?, url: self.url };
+        database.until_ready(site, limit).await?;
+        if let Some(tables) = tables {
+            let holds = database.holds(site).await?.unwrap_or_else(|| "other migrations".to_owned());
+            if holds != tables.holds {
+                return Err(site.failed(format!("{} holds {holds}, not {}", Database::NAME, tables.holds)));
+            }
+        }
+        Ok(database)
     }
 }
 
@@ -58,7 +119,7 @@ impl Redis {
         // What it holds outlives a stop, whatever the image's own default: only a flush forgets.
         let request = request
             .with_cmd(["redis-server", "--save", "3600 1", "--protected-mode", "no"])
-            .with_host_config_modifier(unpublished);
+            .with_host_config_modifier(unpublished(site.door));
         let redis = Redis { container: site.start(image, request).await?, host };
         redis.until_ready(site, limit).await?;
         Ok(redis)
@@ -70,11 +131,12 @@ impl Redis {
     }
 
     async fn until_ready(&self, site: &Site, limit: Duration) -> Result<(), LaunchError> {
-        site.until(&self.container, Redis::NAME, limit, || exec(&self.container, ["redis-cli", "ping"])).await
+        let ask = || site.exec(&self.container, ["redis-cli", "ping"]);
+        site.until(&self.container, Redis::NAME, limit, ask).await.map(|_| ())
     }
 
     pub(super) async fn flush(&self, site: &Site) -> Result<(), LaunchError> {
-        let flushed = exec(&self.container, ["redis-cli", "flushall"]).await;
-        flushed.map_err(|error| site.failed(format!("its Redis could not be flushed: {error}")))
+        let flushed = site.exec(&self.container, ["redis-cli", "flushall"]).await;
+        flushed.map(|_| ()).map_err(|error| site.failed(format!("its Redis could not be flushed: {error}")))
     }
 }
