@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-use testcontainers::ImageExt;
+use testcontainers::{CopyTargetOptions, ImageExt};
 use testcontainers::bollard::models::{HostConfig, PortBinding};
 use testcontainers::core::ContainerPort;
 use tokio::sync::OnceCell;
@@ -17,6 +17,12 @@ use crate::gateway::litellm::{LiteLlm, Pace};
 use crate::scenario::Instance;
 
 const PORT: ContainerPort = ContainerPort::Tcp(4000);
+
+/// Where a gateway that has nothing to migrate finds a command `prisma` that does nothing. All that LiteLLM does with it
+/// is done before it serves: it asks whether it runs, and, with its schema updates disabled, for a comparison of tables
+/// that it only prints. Each time that starts Node, and takes as long as a good part of all its imports. Its queries go
+/// through Prisma's engine, which is another program.
+const NO_PRISMA: &str = "/gatecrash/bin";
 
 /// What all gateways of a target are launched with.
 pub(super) struct Recipe {
@@ -73,7 +79,15 @@ impl Recipe {
         }
         match schema {
             Schema::Make => {}
-            Schema::Leave => request = request.with_env_var("DISABLE_SCHEMA_UPDATE", "true"),
+            Schema::Leave => {
+                request = request.with_env_var("DISABLE_SCHEMA_UPDATE", "true");
+                if let Some(path) = site.image_env(&self.image, "PATH").await {
+                    let no_prisma = CopyTargetOptions::new(format!("{NO_PRISMA}/prisma")).with_mode(0o755);
+                    request = request
+                        .with_copy_to(no_prisma, b"#!/bin/sh\n".to_vec())
+                        .with_env_var("PATH", format!("{NO_PRISMA}:{path}"));
+                }
+            }
         }
         for (name, value) in &self.env {
             request = request.with_env_var(name, value);

@@ -266,6 +266,12 @@ impl Site {
         }
     }
 
+    /// An environment variable that an image sets.
+    pub(super) async fn image_env(&self, image: &str, name: &str) -> Option<String> {
+        let env = self.docker.inspect_image(image).await.ok()?.config?.env?;
+        env.iter().find_map(|variable| Some(variable.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
+    }
+
     /// Removes the network, once nothing is on it.
     pub(super) async fn remove(self) {
         // Whatever cannot be removed now is found again by the sweep.
