@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-use testcontainers::{CopyTargetOptions, ImageExt};
 use testcontainers::bollard::models::{HostConfig, PortBinding};
 use testcontainers::core::ContainerPort;
+use testcontainers::{CopyTargetOptions, ImageExt};
 use tokio::sync::OnceCell;
 
 use super::super::LaunchError;
