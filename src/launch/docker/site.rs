@@ -339,7 +339,7 @@ pub(in super::super) async fn remove(run: &RunId) -> Result<usize, String> {
 /// How a person does the same.
 pub(in super::super) fn remove_by_hand(run: &RunId) -> String {
     let label = format!("--filter label={LABEL}={}", run.as_str());
-    format!("docker rm --force --volumes $(docker ps --all --quiet {label}); docker network prune {label}")
+    format!("docker rm --force --volumes $(docker ps --all --quiet {label}); docker network prune --force {label}")
 }
 
 #[cfg(test)]
