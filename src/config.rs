@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Deserializer};
 
 use crate::scenario::Period;
@@ -92,10 +93,13 @@ pub struct Gateways {
     pub litellm: Images,
 }
 
-/// The images of a gateway, of its database and of Redis, and the gateway's environment.
+/// How a gateway is launched: the images of it, of its database and of Redis; its releases as packages; its
+/// environment.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Images {
+    /// Without it: Docker where an engine answers, else as a process.
+    pub launcher: Option<LauncherName>,
     /// `{version}` stands for the version.
     pub image: String,
     pub database_image: String,
@@ -103,16 +107,43 @@ pub struct Images {
     /// Whether the gateway, its database and Redis have a way out to the internet.
     pub egress: bool,
     pub env: BTreeMap<String, String>,
+    /// By version.
+    pub release: BTreeMap<String, Release>,
+}
+
+/// The environment variable that names a launcher, before `harness.toml` does.
+pub const LAUNCHER: &str = "GATECRASH_LAUNCHER";
+
+/// The launchers of a real gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LauncherName {
+    /// Its own image, in Docker.
+    Docker,
+    /// Its Python package, without Docker.
+    Process,
+}
+
+/// What a release needs to be installed from its package.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Release {
+    /// No package newer than this; without it, than the day after the release.
+    pub exclude_newer: Option<String>,
+    /// Requirements that replace what the release asks for.
+    pub overrides: Vec<String>,
 }
 
 impl Default for Images {
     fn default() -> Images {
         Images {
+            launcher: None,
             image: "ghcr.io/berriai/litellm:v{version}".into(),
             database_image: "postgres:15".into(),
             redis_image: "redis:7".into(),
             egress: false,
             env: BTreeMap::new(),
+            release: BTreeMap::new(),
         }
     }
 }

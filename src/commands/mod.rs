@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::config::Config;
+use crate::config::{Config, LAUNCHER, LauncherName};
 use crate::launch::{Compromised, reaper};
 
 /// Does your LLM gateway let in what it should have turned away?
@@ -85,12 +85,24 @@ struct Common {
     quiet: bool,
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
     format: Format,
+    /// How `litellm@VERSION` is launched. Without it, as harness.toml says; else in Docker if an engine answers, as
+    /// processes if none does.
+    #[arg(long, value_enum, value_name = "LAUNCHER", env = LAUNCHER)]
+    launcher: Option<LauncherName>,
     /// Launch releases that are known to be compromised, too.
     #[arg(long)]
     allow_compromised: bool,
 }
 
 impl Common {
+    /// The settings, but for what is said here.
+    fn over(&self, config: &Config) -> Config {
+        let mut config = config.clone();
+        let launcher = &mut config.gateways.litellm.launcher;
+        *launcher = self.launcher.or(*launcher);
+        config
+    }
+
     fn compromised(&self) -> Compromised {
         match self.allow_compromised {
             true => Compromised::Allow,

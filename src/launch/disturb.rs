@@ -57,6 +57,10 @@ impl Live {
         match (&self.kept, topology, instance) {
             (Kept::Builtin(in_process), _, _) => in_process.node(instance).await,
             (Kept::Docker(containers), _, _) => Ok(containers.node(topology, instance).await?),
+            (Kept::Process(processes), _, _) => {
+                processes.has(topology)?;
+                Ok(processes.node(topology, instance).await?)
+            }
             (Kept::External(gateway), Topology::ONE, Instance::First) => Ok(gateway.clone()),
             (Kept::External(_), Topology { redis: true, .. }, _) => {
                 Err(self.lacks("whether it has a Redis is not known"))
@@ -74,6 +78,7 @@ impl Live {
         match &self.kept {
             Kept::Builtin(in_process) => in_process.disturb(act, part),
             Kept::Docker(containers) => containers.disturb(topology, act, part).await,
+            Kept::Process(processes) => processes.disturb(topology, act, part).await,
             Kept::External(_) => Err(self.lacks(&format!("nobody here can {} its {}", act.word(), part.word()))),
         }
     }
@@ -84,6 +89,7 @@ impl Live {
         match &self.kept {
             Kept::Builtin(in_process) => in_process.restore(),
             Kept::Docker(containers) => drop(containers.restore().await),
+            Kept::Process(processes) => drop(processes.restore().await),
             Kept::External(_) => {}
         }
     }

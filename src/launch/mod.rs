@@ -8,6 +8,7 @@ pub mod cache;
 mod disturb;
 mod docker;
 mod external;
+mod process;
 pub mod reaper;
 mod sweep;
 pub mod target;
@@ -27,6 +28,7 @@ use crate::gateway::litellm::{LiteLlm, Pace};
 use crate::gateway::{AdminError, Broken, redact};
 use crate::upstream::Upstream;
 pub use disturb::{Topology, Undisturbed};
+pub use process::Package;
 pub use sweep::{LeftBehind, MARK};
 pub use target::{Compromised, GatewayName, Launcher, Target, TargetError};
 
@@ -58,6 +60,7 @@ enum Kept {
     Builtin(builtin::InProcess),
     Docker(Box<docker::Containers>),
     External(LiteLlm),
+    Process(Box<process::Processes>),
 }
 
 /// A run's own mark, by which all it made can be told from what others made, and taken away.
@@ -166,6 +169,7 @@ pub async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live
             external::attach(target, url, admin_key_env, *upstream, limits).await
         }
         Launcher::Docker { .. } => docker::launch(target, limits, run).await,
+        Launcher::Process { .. } => process::launch(target, limits, run).await,
     };
     let live = live?;
     if let Err(error) = live.prepare().await {
@@ -218,6 +222,7 @@ impl Live {
                     tokio::time::timeout(ENGINE, containers.dead()).await.unwrap_or(Some(silent))
                 }
                 Kept::External(_) => None,
+                Kept::Process(processes) => processes.dead(),
             };
             if let Some(how) = dead {
                 return Health::Dead(how);
@@ -250,6 +255,7 @@ impl Live {
             Kept::Builtin(in_process) => in_process.clients(),
             Kept::Docker(containers) => containers.clients(),
             Kept::External(gateway) => vec![gateway.clone()],
+            Kept::Process(processes) => processes.clients(),
         }
     }
 
@@ -267,7 +273,7 @@ impl Live {
     pub fn pace(&self) -> Pace {
         match &self.kept {
             Kept::Builtin(_) => Pace::AT_ONCE,
-            Kept::Docker(_) => Pace::WRITE_BEHIND,
+            Kept::Docker(_) | Kept::Process(_) => Pace::WRITE_BEHIND,
             Kept::External(gateway) => gateway.pace,
         }
     }
@@ -276,6 +282,7 @@ impl Live {
     pub async fn log_tail(&self) -> Vec<String> {
         match &self.kept {
             Kept::Docker(containers) => tokio::time::timeout(ENGINE, containers.log_tail()).await.unwrap_or_default(),
+            Kept::Process(processes) => processes.log_tail(),
             Kept::Builtin(_) | Kept::External(_) => Vec::new(),
         }
     }
@@ -285,6 +292,7 @@ impl Live {
         match self.kept {
             // What an engine that is silent leaves is found by the sweep, or by nobody.
             Kept::Docker(containers) => drop(tokio::time::timeout(ENGINE, containers.remove()).await),
+            Kept::Process(processes) => processes.remove().await,
             Kept::Builtin(in_process) => drop(in_process),
             Kept::External(_) => {}
         }

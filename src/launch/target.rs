@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use crate::builtin::{FAULTS, Fault};
-use crate::config::{Config, Images};
+use super::process::Package;
+use crate::config::{Config, Images, LauncherName};
 use crate::scenario::diagnostic::nearest;
 
 /// A gateway at a version, and how to launch it.
@@ -44,6 +45,8 @@ pub enum Launcher {
         egress: bool,
         env: Vec<(String, String)>,
     },
+    /// Its package and a database of its own, as processes of this machine.
+    Process { package: Package, env: Vec<(String, String)> },
     /// It runs already; its admin key is in an environment variable.
     External { url: String, admin_key_env: String, upstream: SocketAddr },
     /// In this process.
@@ -128,7 +131,7 @@ impl Target {
                 Ok(Target {
                     name: format!("litellm@{version}"),
                     gateway: GatewayName::LiteLlm,
-                    launcher: Launcher::docker(&config.gateways.litellm, version),
+                    launcher: Launcher::of(&config.gateways.litellm, version),
                     version: Some(version.to_owned()),
                 })
             }
@@ -158,13 +161,20 @@ impl Target {
 }
 
 impl Launcher {
-    fn docker(images: &Images, version: &str) -> Launcher {
-        Launcher::Docker {
-            image: images.image.replace("{version}", version),
-            database_image: images.database_image.clone(),
-            redis_image: images.redis_image.clone(),
-            egress: images.egress,
-            env: images.env.clone().into_iter().collect(),
+    fn of(settings: &Images, version: &str) -> Launcher {
+        let env = settings.env.clone().into_iter().collect();
+        match settings.launcher.unwrap_or(LauncherName::Docker) {
+            LauncherName::Docker => Launcher::Docker {
+                image: settings.image.replace("{version}", version),
+                database_image: settings.database_image.clone(),
+                redis_image: settings.redis_image.clone(),
+                egress: settings.egress,
+                env,
+            },
+            LauncherName::Process => {
+                let release = settings.release.get(version).cloned().unwrap_or_default();
+                Launcher::Process { package: Package { version: version.to_owned(), release }, env }
+            }
         }
     }
 }

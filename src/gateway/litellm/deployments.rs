@@ -225,13 +225,13 @@ fn number(amount: Decimal) -> Value {
     amount.normalize().to_string().parse().map_or(Value::Null, Value::Number)
 }
 
-/// The `config.yaml` that LiteLLM needs, with the upstream at this base URL, and a Redis at this host if there is one.
+/// The `config.yaml` that LiteLLM needs, with the upstream at this base URL, and a Redis at this host and port if there is one.
 ///
 /// Spend is written each second (LiteLLM adds up to 5 s) and budgets are reset each second, instead of every
 /// 10 s and 10 min, so that a trial need not wait. A failing upstream must not take a deployment away from the
 /// other trials: no cooldown, no retries but those that a request asks for. Responses are cached for those that ask;
 /// a Redis for them is also the one in which instances share rate limits and, where a version can, spend.
-pub fn config_yaml(upstream: &str, redis: Option<&str>) -> String {
+pub fn config_yaml(upstream: &str, redis: Option<(&str, u16)>) -> String {
     let mut yaml = String::from("model_list:\n");
     let mut aliases = String::new();
     for deployment in &DEPLOYMENTS {
@@ -252,7 +252,7 @@ pub fn config_yaml(upstream: &str, redis: Option<&str>) -> String {
     }
     let cache = match redis {
         None => "    type: local\n".to_owned(),
-        Some(host) => format!("    type: redis\n    host: {host}\n    port: 6379\n"),
+        Some((host, port)) => format!("    type: redis\n    host: {host}\n    port: {port}\n"),
     };
     let _ = write!(
         yaml,

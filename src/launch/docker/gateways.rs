@@ -63,7 +63,7 @@ impl Recipe {
         let mut request = request
             .with_host("host.docker.internal", site.host())
             .with_host(PASSED_THROUGH_HOST, site.host())
-            .with_copy_to("/app/config.yaml", config_yaml(&self.upstream, redis).into_bytes())
+            .with_copy_to("/app/config.yaml", config_yaml(&self.upstream, redis.map(|host| (host, 6379))).into_bytes())
             .with_cmd(["--config", "/app/config.yaml", "--port", "4000"])
             .with_env_var("DATABASE_URL", database_url)
             .with_env_var("LITELLM_MASTER_KEY", self.admin_key.reveal())

@@ -1,0 +1,76 @@
+//! Stopping, starting, restarting and flushing the parts of a target that are processes, and putting them right again.
+
+use futures_util::future::{join_all, try_join_all};
+
+use super::super::{LaunchError, Topology, Undisturbed};
+use super::gateways::Node;
+use super::stores::Redis;
+use super::{Processes, system};
+use crate::scenario::{Disturbance, Part};
+
+impl Processes {
+    /// Whether this machine has what a set-up wants.
+    ///
+    /// # Errors
+    /// What it lacks.
+    pub(in super::super) fn has(&self, topology: Topology) -> Result<(), Undisturbed> {
+        match topology.redis && system::on_path(Redis::PROGRAM).is_none() {
+            true => Err(Undisturbed::Lacks(format!("this machine has no {} on its PATH", Redis::PROGRAM))),
+            false => Ok(()),
+        }
+    }
+
+    pub(in super::super) async fn disturb(
+        &self,
+        topology: Topology,
+        act: Disturbance,
+        part: Part,
+    ) -> Result<(), Undisturbed> {
+        let Processes { site, database, .. } = self;
+        let limit = self.limits.launch;
+        match (part, act) {
+            (Part::Gateway, Disturbance::Restart) => self.restart(topology).await?,
+            (Part::Database, Disturbance::Stop) => site.stop(&database.process).await?,
+            (Part::Database, Disturbance::Start) => database.start_again(site, limit).await?,
+            (Part::Redis, Disturbance::Stop | Disturbance::Start | Disturbance::Flush) if !topology.redis => {
+                return Err(Undisturbed::Lacks("these gateways have no Redis".to_owned()));
+            }
+            (Part::Redis, Disturbance::Stop) => site.stop(&self.redis().await?.process).await?,
+            (Part::Redis, Disturbance::Start) => self.redis().await?.start_again(site, limit).await?,
+            (Part::Redis, Disturbance::Flush) => self.redis().await?.flush(site).await?,
+            (Part::Gateway, Disturbance::Stop | Disturbance::Start | Disturbance::Flush)
+            | (Part::Database, Disturbance::Restart | Disturbance::Flush)
+            | (Part::Redis, Disturbance::Restart) => return Err(Undisturbed::senseless(act, part)),
+        }
+        Ok(())
+    }
+
+    /// All instances at once, as if the machine they are on had been.
+    async fn restart(&self, topology: Topology) -> Result<(), LaunchError> {
+        let restart = async |instance| {
+            let node = self.gateway(topology, instance).await?;
+            self.site.stop(&node.process).await?;
+            self.recipe.start_again(&self.site, node).await
+        };
+        try_join_all(topology.each().map(restart)).await.map(|_| ())
+    }
+
+    /// Starts again what is stopped, and waits until every gateway is ready.
+    pub(in super::super) async fn restore(&self) -> Result<(), LaunchError> {
+        let Processes { site, database, .. } = self;
+        let limit = self.limits.launch;
+        if database.process.stopped().is_some() {
+            database.start_again(site, limit).await?;
+        }
+        if let Some(redis) = self.redis.get()
+            && redis.process.stopped().is_some()
+        {
+            redis.start_again(site, limit).await?;
+        }
+        let restore = async |node: &Node| match node.process.stopped() {
+            Some(_) => self.recipe.start_again(site, node).await,
+            None => self.recipe.until_ready(site, node).await.map(|_| ()),
+        };
+        join_all(self.launched().map(restore)).await.into_iter().collect()
+    }
+}

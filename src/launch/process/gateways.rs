@@ -1,0 +1,111 @@
+//! The gateways of a target: what each is started with. Each has a port of its own for good.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::super::{LaunchError, random_hex};
+use super::python::Environment;
+use super::site::{About, Process, Site, free_port};
+use super::system::{self, Signal};
+use crate::config::Limits;
+use crate::gateway::Secret;
+use crate::gateway::litellm::deployments::config_yaml;
+use crate::gateway::litellm::{LiteLlm, Pace};
+
+/// What all gateways of a target are launched with.
+pub(super) struct Recipe {
+    pub environment: Environment,
+    pub env: Vec<(String, String)>,
+    pub upstream: String,
+    pub database_url: String,
+    pub admin_key: Secret,
+    pub http: reqwest::Client,
+    pub limits: Limits,
+}
+
+/// Who makes the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Schema {
+    Make,
+    /// They are there.
+    Leave,
+}
+
+/// A gateway, and how it is reached.
+pub(super) struct Node {
+    pub process: Process,
+    client: LiteLlm,
+}
+
+impl Node {
+    pub(super) fn client(&self) -> LiteLlm {
+        self.client.clone()
+    }
+}
+
+impl Recipe {
+    /// Launches a gateway, until it is ready; also gives its version, as it says itself.
+    pub(super) async fn launch(
+        &self,
+        site: &Site,
+        redis: Option<u16>,
+        schema: Schema,
+    ) -> Result<(Node, Option<String>), LaunchError> {
+        let home = site.make_folder(&format!("gateway-{}", random_hex()))?;
+        self.lend_engines(&home).map_err(|error| site.failed(format!("its folder cannot be made: {error}")))?;
+        let config = home.join("config.yaml");
+        site.write(&config, &config_yaml(&self.upstream, redis.map(|port| ("127.0.0.1", port))))?;
+        let port = free_port().map_err(|error| site.failed(format!("the gateway has no port: {error}")))?;
+
+        let bin = self.environment.bin();
+        // It calls `prisma` by name.
+        let mut command = site.command(&bin.join("litellm"), &home, Some(&bin));
+        command.arg("--config").arg(&config).args(["--host", "127.0.0.1", "--port", &port.to_string()]);
+        command
+            .env("DATABASE_URL", &self.database_url)
+            .env("LITELLM_MASTER_KEY", self.admin_key.reveal())
+            .env("LITELLM_SALT_KEY", self.admin_key.reveal())
+            // Its cost map is the one of its release, not the one of the day; there may be no network to ask.
+            .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+            // It writes beside its migrations, and others use the same packages.
+            .env("LITELLM_MIGRATION_DIR", home.join("migrations"))
+            .env("CHECKPOINT_DISABLE", "1");
+        match schema {
+            Schema::Make => {}
+            Schema::Leave => drop(command.env("DISABLE_SCHEMA_UPDATE", "true")),
+        }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+
+        let about = About { name: "the gateway", stop: Signal::Terminate, abandon: Signal::Kill, user: None };
+        let process = site.start(about, command)?;
+        let (http, upstream, admin_key) = (self.http.clone(), self.upstream.clone(), self.admin_key.clone());
+        let url = format!("http://127.0.0.1:{port}");
+        let client = LiteLlm::new(http, url, upstream, admin_key, self.limits.request, Pace::WRITE_BEHIND);
+        let node = Node { process, client };
+        let said = self.until_ready(site, &node).await?;
+        Ok((node, said))
+    }
+
+    /// Starts a gateway that was stopped, until it is ready.
+    pub(super) async fn start_again(&self, site: &Site, node: &Node) -> Result<(), LaunchError> {
+        site.start_again(&node.process)?;
+        self.until_ready(site, node).await.map(|_| ())
+    }
+
+    pub(super) async fn until_ready(&self, site: &Site, node: &Node) -> Result<Option<String>, LaunchError> {
+        site.until(&node.process, self.limits.launch, || node.client.ready()).await
+    }
+
+    /// Its home is new, but what Prisma put into the home of the environment is found in it.
+    fn lend_engines(&self, home: &PathBuf) -> std::io::Result<()> {
+        let kept = self.environment.home().join(".cache");
+        let cache = home.join(".cache");
+        fs::create_dir_all(&cache)?;
+        for name in ["prisma", "prisma-python"] {
+            if kept.join(name).is_dir() {
+                system::link(&kept.join(name), &cache.join(name))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! The `process` launcher: a gateway's own Python package, a PostgreSQL and, if a scenario wants one, a Redis, as
+//! processes of this machine on loopback. More gateways on the same database, and Redis, are launched when a scenario
+//! first wants them, and kept until the target stops.
+//!
+//! All files are in the run's folder; every process is at home in there and carries the run's mark, so that the sweep
+//! finds it. What is made once (packages) is in the cache.
+
+mod disturb;
+mod gateways;
+mod postgres;
+mod python;
+mod site;
+mod stores;
+mod system;
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use futures_util::future::{join_all, try_join, try_join_all};
+use tokio::sync::OnceCell;
+
+use super::cache::Cache;
+use super::{Kept, LaunchError, Launcher, Live, RunId, Target, Topology, http, random_hex, upstream};
+use crate::config::Limits;
+use crate::gateway::Secret;
+use crate::gateway::litellm::LiteLlm;
+use crate::scenario::Instance;
+use gateways::{Node, Recipe, Schema};
+use postgres::Programs;
+pub use python::Package;
+use python::Environment;
+use site::{Process, Site};
+use stores::{Database, Redis};
+
+/// What belongs to one launched target.
+pub(super) struct Processes {
+    site: Site,
+    limits: Limits,
+    recipe: Recipe,
+    database: Database,
+    redis: OnceCell<Redis>,
+    first: OnceCell<Node>,
+    second: OnceCell<Node>,
+    first_with_redis: OnceCell<Node>,
+    second_with_redis: OnceCell<Node>,
+}
+
+pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
+    let Launcher::Process { package, env } = &target.launcher else {
+        return Err(LaunchError::new(target, "it is not launched as a process"));
+    };
+    let site = Site::new(target, run).await?;
+    let cache = Cache::find().map_err(|error| site.failed(error.to_string()))?;
+    let database = async {
+        let programs = Programs::find(&site, &cache).await?;
+        Database::launch(&site, &programs, limits.launch).await
+    };
+    let (environment, database) = try_join(Environment::of(&site, &cache, package), database).await?;
+    let upstream = upstream(target, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let recipe = Recipe {
+        environment,
+        env: env.clone(),
+        upstream: format!("http://{}", upstream.address()),
+        database_url: database.url.clone(),
+        admin_key: Secret::new(format!("sk-gatecrash-{}{}", random_hex(), random_hex())),
+        http: http(target)?,
+        limits,
+    };
+    let (first, said) = recipe.launch(&site, None, Schema::Make).await?;
+    let processes = Processes {
+        site,
+        limits,
+        recipe,
+        database,
+        redis: OnceCell::new(),
+        first: OnceCell::new_with(Some(first)),
+        second: OnceCell::new(),
+        first_with_redis: OnceCell::new(),
+        second_with_redis: OnceCell::new(),
+    };
+    let live = Live::new(target, upstream, Kept::Process(Box::new(processes)));
+    match said {
+        Some(said) if said != package.version => {
+            live.stop().await;
+            let what = format!("the package says that it is version {said}, not {}", package.version);
+            Err(LaunchError::new(target, what).help("`gatecrash cache clear`, and try again"))
+        }
+        _ => Ok(live),
+    }
+}
+
+impl Processes {
+    /// An instance of the gateway. The whole set-up is launched first if it is not there yet: a trial that waited for
+    /// its second instance in the middle would find another minute, and colder caches, than it left.
+    pub(super) async fn node(&self, topology: Topology, instance: Instance) -> Result<LiteLlm, LaunchError> {
+        try_join_all(topology.each().map(|instance| self.gateway(topology, instance))).await?;
+        Ok(self.gateway(topology, instance).await?.client())
+    }
+
+    async fn gateway(&self, topology: Topology, instance: Instance) -> Result<&Node, LaunchError> {
+        let redis = match topology.redis {
+            false => None,
+            true => Some(self.redis().await?.port),
+        };
+        let node = match (topology.redis, instance) {
+            (false, Instance::First) => &self.first,
+            (false, Instance::Second) => &self.second,
+            (true, Instance::First) => &self.first_with_redis,
+            (true, Instance::Second) => &self.second_with_redis,
+        };
+        let launch = || async {
+            // The first gateway has made the tables.
+            self.recipe.launch(&self.site, redis, Schema::Leave).await.map(|(node, _)| node)
+        };
+        node.get_or_try_init(launch).await
+    }
+
+    async fn redis(&self) -> Result<&Redis, LaunchError> {
+        self.redis.get_or_try_init(|| Redis::launch(&self.site, self.limits.launch)).await
+    }
+
+    fn launched(&self) -> impl Iterator<Item = &Node> {
+        let all = [&self.first, &self.second, &self.first_with_redis, &self.second_with_redis];
+        all.into_iter().filter_map(OnceCell::get)
+    }
+
+    pub(super) fn clients(&self) -> Vec<LiteLlm> {
+        self.launched().map(Node::client).collect()
+    }
+
+    /// Those of what keeps something: the database, and Redis if there is one.
+    fn stores(&self) -> impl Iterator<Item = &Process> {
+        [&self.database.process].into_iter().chain(self.redis.get().map(|redis| &redis.process))
+    }
+
+    /// How a part of it died, if one did.
+    pub(super) fn dead(&self) -> Option<String> {
+        let mut all = self.launched().map(|node| &node.process).chain(self.stores());
+        all.find_map(|process| process.stopped().map(|how| format!("{} {how}", process.name())))
+    }
+
+    /// The end of each gateway's log.
+    pub(super) fn log_tail(&self) -> Vec<String> {
+        self.launched().flat_map(|node| node.process.log_tail()).collect()
+    }
+
+    pub(super) async fn remove(self) {
+        join_all(self.launched().map(|node| node.process.abandon())).await;
+        join_all(self.stores().map(Process::abandon)).await;
+        self.site.remove();
+    }
+}

@@ -1,0 +1,276 @@
+//! A gateway's package at an exact version, with everything it needs as it was when that was released: a virtual
+//! environment in the cache. Not: running it.
+
+use std::fs::{self, File, TryLockError};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+
+use super::super::LaunchError;
+use super::site::{Site, is_prismas};
+use super::system;
+use crate::config::Release;
+use crate::gateway::redact;
+use crate::launch::cache::Cache;
+
+/// Changes with how an environment is made.
+const FORMAT: u32 = 1;
+/// In an environment that is whole: the packages that are in it.
+const STAMP: &str = "gatecrash.packages";
+/// How long one step of an installation may take.
+const STEP: Duration = Duration::from_secs(600);
+const LOG_LINES: usize = 15;
+pub(super) const WORD_OF_CACHE: &str = "the cache cannot be used";
+
+/// Which package is to be installed, and with what.
+#[derive(Debug, Clone)]
+pub struct Package {
+    pub version: String,
+    pub release: Release,
+}
+
+/// A gateway's virtual environment.
+#[derive(Debug, Clone)]
+pub(super) struct Environment {
+    folder: PathBuf,
+}
+
+impl Environment {
+    /// Where its programs are.
+    pub(super) fn bin(&self) -> PathBuf {
+        self.folder.join("bin")
+    }
+
+    /// The home folder with which it was made: Prisma's engines are in there, if Prisma brought them.
+    pub(super) fn home(&self) -> PathBuf {
+        self.folder.join("home")
+    }
+
+    fn python(&self) -> PathBuf {
+        self.bin().join("python")
+    }
+
+    /// The one in the cache, made if it is not there.
+    pub(super) async fn of(site: &Site, cache: &Cache, package: &Package) -> Result<Environment, LaunchError> {
+        let name = package.name();
+        let environment = Environment { folder: cache.folder().join(&name) };
+        // Whoever comes second waits until it is made.
+        let _held = site.hold(cache, &name).await?;
+        if environment.is_whole(&package.version).await {
+            return Ok(environment);
+        }
+        let uv = Uv::find(site, cache).await?;
+        let _ = fs::remove_dir_all(&environment.folder);
+        environment.make(site, &uv, package).await?;
+        Ok(environment)
+    }
+
+    /// Whether it was made to its end, and its Python is still there.
+    async fn is_whole(&self, version: &str) -> bool {
+        let ask = format!("import importlib.metadata as m; assert m.version('litellm') == '{version}'");
+        let mut python = Command::new(self.python());
+        python.args(["-I", "-c", &ask]);
+        self.folder.join(STAMP).is_file() && output(python).await.is_ok()
+    }
+
+    async fn make(&self, site: &Site, uv: &Uv, package: &Package) -> Result<(), LaunchError> {
+        let Package { version, release } = package;
+        let mut venv = uv.command(site, &["venv", "--quiet"]);
+        venv.arg(&self.folder);
+        site.run_install(venv, "making a virtual environment").await?;
+
+        let newest = match &release.exclude_newer {
+            Some(date) => date.clone(),
+            None => self.day_after_release(site, uv, version).await?,
+        };
+        let overrides = self.folder.join("overrides.txt");
+        site.write(&overrides, &release.overrides.join("\n"))?;
+        let install = |requirement: &str| {
+            let mut install = uv.command(site, &["pip", "install", "--quiet", "--exclude-newer", &newest]);
+            install.arg("--python").arg(self.python()).arg("--override").arg(&overrides).arg(requirement);
+            install
+        };
+        let help = format!(
+            "what a release asks for can be replaced in harness.toml: [gateway.litellm.release.\"{version}\"] \
+             overrides = [\"PACKAGE>=VERSION\"]"
+        );
+        let proxy = format!("litellm[proxy]=={version}");
+        let installed = site.run_install(install(&proxy), &format!("installing {proxy}, as of {newest},")).await;
+        installed.map_err(|error| error.help(&help))?;
+
+        // Only another extra of it, with much else, asks for the client of its database.
+        let ask = "import importlib.metadata as m, re, sysconfig\n\
+                   print(sysconfig.get_path('purelib'))\n\
+                   asks = [r.split(';')[0] for r in m.requires('litellm') if re.match(r'prisma\\b(?!-)', r)]\n\
+                   print(asks[0] if asks else 'prisma')";
+        let mut python = Command::new(self.python());
+        python.args(["-I", "-c", ask]);
+        let said = output(python).await.map_err(|log| site.failed("its packages cannot be read").log(log))?;
+        let mut said = said.lines();
+        let (packages, prisma) = (said.next().unwrap_or_default(), said.next().unwrap_or("prisma"));
+        let installed = site.run_install(install(prisma), &format!("installing {prisma}")).await;
+        installed.map_err(|error| error.help(&help))?;
+
+        let home = self.home();
+        let made = fs::create_dir_all(&home);
+        made.map_err(|error| site.failed(format!("{WORD_OF_CACHE}: {}: {error}", home.display())))?;
+        let mut generate = Command::new(self.bin().join("prisma"));
+        generate.arg("generate").arg("--schema").arg(Path::new(packages).join("litellm/proxy/schema.prisma"));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::iter::once(self.bin()).chain(std::env::split_paths(&path));
+        generate.env("PATH", std::env::join_paths(path).unwrap_or_default()).env("HOME", &home);
+        generate.env_remove("PYTHONPATH").env_remove("PYTHONHOME").env("CHECKPOINT_DISABLE", "1");
+        generate.current_dir(&self.folder).env(site.mark().0, site.mark().1);
+        site.run_install(generate, "prisma generate").await.map_err(|error| {
+            error.help("Prisma downloads its engines here; where it cannot, PRISMA_QUERY_ENGINE_BINARY and \
+                        PRISMA_SCHEMA_ENGINE_BINARY say where they are")
+        })?;
+
+        let mut freeze = uv.command(site, &["pip", "freeze"]);
+        freeze.arg("--python").arg(self.python());
+        let packages = output(freeze).await.map_err(|log| site.failed("its packages cannot be listed").log(log))?;
+        site.write(&self.folder.join(STAMP), &packages)
+    }
+
+    /// The end of the day after its release. Parts of a release, as `litellm-proxy-extras`, come hours after it.
+    async fn day_after_release(&self, site: &Site, uv: &Uv, version: &str) -> Result<String, LaunchError> {
+        let mut ask = uv.command(site, &["pip", "install", "--dry-run", "--no-deps", "--exclude-newer", "2000-01-01"]);
+        ask.arg("--python").arg(self.python()).arg(format!("litellm=={version}"));
+        // uv names the date when a version is left out for being too new.
+        let Err(said) = output(ask).await else { return Err(site.failed("uv does not say when it was released")) };
+        published(&said.join(" ")).map(|day| format!("{day}T23:59:59Z")).ok_or_else(|| {
+            site.failed(format!("it is not known when litellm {version} was released: is there such a version?"))
+                .log(said)
+                .help(format!(
+                    "if there is, say so in harness.toml: [gateway.litellm.release.\"{version}\"] exclude_newer = \
+                     \"YYYY-MM-DD\""
+                ))
+        })
+    }
+}
+
+/// The day after the one that uv names.
+fn published(said: &str) -> Option<Date> {
+    let (_, after) = said.split_once("published at ")?;
+    let date: Date = after.get(..10)?.parse().ok()?;
+    date.checked_add(1.day()).ok()
+}
+
+impl Package {
+    /// The name of its environment in the cache: another one for whatever makes it another.
+    fn name(&self) -> String {
+        // Always the same for the same, in one build of gatecrash; another build may make it anew.
+        let mut hasher = DefaultHasher::new();
+        (FORMAT, &self.release, std::env::consts::ARCH).hash(&mut hasher);
+        format!("litellm-{}-{:08x}", self.version, hasher.finish() as u32)
+    }
+}
+
+/// uv, which resolves packages as they were on a day: the one of this machine, else one of our own. pip cannot do that.
+pub(super) struct Uv(PathBuf);
+
+impl Uv {
+    pub(super) const PROGRAM: &str = "uv";
+
+    pub(super) async fn find(site: &Site, cache: &Cache) -> Result<Uv, LaunchError> {
+        if let Some(uv) = system::on_path(Uv::PROGRAM) {
+            return Ok(Uv(uv));
+        }
+        let folder = cache.folder().join("uv");
+        let uv = folder.join("bin").join("uv");
+        let _held = site.hold(cache, "uv").await?;
+        let mut version = Command::new(&uv);
+        version.arg("--version");
+        if output(version).await.is_ok() {
+            return Ok(Uv(uv));
+        }
+        let python = system::on_path("python3").ok_or_else(|| {
+            site.failed("neither uv nor python3 is on the PATH").help(
+                "install uv (https://docs.astral.sh/uv) or Python; or use Docker (--launcher docker), or the built-in \
+                 gateway (`builtin`); `gatecrash doctor` says what this machine can launch",
+            )
+        })?;
+        let _ = fs::remove_dir_all(&folder);
+        let mut venv = Command::new(python);
+        venv.args(["-m", "venv"]).arg(&folder).env(site.mark().0, site.mark().1);
+        let made = site.run_install(venv, "python3 -m venv").await;
+        made.map_err(|error| error.help("on Debian and Ubuntu: apt install python3-venv"))?;
+        let mut pip = Command::new(folder.join("bin").join("python"));
+        pip.args(["-m", "pip", "install", "--quiet", "uv>=0.9"]).env(site.mark().0, site.mark().1);
+        site.run_install(pip, "installing uv").await?;
+        Ok(Uv(uv))
+    }
+
+    /// It gets this machine's environment: proxies, indexes and certificates are named there.
+    pub(super) fn command(&self, site: &Site, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.0);
+        command.args(arguments).env(site.mark().0, site.mark().1).env_remove("VIRTUAL_ENV").env("NO_COLOR", "1");
+        command
+    }
+}
+
+impl Site {
+    /// Runs a step of an installation to its end, which has to be a good one.
+    pub(super) async fn run_install(&self, command: Command, what: &str) -> Result<(), LaunchError> {
+        let failed = |log| self.failed(format!("{what} failed")).log(log);
+        output(command).await.map(drop).map_err(failed)
+    }
+
+    /// Waits until nobody else makes this in the cache; others wait while it is held.
+    pub(super) async fn hold(&self, cache: &Cache, name: &str) -> Result<File, LaunchError> {
+        let folder = cache.make().map_err(|error| self.failed(error.to_string()))?;
+        let file = folder.join(format!(".{name}.lock"));
+        let broken = |error: io::Error| self.failed(format!("{WORD_OF_CACHE}: {}: {error}", file.display()));
+        let lock = File::options().create(true).append(true).open(&file).map_err(broken)?;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(100)).await,
+                Err(TryLockError::Error(error)) => return Err(broken(error)),
+            }
+        }
+    }
+}
+
+/// What a command says on its way to a good end; else the end of what it said.
+async fn output(mut command: Command) -> Result<String, Vec<String>> {
+    system::in_a_group_of_its_own(&mut command);
+    command.stdin(Stdio::null());
+    let program = command.get_program().to_string_lossy().into_owned();
+    let mut command = tokio::process::Command::from(command);
+    let output = tokio::time::timeout(STEP, command.kill_on_drop(true).output()).await;
+    match output {
+        Ok(Ok(output)) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Ok(Ok(output)) => {
+            let text = [output.stdout, output.stderr].concat();
+            let text = redact(&String::from_utf8_lossy(&text));
+            let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+            Err(lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| (*line).to_owned()).collect())
+        }
+        Ok(Err(error)) => Err(vec![format!("{program}: {error}")]),
+        Err(_) => Err(vec![format!("{program}: not done after {} s", STEP.as_secs())]),
+    }
+}
+
+/// Whether Prisma is told where its engines are.
+pub(super) fn prisma_is_told() -> bool {
+    std::env::vars_os().any(|(name, _)| name.to_str().is_some_and(is_prismas))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::published;
+
+    #[test]
+    fn the_day_after_a_release_is_told_from_what_uv_says() {
+        let said = "hint: `litellm` was filtered by `exclude-newer` to only include packages uploaded before \
+                    2000-01-02T00:00:00Z. The requested version, v1.82.3, was published at 2026-03-31T21:51:26.747Z.";
+        assert_eq!(published(said).unwrap().to_string(), "2026-04-01");
+        assert_eq!(published("there is no version of litellm==1.82.3"), None);
+    }
+}
