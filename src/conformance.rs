@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use clap::ValueEnum as _;
 use libtest_mimic::{Arguments, Completion, Failed, Trial as Test};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -23,7 +24,7 @@ use tokio::sync::OnceCell;
 use crate::commands::WrongInput;
 use crate::commands::interrupts::{self, Interrupts};
 use crate::commands::select::{Selected, select};
-use crate::config::{Config, Limits};
+use crate::config::{Config, LAUNCHER, LauncherName, Limits};
 use crate::launch::{Compromised, LaunchError, LeftBehind, Live, RunId, Target, launch, reaper};
 use crate::report::{Judged, Record, Report, terminal};
 use crate::run::gate::Gate;
@@ -106,8 +107,15 @@ impl Harness {
     }
 
     fn suite(&self) -> Result<Suite, WrongInput> {
-        let config = Config::read(self.config.as_deref())?;
+        let mut config = Config::read(self.config.as_deref())?;
         let named = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
+        if let Some(name) = named(LAUNCHER) {
+            let launcher = LauncherName::from_str(&name, false);
+            let launcher = launcher.map_err(|_| {
+                WrongInput(format!("error: {LAUNCHER} is `{name}`: no launcher\n  help: docker or process"))
+            })?;
+            config.gateways.litellm.launcher = Some(launcher);
+        }
         let (baseline, candidate) = (named(BASELINE), named(CANDIDATE));
         let pairs = baseline.is_some() && candidate.is_some();
         let from_environment: Vec<String> = baseline.into_iter().chain(candidate).collect();
@@ -173,7 +181,7 @@ impl Suite {
     fn tests_of(self: &Arc<Suite>, slots: Vec<usize>) -> Vec<Test> {
         let names: Vec<_> = slots.iter().map(|slot| self.slots[*slot].target.name.as_str()).collect();
         let prefix = names.join("..");
-        let slow_to_launch = slots.iter().any(|slot| self.slots[*slot].target.is_in_docker());
+        let slow_to_launch = slots.iter().any(|slot| self.slots[*slot].target.is_slow_to_launch());
         if slow_to_launch && std::env::var_os("NEXTEST").is_some() {
             let suite = Arc::clone(self);
             return vec![Test::test(format!("{prefix}::all"), move || suite.all(&slots))];

@@ -2,6 +2,7 @@
 
 mod cache;
 mod check;
+mod doctor;
 mod faults;
 pub mod interrupts;
 mod list;
@@ -37,7 +38,7 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   gatecrash compare                                 the embedded example: finds litellm#26672 in seconds
-  gatecrash compare litellm@1.81.0 litellm@1.82.3   two real versions, in Docker
+  gatecrash compare litellm@1.81.0 litellm@1.82.3   two real versions
   gatecrash run bug.yaml --target litellm@1.82.3    one scenario on one version
 
 Exit codes: 0 nothing regressed, 1 a regression or a failed scenario, 2 wrong input, 3 the environment could not be
@@ -58,6 +59,8 @@ enum Command {
     Check(check::Check),
     /// List what is kept from one run to the next, or remove it.
     Cache(cache::CacheCommand),
+    /// Say what this machine can launch, what is missing, and the command that mends it.
+    Doctor(doctor::Doctor),
     /// Print the JSON Schema of scenario files, for editors.
     Schema,
     /// Print the configuration that a gateway of your own needs.
@@ -146,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Faults(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Check(command) => Ok(command.execute()),
         Command::Cache(command) => command.execute(),
+        Command::Doctor(command) => Ok(command.execute()),
         Command::Schema => Ok(print::schema()),
         Command::Config(command) => Ok(command.execute()),
         Command::Completions(command) => Ok(command.execute(&mut Cli::command())),

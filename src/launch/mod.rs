@@ -5,8 +5,10 @@
 
 mod builtin;
 pub mod cache;
+mod choice;
 mod disturb;
 mod docker;
+pub mod doctor;
 mod external;
 mod process;
 pub mod reaper;

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use crate::builtin::{FAULTS, Fault};
+use super::choice::Choice;
 use super::process::Package;
+use crate::builtin::{FAULTS, Fault};
 use crate::config::{Config, Images, LauncherName};
 use crate::scenario::diagnostic::nearest;
 
@@ -15,6 +16,8 @@ pub struct Target {
     pub gateway: GatewayName,
     pub version: Option<String>,
     pub launcher: Launcher,
+    /// Why it is that one, if nobody named it.
+    pub chosen: Option<String>,
 }
 
 /// The gateways there is an adapter for.
@@ -86,7 +89,7 @@ impl Target {
     ///
     /// # Errors
     /// When there is no such gateway, version, fault or name, with the nearest right one; and for releases known
-    /// to be compromised.
+    /// to be compromised: before anything else is looked at, here or elsewhere.
     pub fn parse(spec: &str, config: &Config, compromised: Compromised) -> Result<Target, TargetError> {
         let wrong = |why: String, help: Option<String>| TargetError { spec: spec.to_owned(), why, help };
         if let Some(external) = config.targets.get(spec) {
@@ -102,6 +105,7 @@ impl Target {
                     admin_key_env: external.admin_key_env.clone(),
                     upstream: external.upstream,
                 },
+                chosen: None,
             });
         }
         match spec.split_once('@').unwrap_or((spec, "")) {
@@ -128,10 +132,13 @@ impl Target {
                     let help = Some("for example litellm@1.82.3".to_owned());
                     return Err(wrong(format!("`{version}` is not a version"), help));
                 }
+                let settings = &config.gateways.litellm;
+                let Choice { launcher, why } = Choice::of(settings.launcher);
                 Ok(Target {
                     name: format!("litellm@{version}"),
                     gateway: GatewayName::LiteLlm,
-                    launcher: Launcher::of(&config.gateways.litellm, version),
+                    launcher: Launcher::named(launcher, settings, version),
+                    chosen: why,
                     version: Some(version.to_owned()),
                 })
             }
@@ -148,22 +155,33 @@ impl Target {
         }
     }
 
-    pub fn is_in_docker(&self) -> bool {
-        matches!(self.launcher, Launcher::Docker { .. })
+    /// Whether its launch takes long enough to be shared by all who need it.
+    pub fn is_slow_to_launch(&self) -> bool {
+        matches!(self.launcher, Launcher::Docker { .. } | Launcher::Process { .. })
     }
 
     /// The built-in gateway, with a fault or healthy.
     pub fn builtin(fault: Option<Fault>) -> Target {
         let launcher = Launcher::Builtin { fault };
         let name = fault.map_or("builtin".to_owned(), |fault| format!("builtin@fault:{}", fault.about().name));
-        Target { name, gateway: GatewayName::Builtin, version: None, launcher }
+        Target { name, gateway: GatewayName::Builtin, version: None, launcher, chosen: None }
     }
 }
 
 impl Launcher {
-    fn of(settings: &Images, version: &str) -> Launcher {
+    /// Its name, in reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Launcher::Docker { .. } => "docker",
+            Launcher::Process { .. } => "process",
+            Launcher::External { .. } => "external",
+            Launcher::Builtin { .. } => "builtin",
+        }
+    }
+
+    fn named(launcher: LauncherName, settings: &Images, version: &str) -> Launcher {
         let env = settings.env.clone().into_iter().collect();
-        match settings.launcher.unwrap_or(LauncherName::Docker) {
+        match launcher {
             LauncherName::Docker => Launcher::Docker {
                 image: settings.image.replace("{version}", version),
                 database_image: settings.database_image.clone(),

@@ -1,5 +1,6 @@
 //! What is told of a run: one [`Report`], made of its events; every format is a pure function of it.
 
+pub mod doctor;
 pub mod faults;
 pub mod json;
 pub mod progress;
@@ -40,6 +41,9 @@ pub struct TargetReport {
     pub name: String,
     /// As the gateway says itself, where it does.
     pub version: Option<String>,
+    /// How it was launched, and why in that way if nobody said so.
+    pub launcher: &'static str,
+    pub launcher_because: Option<String>,
     pub launched_in_ms: Option<u64>,
     pub error: Option<LaunchError>,
     /// The end of its log, if its environment broke.
@@ -154,6 +158,8 @@ impl Report {
             TargetReport {
                 name: target.name.clone(),
                 version: launched.and_then(|(launched, _)| launched.version.clone()),
+                launcher: target.launcher.name(),
+                launcher_because: target.chosen.clone(),
                 launched_in_ms: launched.map(|(_, took)| took.as_millis() as u64),
                 error: record.not_launched.iter().find(|error| error.target == target.name).cloned(),
                 log: record

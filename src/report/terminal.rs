@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use annotate_snippets::{AnnotationKind, Group, Level, Snippet};
 use anstyle::{AnsiColor, Style};
 
-use super::{Report, TrialReport};
+use super::{Report, TargetReport, TrialReport};
 use crate::run::{Exchange, TrialResult};
 use crate::scenario::diagnostic::Style as Colours;
 use crate::verdict::deviation::{Deviation, DeviationState};
@@ -39,6 +39,7 @@ pub fn render(report: &Report, detail: Detail) -> String {
     }
     text.push_str(&environment(report));
     text.push_str(&deviations(&report.deviations));
+    text.push_str(&launchers(report));
     text.push_str(&answer(report));
     text
 }
@@ -268,6 +269,27 @@ pub fn deviations(deviations: &[Deviation]) -> String {
         };
         let _ =
             writeln!(text, "  {target}  {scenario}  {}: {reason}; {state}  {}", finding.word(), painted(FAINT, issue));
+    }
+    text
+}
+
+/// How real gateways were launched, if there are any.
+fn launchers(report: &Report) -> String {
+    let mut text = String::new();
+    let mut said = Vec::new();
+    for TargetReport { name, launcher, launcher_because, error, .. } in &report.targets {
+        let how = match *launcher {
+            "docker" => "in Docker",
+            "process" => "as processes",
+            _ => continue,
+        };
+        let because = launcher_because.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let was = if error.is_none() { "was launched" } else { "was to be launched" };
+        let line = painted(FAINT, format!("{name} {was} {how}{because}"));
+        if !said.contains(&line) {
+            let _ = writeln!(text, "{}{line}", if said.is_empty() { "\n" } else { "" });
+            said.push(line);
+        }
     }
     text
 }

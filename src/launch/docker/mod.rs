@@ -25,7 +25,7 @@ use crate::upstream::Upstream;
 use begin::{Begun, begin};
 use gateways::{Gateways, Node, Recipe, Schema};
 use site::{Container, Site};
-pub(super) use site::{remove, remove_by_hand};
+pub(super) use site::{answers, remove, remove_by_hand};
 use stores::{Database, Redis};
 
 /// What belongs to one launched target.

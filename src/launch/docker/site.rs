@@ -298,10 +298,21 @@ fn first(config: &IpamConfig) -> Option<Ipv4Addr> {
     network.to_bits().checked_add(1).map(Ipv4Addr::from_bits)
 }
 
+/// Whether an engine answers.
+///
+/// # Errors
+/// Why none does.
+pub(in super::super) async fn answers() -> Result<(), String> {
+    let docker = docker_client_instance().await.map_err(|error| error.to_string())?;
+    docker.ping().await.map(drop).map_err(|error| error.to_string())
+}
+
 async fn engine(target: &Target) -> Result<Docker, LaunchError> {
     let no_engine = |error: &dyn Display| {
-        LaunchError::new(target, format!("no Docker engine answers: {error}"))
-            .help("start Docker, or use a gateway that runs already ([target.NAME] in harness.toml), or `builtin`")
+        LaunchError::new(target, format!("no Docker engine answers: {error}")).help(
+            "start Docker; or launch it without (--launcher process, `gatecrash doctor` says whether that can be); or \
+                   use a gateway that runs already ([target.NAME] in harness.toml), or `builtin`",
+        )
     };
     let docker = docker_client_instance().await.map_err(|error| no_engine(&error))?;
     docker.ping().await.map_err(|error| no_engine(&error))?;

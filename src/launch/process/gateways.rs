@@ -9,7 +9,7 @@ use super::site::{About, Process, Site, free_port};
 use super::system::{self, Signal};
 use crate::config::Limits;
 use crate::gateway::Secret;
-use crate::gateway::litellm::deployments::config_yaml;
+use crate::gateway::litellm::deployments::{config_yaml, passed_through};
 use crate::gateway::litellm::{LiteLlm, Pace};
 
 /// What all gateways of a target are launched with.
@@ -17,6 +17,7 @@ pub(super) struct Recipe {
     pub environment: Environment,
     pub env: Vec<(String, String)>,
     pub upstream: String,
+    pub upstream_port: u16,
     pub database_url: String,
     pub admin_key: Secret,
     pub http: reqwest::Client,
@@ -69,7 +70,12 @@ impl Recipe {
             .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
             // It writes beside its migrations, and others use the same packages.
             .env("LITELLM_MIGRATION_DIR", home.join("migrations"))
-            .env("CHECKPOINT_DISABLE", "1");
+            .env("CHECKPOINT_DISABLE", "1")
+            // A name cannot be given to the upstream, as in Docker; but a gateway can be told to leave names to a proxy,
+            // and that is the upstream, too. Nothing else is asked over plain HTTP.
+            .env("HTTP_PROXY", &self.upstream)
+            .env("NO_PROXY", "127.0.0.1,localhost")
+            .envs(passed_through(self.upstream_port));
         match schema {
             Schema::Make => {}
             Schema::Leave => drop(command.env("DISABLE_SCHEMA_UPDATE", "true")),

@@ -19,6 +19,7 @@ use futures_util::future::{join_all, try_join, try_join_all};
 use tokio::sync::OnceCell;
 
 use super::cache::Cache;
+use super::doctor::Machine;
 use super::{Kept, LaunchError, Launcher, Live, RunId, Target, Topology, http, random_hex, upstream};
 use crate::config::Limits;
 use crate::gateway::Secret;
@@ -27,9 +28,22 @@ use crate::scenario::Instance;
 use gateways::{Node, Recipe, Schema};
 use postgres::Programs;
 pub use python::Package;
-use python::Environment;
-use site::{Process, Site};
+use python::{Environment, Uv};
+use site::{Process, Site, is_prismas};
 use stores::{Database, Redis};
+
+/// What this machine has of what is needed here; nothing is said of Docker.
+pub(super) fn machine() -> Machine {
+    Machine {
+        docker: Err(String::new()),
+        launches_processes: system::SUPPORTED,
+        uv: system::on_path(Uv::PROGRAM),
+        python: system::on_path("python3"),
+        postgres: Programs::of_this_machine().map(Programs::into_folder),
+        redis: system::on_path(Redis::PROGRAM),
+        prisma_is_told: std::env::vars_os().any(|(name, _)| name.to_str().is_some_and(is_prismas)),
+    }
+}
 
 /// What belongs to one launched target.
 pub(super) struct Processes {
@@ -60,6 +74,7 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
         environment,
         env: env.clone(),
         upstream: format!("http://{}", upstream.address()),
+        upstream_port: upstream.address().port(),
         database_url: database.url.clone(),
         admin_key: Secret::new(format!("sk-gatecrash-{}{}", random_hex(), random_hex())),
         http: http(target)?,

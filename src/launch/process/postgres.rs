@@ -40,6 +40,10 @@ impl Programs {
         self.folder.join("postgres")
     }
 
+    pub(super) fn into_folder(self) -> PathBuf {
+        self.folder
+    }
+
     fn in_folder(folder: PathBuf) -> Option<Programs> {
         let programs = Programs { folder };
         (programs.initdb().is_file() && programs.postgres().is_file()).then_some(programs)
@@ -56,9 +60,8 @@ impl Programs {
             names.sort_by_key(|entry| std::cmp::Reverse(number(&entry.file_name().to_string_lossy())));
             names.into_iter().map(move |entry| entry.path().join(bin))
         }));
-        let is_open = |programs: &Programs| {
-            system::instead_of_root().is_none() || system::is_open_to_all(&programs.folder)
-        };
+        let is_open =
+            |programs: &Programs| system::instead_of_root().is_none() || system::is_open_to_all(&programs.folder);
         folders.filter_map(Programs::in_folder).find(is_open)
     }
 
@@ -68,7 +71,10 @@ impl Programs {
             return Ok(programs);
         }
         let missing = |error: LaunchError| LaunchError {
-            help: Some("install PostgreSQL: apt install postgresql, dnf install postgresql-server, or brew install postgresql".to_owned()),
+            help: Some(
+                "install PostgreSQL: apt install postgresql, dnf install postgresql-server, or brew install postgresql"
+                    .to_owned(),
+            ),
             what: format!("this machine has no PostgreSQL, and {}", error.what),
             ..error
         };

@@ -12,7 +12,7 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use super::super::LaunchError;
-use super::site::{Site, is_prismas};
+use super::site::Site;
 use super::system;
 use crate::config::Release;
 use crate::gateway::redact;
@@ -127,8 +127,10 @@ impl Environment {
         generate.env_remove("PYTHONPATH").env_remove("PYTHONHOME").env("CHECKPOINT_DISABLE", "1");
         generate.current_dir(&self.folder).env(site.mark().0, site.mark().1);
         site.run_install(generate, "prisma generate").await.map_err(|error| {
-            error.help("Prisma downloads its engines here; where it cannot, PRISMA_QUERY_ENGINE_BINARY and \
-                        PRISMA_SCHEMA_ENGINE_BINARY say where they are")
+            error.help(
+                "Prisma downloads its engines here; where it cannot, PRISMA_QUERY_ENGINE_BINARY and \
+                        PRISMA_SCHEMA_ENGINE_BINARY say where they are",
+            )
         })?;
 
         let mut freeze = uv.command(site, &["pip", "freeze"]);
@@ -191,8 +193,8 @@ impl Uv {
         }
         let python = system::on_path("python3").ok_or_else(|| {
             site.failed("neither uv nor python3 is on the PATH").help(
-                "install uv (https://docs.astral.sh/uv) or Python; or use Docker (--launcher docker), or the built-in \
-                 gateway (`builtin`); `gatecrash doctor` says what this machine can launch",
+                "install uv or Python (`gatecrash doctor` says how); or start Docker (--launcher docker); or use the \
+                 built-in gateway, `builtin`",
             )
         })?;
         let _ = fs::remove_dir_all(&folder);
@@ -255,11 +257,6 @@ async fn output(mut command: Command) -> Result<String, Vec<String>> {
         Ok(Err(error)) => Err(vec![format!("{program}: {error}")]),
         Err(_) => Err(vec![format!("{program}: not done after {} s", STEP.as_secs())]),
     }
-}
-
-/// Whether Prisma is told where its engines are.
-pub(super) fn prisma_is_told() -> bool {
-    std::env::vars_os().any(|(name, _)| name.to_str().is_some_and(is_prismas))
 }
 
 #[cfg(test)]

@@ -93,9 +93,8 @@ impl Site {
         let path = first_on_path.map(Path::to_owned).into_iter().chain(std::env::split_paths(&path));
         // A folder with a colon in its name cannot be on a PATH.
         let path = std::env::join_paths(path).unwrap_or_default();
-        let is_passed_on = |name: &OsString| {
-            name.to_str().is_some_and(|name| PASSED_ON.contains(&name) || is_prismas(name))
-        };
+        let is_passed_on =
+            |name: &OsString| name.to_str().is_some_and(|name| PASSED_ON.contains(&name) || is_prismas(name));
         let mut command = Command::new(program);
         command.env_clear().envs(std::env::vars_os().filter(|(name, _)| is_passed_on(name)));
         command.env("PATH", path).env("HOME", home).env("TMPDIR", home).env(self.mark().0, self.mark().1);
@@ -108,7 +107,8 @@ impl Site {
         let log = self.folder.join(format!("{}.log", random_hex()));
         let file = File::options().append(true).create(true).open(&log);
         let of_log = file.and_then(|file| Ok((file.try_clone()?, file)));
-        let (out, err) = of_log.map_err(|error| self.failed(format!("{} cannot be written: {error}", log.display())))?;
+        let (out, err) =
+            of_log.map_err(|error| self.failed(format!("{} cannot be written: {error}", log.display())))?;
         command.stdin(Stdio::null()).stdout(out).stderr(err);
         if let Some(user) = about.user {
             system::as_user(&mut command, user);

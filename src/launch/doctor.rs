@@ -1,0 +1,39 @@
+//! What this machine can launch: what each launcher needs, and whether it is here. Not: how that is told
+//! ([`crate::report::doctor`]).
+
+use std::path::PathBuf;
+
+use super::{choice, process};
+
+/// What there is on a machine of what launchers need.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// Whether a Docker engine answers; else why not.
+    pub docker: Result<(), String>,
+    /// Whether processes can be launched on such a system at all.
+    pub launches_processes: bool,
+    pub uv: Option<PathBuf>,
+    pub python: Option<PathBuf>,
+    /// The folder of PostgreSQL's programs.
+    pub postgres: Option<PathBuf>,
+    pub redis: Option<PathBuf>,
+    /// Whether Prisma is told where its engines are, and need not download them.
+    pub prisma_is_told: bool,
+}
+
+impl Machine {
+    /// This one.
+    pub fn look() -> Machine {
+        Machine { docker: choice::engine().clone(), ..process::machine() }
+    }
+
+    /// Whether packages of gateways can be installed.
+    pub fn has_python(&self) -> bool {
+        self.launches_processes && (self.uv.is_some() || self.python.is_some())
+    }
+
+    /// Whether any real gateway can be launched.
+    pub fn launches_real_gateways(&self) -> bool {
+        self.docker.is_ok() || self.has_python()
+    }
+}

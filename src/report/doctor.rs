@@ -1,0 +1,117 @@
+//! What this machine can launch, as people read it: for each launcher whether it can, what it is with, what is missing
+//! and the command that mends it.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use crate::launch::doctor::Machine;
+
+pub fn render(machine: &Machine) -> String {
+    let mut text = String::new();
+    let mut launcher = |name: &str, can: bool, what: &str| {
+        let _ = writeln!(text, "{name:9} {:4} {what}", if can { "yes" } else { "no" });
+    };
+    launcher("builtin", true, "the built-in gateway needs nothing");
+    match &machine.docker {
+        Ok(()) => launcher("docker", true, "an engine answers"),
+        Err(why) => launcher(
+            "docker",
+            false,
+            &format!("{why}\n{HELP}start Docker, or install it: docs.docker.com/engine/install"),
+        ),
+    }
+    match (machine.launches_processes, machine.has_python()) {
+        (false, _) => launcher("process", false, "on Linux and macOS only"),
+        (true, false) => launcher("process", false, &format!("neither uv nor python3 is on the PATH\n{HELP}{GET_UV}")),
+        (true, true) => {
+            launcher("process", true, "a gateway's Python package, and a PostgreSQL");
+            parts(&mut text, machine);
+        }
+    }
+    let real = match (&machine.docker, machine.has_python()) {
+        (Ok(()), _) => "litellm@VERSION is launched in Docker, unless --launcher process says otherwise",
+        (Err(_), true) => "litellm@VERSION is launched as processes",
+        (Err(_), false) => "litellm@VERSION cannot be launched here; `builtin` can, and a gateway that runs already",
+    };
+    let _ = writeln!(text, "\n{real}.");
+    text
+}
+
+const HELP: &str = "               help: ";
+const GET_UV: &str = "curl -LsSf https://astral.sh/uv/install.sh | sh, or apt install python3 python3-venv";
+
+/// What processes are made with; what is missing here is made up for, or some scenarios are skipped.
+fn parts(text: &mut String, machine: &Machine) {
+    let mut part = |name: &str, found: &Option<PathBuf>, else_what: &str| {
+        let found = found.as_ref().map(|path| path.display().to_string());
+        let _ = writeln!(text, "               {name:13} {}", found.as_deref().unwrap_or(else_what));
+    };
+    match (&machine.uv, &machine.python) {
+        (None, Some(_)) => {
+            part("uv", &None, "not on the PATH: gatecrash installs one for itself, with python3");
+            part("python3", &machine.python, "");
+        }
+        (uv, None) => {
+            part("uv", uv, "");
+            part("python3", &None, "not on the PATH: uv brings one");
+        }
+        (uv, python) => {
+            part("uv", uv, "");
+            part("python3", python, "");
+        }
+    }
+    part(
+        "PostgreSQL",
+        &machine.postgres,
+        "not found: a package that ships it is installed\n                             help: apt install postgresql, or brew install postgresql",
+    );
+    part(
+        "redis-server",
+        &machine.redis,
+        "not on the PATH: scenarios with Redis are skipped\n                             help: apt install redis-server, or brew install redis",
+    );
+    let engines = if machine.prisma_is_told {
+        "named by PRISMA_* variables"
+    } else {
+        "Prisma downloads them at the first launch of a version"
+    };
+    part("its engines", &None, engines);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full() -> Machine {
+        Machine {
+            docker: Ok(()),
+            launches_processes: true,
+            uv: Some("/usr/bin/uv".into()),
+            python: Some("/usr/bin/python3".into()),
+            postgres: Some("/usr/lib/postgresql/17/bin".into()),
+            redis: Some("/usr/bin/redis-server".into()),
+            prisma_is_told: false,
+        }
+    }
+
+    #[test]
+    fn a_machine_with_everything() {
+        insta::assert_snapshot!(render(&full()));
+    }
+
+    #[test]
+    fn a_machine_with_python_alone() {
+        let docker = Err("no Docker engine answers: connection refused".to_owned());
+        let machine = Machine { docker, uv: None, postgres: None, redis: None, prisma_is_told: true, ..full() };
+        assert!(machine.launches_real_gateways());
+        insta::assert_snapshot!(render(&machine));
+    }
+
+    #[test]
+    fn a_machine_with_nothing() {
+        let docker = Err("no Docker engine answers: connection refused".to_owned());
+        let machine = Machine { docker, uv: None, python: None, postgres: None, redis: None, ..full() };
+        assert!(!machine.launches_real_gateways());
+        insta::assert_snapshot!(render(&machine));
+    }
+}
