@@ -125,7 +125,7 @@ pub enum LauncherName {
 }
 
 /// What a release needs to be installed from its package.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Release {
     /// No package newer than this; without it, than the day after the release.

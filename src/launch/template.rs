@@ -115,7 +115,7 @@ impl Template {
 }
 
 /// A checksum of parts, in which it is not the same where one ends and the next begins.
-fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update((part.len() as u64).to_le_bytes());
@@ -135,6 +135,7 @@ mod tests {
             gateway: GatewayName::LiteLlm,
             version: Some(version.to_owned()),
             launcher: Launcher::Builtin { fault: None },
+            chosen: None,
         }
     }
 

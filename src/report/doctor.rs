@@ -75,7 +75,7 @@ fn parts(text: &mut String, machine: &Machine) {
     } else {
         "Prisma downloads them at the first launch of a version"
     };
-    part("its engines", &None, engines);
+    part("its Prisma", &None, engines);
 }
 
 #[cfg(test)]

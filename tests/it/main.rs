@@ -12,6 +12,7 @@ mod interrupts;
 #[cfg(unix)]
 mod killed;
 mod mistakes;
+mod process;
 #[cfg(unix)]
 mod real;
 mod upstream;

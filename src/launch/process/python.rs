@@ -2,7 +2,6 @@
 //! environment in the cache. Not: running it.
 
 use std::fs::{self, File, TryLockError};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,6 +11,7 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use super::super::LaunchError;
+use super::super::template::digest;
 use super::site::Site;
 use super::system;
 use crate::config::Release;
@@ -19,7 +19,7 @@ use crate::gateway::redact;
 use crate::launch::cache::Cache;
 
 /// Changes with how an environment is made.
-const FORMAT: u32 = 1;
+const FORMAT: &str = "gatecrash environment 1";
 /// In an environment that is whole: the packages that are in it.
 const STAMP: &str = "gatecrash.packages";
 /// How long one step of an installation may take.
@@ -166,10 +166,11 @@ fn published(said: &str) -> Option<Date> {
 impl Package {
     /// The name of its environment in the cache: another one for whatever makes it another.
     fn name(&self) -> String {
-        // Always the same for the same, in one build of gatecrash; another build may make it anew.
-        let mut hasher = DefaultHasher::new();
-        (FORMAT, &self.release, std::env::consts::ARCH).hash(&mut hasher);
-        format!("litellm-{}-{:08x}", self.version, hasher.finish() as u32)
+        let Package { version, release } = self;
+        let newest = release.exclude_newer.as_deref().unwrap_or_default();
+        let decisive = [FORMAT, std::env::consts::OS, std::env::consts::ARCH, newest];
+        let key = digest(decisive.into_iter().chain(release.overrides.iter().map(String::as_str)));
+        format!("litellm-{version}-{key:.16}")
     }
 }
 
@@ -261,7 +262,22 @@ async fn output(mut command: Command) -> Result<String, Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::published;
+    use super::{Package, published};
+    use crate::config::Release;
+
+    fn name(version: &str, overrides: &[&str]) -> String {
+        let overrides = overrides.iter().map(|text| (*text).to_owned()).collect();
+        let release = Release { exclude_newer: None, overrides };
+        Package { version: version.to_owned(), release }.name()
+    }
+
+    #[test]
+    fn an_environment_is_found_by_all_that_makes_it_another() {
+        assert_eq!(name("1.81.0", &["a>=1"]), name("1.81.0", &["a>=1"]));
+        assert_ne!(name("1.81.0", &["a>=1"]), name("1.81.0", &[]));
+        assert_ne!(name("1.81.0", &["a", "b"]), name("1.81.0", &["ab"]));
+        assert!(name("1.81.0", &[]).starts_with("litellm-1.81.0-"));
+    }
 
     #[test]
     fn the_day_after_a_release_is_told_from_what_uv_says() {
