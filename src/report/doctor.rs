@@ -71,11 +71,11 @@ fn parts(text: &mut String, machine: &Machine) {
         "not on the PATH: scenarios with Redis are skipped\n                             help: apt install redis-server, or brew install redis",
     );
     let engines = if machine.prisma_is_told {
-        "named by PRISMA_* variables"
+        "its engines are named by PRISMA_* variables"
     } else {
-        "Prisma downloads them at the first launch of a version"
+        "downloads its engines at the first launch of a version"
     };
-    part("its Prisma", &None, engines);
+    part("Prisma", &None, engines);
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The gateways of a target: what each is started with. Each has a port of its own for good.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::super::{LaunchError, random_hex};
 use super::python::Environment;
@@ -103,7 +103,7 @@ impl Recipe {
     }
 
     /// Its home is new, but what Prisma put into the home of the environment is found in it.
-    fn lend_engines(&self, home: &PathBuf) -> std::io::Result<()> {
+    fn lend_engines(&self, home: &Path) -> std::io::Result<()> {
         let kept = self.environment.home().join(".cache");
         let cache = home.join(".cache");
         fs::create_dir_all(&cache)?;
