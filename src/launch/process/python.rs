@@ -146,10 +146,10 @@ impl Environment {
         // uv names the date when a version is left out for being too new.
         let Err(said) = output(ask).await else { return Err(site.failed("uv does not say when it was released")) };
         published(&said.join(" ")).map(|day| format!("{day}T23:59:59Z")).ok_or_else(|| {
-            site.failed(format!("it is not known when litellm {version} was released: is there such a version?"))
+            site.failed(format!("uv does not find litellm {version}, or when it was released"))
                 .log(said)
                 .help(format!(
-                    "if there is, say so in harness.toml: [gateway.litellm.release.\"{version}\"] exclude_newer = \
+                    "if there is such a version, name the day in harness.toml: [gateway.litellm.release.\"{version}\"] exclude_newer = \
                      \"YYYY-MM-DD\""
                 ))
         })
