@@ -59,7 +59,7 @@ async fn harness() -> Cost {
     let run = RunId::new();
     let live = Arc::new(launch(&target, limits, &run).await.expect("it can be launched"));
     let (sender, mut results) = tokio::sync::mpsc::unbounded_channel();
-    let cost = measured(run_all(live, &trials, &run, limits, &Gate::default(), sender)).await;
+    let cost = measured(run_all(live, &trials, run.as_str(), limits, &Gate::default(), sender)).await;
     let mut passed = 0;
     while let Some(result) = results.recv().await {
         assert_eq!(result.outcome, Outcome::Pass, "{:?}", result.findings);

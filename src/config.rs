@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::scenario::Period;
 use crate::verdict::deviation::KnownDeviation;
@@ -125,7 +125,7 @@ pub enum LauncherName {
 }
 
 /// What a release needs to be installed from its package.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Release {
     /// No package newer than this; without it, than the day after the release.

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Listing launches nothing. Targets are launched when the first trial that needs them runs, and shared by all trials
-//! of the process. cargo-nextest runs each trial in a process of its own: there, a target that takes half a minute to
-//! launch has one trial, which runs all its scenarios.
+//! of the process. cargo-nextest runs each trial in a process of its own: there, all processes of its run share one
+//! that a keeper launches. What `gatecrash up` keeps is used by all.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,7 +25,8 @@ use crate::commands::WrongInput;
 use crate::commands::interrupts::{self, Interrupts};
 use crate::commands::select::{Selected, select};
 use crate::config::{Config, LAUNCHER, LauncherName, Limits};
-use crate::launch::{Compromised, LaunchError, LeftBehind, Live, RunId, Target, launch, reaper};
+use crate::launch::keeper::keep_if_told;
+use crate::launch::{Compromised, LaunchError, LeftBehind, Live, Origin, RunId, Target, launch_shared, reaper};
 use crate::report::{Judged, Record, Report, terminal};
 use crate::run::gate::Gate;
 use crate::run::session::{Event, Plan};
@@ -74,6 +75,9 @@ impl Harness {
     pub fn run(self) -> ExitCode {
         if reaper::served() {
             return ExitCode::SUCCESS;
+        }
+        if let Some(ended) = keep_if_told() {
+            return ended;
         }
         let mut arguments = Arguments::from_args();
         let suite = match self.suite() {
@@ -181,11 +185,6 @@ impl Suite {
     fn tests_of(self: &Arc<Suite>, slots: Vec<usize>) -> Vec<Test> {
         let names: Vec<_> = slots.iter().map(|slot| self.slots[*slot].target.name.as_str()).collect();
         let prefix = names.join("..");
-        let slow_to_launch = slots.iter().any(|slot| self.slots[*slot].target.is_slow_to_launch());
-        if slow_to_launch && std::env::var_os("NEXTEST").is_some() {
-            let suite = Arc::clone(self);
-            return vec![Test::test(format!("{prefix}::all"), move || suite.all(&slots))];
-        }
         let test = |trial: &Trial| {
             let (suite, slots, trial) = (Arc::clone(self), slots.clone(), trial.clone());
             let name = format!("{prefix}::{}", trial.id.replace('/', "::"));
@@ -228,30 +227,12 @@ impl Suite {
         Err(anstream::adapter::strip_str(&text).to_string().into())
     }
 
-    /// All trials, as one test.
-    fn all(&self, slots: &[usize]) -> Result<(), Failed> {
-        let next = std::sync::atomic::AtomicUsize::new(0);
-        let work = || {
-            let mut failed = Vec::new();
-            while let Some(trial) = self.trials.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
-                failed.extend(self.one(slots, trial).err().and_then(|failed| failed.message().map(str::to_owned)));
-            }
-            failed
-        };
-        let failed: Vec<String> = std::thread::scope(|threads| {
-            let threads: Vec<_> = (0..self.limits.jobs).map(|_| threads.spawn(work)).collect();
-            let panicked = |_| vec!["a trial panicked".to_owned()];
-            threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(panicked)).collect()
-        });
-        if failed.is_empty() { Ok(()) } else { Err(failed.join("\n").into()) }
-    }
-
     /// None if it was interrupted before it began.
     async fn results(&self, slots: &[usize], trial: &Trial) -> Result<Option<Vec<TrialResult>>, Failed> {
         let number = self.trials.iter().position(|own| own.id == trial.id).unwrap_or_default();
         let name = format!("gc-{}-{number}", self.run.as_str());
         let on_slot = |slot: &usize| {
-            let (slot, name) = (*slot, name.clone());
+            let (slot, name) = (*slot, format!("{name}-{slot}"));
             async move {
                 let live = tokio::select! {
                     live = self.live(slot) => live,
@@ -273,7 +254,14 @@ impl Suite {
 
     async fn live(&self, slot: usize) -> &Result<Live, LaunchError> {
         let Slot { target, live } = &self.slots[slot];
-        live.get_or_init(|| launch(target, self.limits, &self.run)).await
+        let launched = live.get_or_init(|| async {
+            let launched = launch_shared(target, self.limits, &self.run).await;
+            if let Ok(Live { origin: Origin::LaunchedBeside { why }, .. }) = &launched {
+                anstream::eprintln!("{}: {why}", target.name);
+            }
+            launched
+        });
+        launched.await
     }
 
     /// The target as it is known after its launch: an external one says its version itself.

@@ -3,6 +3,8 @@
 
 mod table;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::verdict::FindingKind;
 pub use table::{FAULTS, Fault};
 
@@ -26,6 +28,20 @@ impl Fault {
 
     pub fn about(self) -> &'static About {
         &FAULTS[self as usize]
+    }
+}
+
+/// By its name.
+impl Serialize for Fault {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.about().name)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fault {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Fault, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Fault::named(&name).ok_or_else(|| serde::de::Error::custom(format!("there is no fault `{name}`")))
     }
 }
 

@@ -9,6 +9,7 @@ mod list;
 mod print;
 mod run;
 pub mod select;
+mod up;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, LAUNCHER, LauncherName};
+use crate::launch::keeper::keep_if_told;
 use crate::launch::{Compromised, reaper};
 
 /// Does your LLM gateway let in what it should have turned away?
@@ -51,6 +53,10 @@ enum Command {
     /// Run scenarios on two targets, and say what regressed.
     #[command(override_usage = "gatecrash compare [OPTIONS] [BASELINE CANDIDATE] [SCENARIO]...")]
     Compare(run::Compare),
+    /// Launch targets and keep them running between runs; without any, list what is up.
+    Up(up::Up),
+    /// Take away what `gatecrash up` keeps.
+    Down(up::Down),
     /// List trials, or the faults of the built-in gateway.
     List(list::List),
     /// Run scenarios on every fault of the built-in gateway, and say which catches which.
@@ -88,6 +94,13 @@ struct Common {
     quiet: bool,
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
     format: Format,
+    #[command(flatten)]
+    launching: Launching,
+}
+
+/// What everything shares that launches.
+#[derive(Debug, Args)]
+struct Launching {
     /// How `litellm@VERSION` is launched. Without it, as harness.toml says; else in Docker if an engine answers, as
     /// processes if none does.
     #[arg(long, value_enum, value_name = "LAUNCHER", env = LAUNCHER)]
@@ -97,7 +110,7 @@ struct Common {
     allow_compromised: bool,
 }
 
-impl Common {
+impl Launching {
     /// The settings, but for what is said here.
     fn over(&self, config: &Config) -> Config {
         let mut config = config.clone();
@@ -137,6 +150,9 @@ pub fn main() -> ExitCode {
     if reaper::served() {
         return ExitCode::SUCCESS;
     }
+    if let Some(ended) = keep_if_told() {
+        return ended;
+    }
     let cli = Cli::parse();
     if cli.no_color {
         anstream::ColorChoice::Never.write_global();
@@ -145,6 +161,8 @@ pub fn main() -> ExitCode {
     let code = match &cli.command {
         Command::Run(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Compare(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
+        Command::Up(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
+        Command::Down(command) => command.execute(),
         Command::List(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Faults(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Check(command) => Ok(command.execute()),

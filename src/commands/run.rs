@@ -77,8 +77,8 @@ fn run(
     common: &Common,
 ) -> Result<u8, WrongInput> {
     let began = Instant::now();
-    let config = &common.over(config);
-    let parse = |name: &String| Target::parse(name, config, common.compromised());
+    let config = &common.launching.over(config);
+    let parse = |name: &String| Target::parse(name, config, common.launching.compromised());
     let targets = targets.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
     let Selected { trials, corpus } = select(config, scenarios, &common.filter, &common.tag)?;
     let jobs = common.jobs.map_or(config.limits.jobs, usize::from);

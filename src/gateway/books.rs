@@ -37,6 +37,8 @@ pub struct Books(Arc<Reading>);
 #[derive(Debug, Default)]
 struct Reading {
     count: AtomicUsize,
+    /// How many more do in other processes.
+    elsewhere: AtomicUsize,
     pages: Mutex<HashMap<Discriminant<Entity>, Arc<Page>>>,
     seen: Mutex<VecDeque<Sighting>>,
 }
@@ -67,6 +69,11 @@ pub struct Waiting {
 }
 
 impl Books {
+    /// So many trials of other processes are on this gateway, and may wait for its books as well.
+    pub fn others_wait(&self, count: usize) {
+        self.0.elsewhere.store(count, Ordering::Relaxed);
+    }
+
     /// Begins to wait for an entity's charges, all of which are made by now.
     pub fn waiting(&self, entity: &Entity) -> Waiting {
         let page = Arc::clone(lock(&self.0.pages).entry(discriminant(entity)).or_default());
@@ -80,7 +87,8 @@ impl Books {
 impl Waiting {
     /// Waits until it is time to look again: at most so long, and sooner when another has seen the books written.
     pub async fn look_again(&self, pace: Duration, at_most: Duration) {
-        let share = self.page.count.load(Ordering::Relaxed).div_ceil(LOOKING).max(1);
+        let looking = self.page.count.load(Ordering::Relaxed) + self.reading.elsewhere.load(Ordering::Relaxed);
+        let share = looking.div_ceil(LOOKING).max(1);
         let own = pace.saturating_mul(u32::try_from(share).unwrap_or(u32::MAX)).min(at_most);
         tokio::select! {
             () = self.page.written.notified() => {}
@@ -122,7 +130,7 @@ impl Waiting {
 
     /// Whether so few wait that nothing is late for being busy; nor may there be enough later charges to tell by.
     pub fn few_wait(&self) -> bool {
-        self.reading.count.load(Ordering::Relaxed) <= FEW
+        self.reading.count.load(Ordering::Relaxed) + self.reading.elsewhere.load(Ordering::Relaxed) <= FEW
     }
 
     pub fn began(&self) -> Instant {

@@ -1,12 +1,14 @@
 //! What a scenario may ask of a live target beyond requests: more instances, Redis, and parts that stop, start,
 //! restart or forget. Which of it there is depends on the launcher.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Kept, LaunchError, Live};
 use crate::gateway::litellm::LiteLlm;
 use crate::scenario::{Disturbance, Instance, Part};
 
 /// Which instances of a gateway a scenario wants, and whether they share a Redis. All are on one database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Topology {
     pub instances: u16,
     pub redis: bool,
@@ -23,7 +25,7 @@ impl Topology {
 }
 
 /// Why a target could not be disturbed, or set up differently.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Undisturbed {
     /// This launcher cannot do it.
     Lacks(String),
@@ -61,6 +63,7 @@ impl Live {
                 processes.has(topology)?;
                 Ok(processes.node(topology, instance).await?)
             }
+            (Kept::Attached(attached), _, _) => attached.node(topology, instance).await,
             (Kept::External(gateway), Topology::ONE, Instance::First) => Ok(gateway.clone()),
             (Kept::External(_), Topology { redis: true, .. }, _) => {
                 Err(self.lacks("whether it has a Redis is not known"))
@@ -79,6 +82,7 @@ impl Live {
             Kept::Builtin(in_process) => in_process.disturb(act, part),
             Kept::Docker(containers) => containers.disturb(topology, act, part).await,
             Kept::Process(processes) => processes.disturb(topology, act, part).await,
+            Kept::Attached(attached) => attached.disturb(topology, act, part).await,
             Kept::External(_) => Err(self.lacks(&format!("nobody here can {} its {}", act.word(), part.word()))),
         }
     }
@@ -90,6 +94,7 @@ impl Live {
             Kept::Builtin(in_process) => in_process.restore(),
             Kept::Docker(containers) => drop(containers.restore().await),
             Kept::Process(processes) => drop(processes.restore().await),
+            Kept::Attached(attached) => attached.restore().await,
             Kept::External(_) => {}
         }
     }

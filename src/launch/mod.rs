@@ -3,6 +3,7 @@
 //! One file for each launcher. What they share is here: a [`Live`] target, why there is none ([`LaunchError`]),
 //! and whether it still lives ([`Health`]). What else can be done with one is in `disturb`.
 
+mod attached;
 mod builtin;
 pub mod cache;
 mod choice;
@@ -10,11 +11,13 @@ mod disturb;
 mod docker;
 pub mod doctor;
 mod external;
+pub mod keeper;
 mod process;
 pub mod reaper;
 mod sweep;
 pub mod target;
 mod template;
+mod turns;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -22,36 +25,40 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-use tokio::sync::{RwLock, Semaphore};
+use serde::{Deserialize, Serialize};
 
 use crate::config::Limits;
 use crate::gateway::litellm::{LiteLlm, Pace};
 use crate::gateway::{AdminError, Broken, redact};
 use crate::upstream::Upstream;
 pub use disturb::{Topology, Undisturbed};
+use keeper::Found;
+pub use keeper::Origin;
 pub use process::Package;
 pub use sweep::{LeftBehind, MARK};
 pub use target::{Compromised, GatewayName, Launcher, Target, TargetError};
+use turns::Turns;
+pub use turns::{Share, Turn};
 
 /// A target that runs, with its own upstream.
 pub struct Live {
     pub target: Target,
-    pub upstream: Upstream,
+    /// Where it came from.
+    pub origin: Origin,
     /// How long it took from the first step to readiness.
     pub took: Duration,
     /// What is to be known of how it was launched.
     pub remark: Option<String>,
-    /// Held by trials while they run: together, or alone if they have to be.
-    pub turn: RwLock<()>,
-    /// Held while a trial makes its entities.
-    pub making: Semaphore,
+    turns: Turns,
+    calls: Calls,
     kept: Kept,
 }
 
-/// So many trials make their entities at the same time: they all begin with that at once, and a gateway's transactions
-/// end by their own limits (LiteLLM 1.108.7 gave up `/team/new` after 5 s behind a hundred others).
-const MAKING: usize = 4;
+/// Who counts the calls of its upstream.
+enum Calls {
+    Here(Upstream),
+    AtKeeper(Arc<attached::Attached>),
+}
 
 /// How long an engine may be silent before it counts as gone. On a busy machine it takes seconds for what it does at once
 /// elsewhere.
@@ -63,6 +70,8 @@ enum Kept {
     Docker(Box<docker::Containers>),
     External(LiteLlm),
     Process(Box<process::Processes>),
+    /// Another process has it.
+    Attached(Arc<attached::Attached>),
 }
 
 /// A run's own mark, by which all it made can be told from what others made, and taken away.
@@ -108,7 +117,7 @@ fn random_hex() -> String {
 }
 
 /// Why a target could not be brought to life: what happened, the end of its log, and what to do.
-#[derive(Debug, Clone, Serialize, thiserror::Error)]
+#[derive(Debug, Clone, Serialize, Deserialize, thiserror::Error)]
 pub struct LaunchError {
     pub target: String,
     pub what: String,
@@ -149,7 +158,7 @@ impl LaunchError {
 }
 
 /// How a live target is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Health {
     Well,
     /// It runs, but does not answer on its health endpoint.
@@ -158,12 +167,49 @@ pub enum Health {
     Dead(String),
 }
 
-/// Brings a target to life.
+/// Brings a target to life, or takes the one that `gatecrash up` keeps.
 ///
 /// # Errors
 /// When it cannot be started, dies, or is not ready within the limit. What was made until then is taken away by
-/// [`RunId::sweep`].
+/// [`RunId::sweep`]. And when the one that is kept is broken.
 pub async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
+    match keeper::find(target, limits).await? {
+        Found::Kept(live) => return Ok(*live),
+        Found::Other(why) => return launch_beside(target, limits, run, why).await,
+        Found::Nothing => {}
+    }
+    launch_anew(target, limits, run).await
+}
+
+/// The same for one of many processes that do: those of one run of nextest share a target, if nothing is kept. What is
+/// launched in no time is not worth that.
+///
+/// # Errors
+/// As [`launch`].
+pub async fn launch_shared(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
+    let nextest_run =
+        std::env::var("NEXTEST_RUN_ID").ok().filter(|_| !matches!(target.launcher, Launcher::Builtin { .. }));
+    match (nextest_run, keeper::find(target, limits).await?) {
+        (_, Found::Kept(live)) => Ok(*live),
+        (Some(nextest_run), Found::Nothing | Found::Other(_)) => keeper::share(target, limits, &nextest_run).await,
+        (None, Found::Nothing) => launch_anew(target, limits, run).await,
+        (None, Found::Other(why)) => launch_beside(target, limits, run, why).await,
+    }
+}
+
+/// Launches a target although one is up, which is another.
+async fn launch_beside(target: &Target, limits: Limits, run: &RunId, why: String) -> Result<Live, LaunchError> {
+    match launch_anew(target, limits, run).await {
+        Ok(live) => Ok(Live { origin: Origin::LaunchedBeside { why }, ..live }),
+        Err(error) => {
+            let help =
+                error.help.iter().map(String::as_str).chain([why.as_str()]).collect::<Vec<_>>().join("\n  help: ");
+            Err(error.help(help))
+        }
+    }
+}
+
+async fn launch_anew(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
     let began = Instant::now();
     let live = match &target.launcher {
         Launcher::Builtin { fault } => builtin::launch(target, *fault, limits).await,
@@ -201,20 +247,31 @@ async fn upstream(target: &Target, address: SocketAddr) -> Result<Upstream, Laun
 
 impl Live {
     fn new(target: &Target, upstream: Upstream, kept: Kept) -> Live {
-        Live {
-            target: target.clone(),
-            upstream,
-            took: Duration::ZERO,
-            remark: None,
-            turn: RwLock::new(()),
-            making: Semaphore::new(MAKING),
-            kept,
+        Live::with(target, Calls::Here(upstream), kept)
+    }
+
+    fn with(target: &Target, calls: Calls, kept: Kept) -> Live {
+        let (origin, turns) = (Origin::Launched, Turns::new());
+        Live { target: target.clone(), origin, took: Duration::ZERO, remark: None, turns, calls, kept }
+    }
+
+    /// How often these requests of this trial have reached the upstream, together.
+    ///
+    /// # Errors
+    /// When a keeper counts them that does not answer.
+    pub async fn calls(&self, trial: &str, requests: &[usize]) -> Result<usize, Undisturbed> {
+        match &self.calls {
+            Calls::Here(upstream) => Ok(upstream.calls_of(trial, requests.iter().copied())),
+            Calls::AtKeeper(attached) => attached.calls(trial, requests).await,
         }
     }
 
     /// How it is, all instances together, asked when something broke. A container that was just killed counts as
     /// running for a moment, so this looks more than once before it says so.
     pub async fn health(&self) -> Health {
+        if let Kept::Attached(attached) = &self.kept {
+            return attached.health().await;
+        }
         let limit = Instant::now() + Duration::from_secs(5);
         loop {
             let dead = match &self.kept {
@@ -223,7 +280,7 @@ impl Live {
                     let silent = format!("its Docker engine has not answered within {} s", ENGINE.as_secs());
                     tokio::time::timeout(ENGINE, containers.dead()).await.unwrap_or(Some(silent))
                 }
-                Kept::External(_) => None,
+                Kept::External(_) | Kept::Attached(_) => None,
                 Kept::Process(processes) => processes.dead(),
             };
             if let Some(how) = dead {
@@ -258,6 +315,8 @@ impl Live {
             Kept::Docker(containers) => containers.clients(),
             Kept::External(gateway) => vec![gateway.clone()],
             Kept::Process(processes) => processes.clients(),
+            // Its keeper has made it ready.
+            Kept::Attached(_) => Vec::new(),
         }
     }
 
@@ -277,6 +336,7 @@ impl Live {
             Kept::Builtin(_) => Pace::AT_ONCE,
             Kept::Docker(_) | Kept::Process(_) => Pace::WRITE_BEHIND,
             Kept::External(gateway) => gateway.pace,
+            Kept::Attached(attached) => attached.pace,
         }
     }
 
@@ -285,18 +345,19 @@ impl Live {
         match &self.kept {
             Kept::Docker(containers) => tokio::time::timeout(ENGINE, containers.log_tail()).await.unwrap_or_default(),
             Kept::Process(processes) => processes.log_tail(),
+            Kept::Attached(attached) => attached.log_tail().await,
             Kept::Builtin(_) | Kept::External(_) => Vec::new(),
         }
     }
 
-    /// Takes away all that was made for it.
+    /// Takes away all that was made for it; what is kept stays.
     pub async fn stop(self) {
         match self.kept {
             // What an engine that is silent leaves is found by the sweep, or by nobody.
             Kept::Docker(containers) => drop(tokio::time::timeout(ENGINE, containers.remove()).await),
             Kept::Process(processes) => processes.remove().await,
             Kept::Builtin(in_process) => drop(in_process),
-            Kept::External(_) => {}
+            Kept::External(_) | Kept::Attached(_) => {}
         }
     }
 }

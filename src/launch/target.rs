@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::choice::Choice;
 use super::process::Package;
 use crate::builtin::{FAULTS, Fault};
@@ -9,7 +11,7 @@ use crate::config::{Config, Images, LauncherName};
 use crate::scenario::diagnostic::nearest;
 
 /// A gateway at a version, and how to launch it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Target {
     /// As it is written: `litellm@1.82.3`, `builtin`, or a name of `harness.toml`.
     pub name: String,
@@ -21,7 +23,7 @@ pub struct Target {
 }
 
 /// The gateways there is an adapter for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GatewayName {
     LiteLlm,
     Builtin,
@@ -37,7 +39,7 @@ impl GatewayName {
 }
 
 /// How a target is brought to life.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Launcher {
     /// In Docker, with a database of its own, and a Redis for scenarios that want one.
     Docker {

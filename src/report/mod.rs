@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::launch::{LaunchError, LeftBehind, Target};
+use crate::launch::{LaunchError, LeftBehind, Origin, Target};
 use crate::run::session::{Event, Plan};
 use crate::run::{Time, TrialResult};
 use crate::scenario::{Trial, TrialId};
@@ -45,6 +45,7 @@ pub struct TargetReport {
     pub launcher: &'static str,
     pub launcher_because: Option<String>,
     pub launched_in_ms: Option<u64>,
+    pub origin: Option<Origin>,
     pub error: Option<LaunchError>,
     /// The end of its log, if its environment broke.
     pub log: Vec<String>,
@@ -75,7 +76,7 @@ pub struct Spent {
 /// What is left of a run's events: the input of its report.
 #[derive(Debug, Default)]
 pub struct Record {
-    launched: Vec<(Target, Duration)>,
+    launched: Vec<(Target, Duration, Origin)>,
     not_launched: Vec<LaunchError>,
     results: Vec<TrialResult>,
     logs: Vec<(String, Vec<String>)>,
@@ -87,7 +88,9 @@ impl Record {
     pub fn add(&mut self, event: &Event) {
         match event {
             Event::Launching { .. } => {}
-            Event::Launched { target, took, .. } => self.launched.push((target.clone(), *took)),
+            Event::Launched { target, took, origin, .. } => {
+                self.launched.push((target.clone(), *took, origin.clone()));
+            }
             Event::NotLaunched(error) => self.not_launched.push(error.clone()),
             Event::Begun => self.begun = Some(std::time::Instant::now()),
             Event::Finished(result) => self.results.push(result.clone()),
@@ -129,8 +132,8 @@ impl Report {
             }
         }
         for (index, target) in plan.targets.iter().enumerate() {
-            let launched = record.launched.iter().find(|(launched, _)| launched.name == target.name);
-            let target = launched.map_or(target, |(launched, _)| launched);
+            let launched = record.launched.iter().find(|(launched, ..)| launched.name == target.name);
+            let target = launched.map_or(target, |(launched, ..)| launched);
             for deviation in apply(known, target, corpus, &mut by_target[index], today) {
                 if !deviations.contains(&deviation) {
                     deviations.push(deviation);
@@ -154,13 +157,14 @@ impl Report {
         let not_run = plan.trials.iter().filter(|trial| *interrupted && !has_run(trial)).map(|trial| trial.id.clone());
         let not_run = not_run.collect();
         let targets = plan.targets.iter().map(|target| {
-            let launched = record.launched.iter().find(|(launched, _)| launched.name == target.name);
+            let launched = record.launched.iter().find(|(launched, ..)| launched.name == target.name);
             TargetReport {
                 name: target.name.clone(),
-                version: launched.and_then(|(launched, _)| launched.version.clone()),
+                version: launched.and_then(|(launched, ..)| launched.version.clone()),
                 launcher: target.launcher.name(),
                 launcher_because: target.chosen.clone(),
-                launched_in_ms: launched.map(|(_, took)| took.as_millis() as u64),
+                launched_in_ms: launched.map(|(_, took, _)| took.as_millis() as u64),
+                origin: launched.map(|(.., origin)| origin.clone()),
                 error: record.not_launched.iter().find(|error| error.target == target.name).cloned(),
                 log: record
                     .logs

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::launch::Origin;
 use crate::run::session::Event;
 use crate::verdict::Outcome;
 
@@ -76,12 +77,22 @@ impl Progress {
     }
 }
 
+/// On this machine's clock.
+pub fn time(at: jiff::Timestamp) -> String {
+    at.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%F %T").to_string()
+}
+
 fn line(event: &Event) -> Option<String> {
     match event {
         Event::Launching { target } => Some(format!("launching {target}")),
-        Event::Launched { target, took, remark } => {
+        Event::Launched { target, took, origin, remark } => {
+            let how = match origin {
+                Origin::Launched => String::new(),
+                Origin::Kept { pid, since } => format!(": kept by process {pid} since {}", time(*since)),
+                Origin::LaunchedBeside { why } => format!("; {why}"),
+            };
             let remark = remark.as_ref().map(|remark| format!("; {remark}")).unwrap_or_default();
-            Some(format!("{} is ready after {:.1} s{remark}", target.name, took.as_secs_f64()))
+            Some(format!("{} is ready after {:.1} s{how}{remark}", target.name, took.as_secs_f64()))
         }
         Event::NotLaunched(error) => Some(format!("{} could not be launched", error.target)),
         Event::Finished(result) => {

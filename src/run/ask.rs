@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::steps::{ASK_AGAIN, BEYOND, Steps, drain_range};
+use super::steps::{ASK_AGAIN, BEYOND, Steps, drain_range, undisturbed};
 use super::{Exchange, Stop};
 use crate::gateway::litellm::deployments::Deployment;
 use crate::gateway::{Answer, Ask, Entity};
@@ -252,9 +252,11 @@ impl<'a> Steps<'a> {
             return Err(Stop::Failed(format!("there is no key `{}`", key.value)));
         };
         let before = self.standing(Asker::of(key, fields), self.path(fields));
-        let calls_before = self.live.upstream.calls(self.name, number);
+        let calls = || async { self.live.calls(self.name, &[number]).await.map_err(undisturbed) };
+        let calls_before = calls().await?;
         let began = Instant::now();
         let answer = gateway.ask(secret, &ask).await;
+        let ms = began.elapsed().as_millis() as u64;
         let whose = match instance {
             Instance::First => key.value.to_string(),
             Instance::Second => format!("{} (second)", key.value),
@@ -265,8 +267,8 @@ impl<'a> Steps<'a> {
             key: whose,
             before,
             answer,
-            upstream_calls: self.live.upstream.calls(self.name, number) - calls_before,
-            ms: began.elapsed().as_millis() as u64,
+            upstream_calls: calls().await? - calls_before,
+            ms,
             is_one_of_many: company == Company::OneOfMany,
         })
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Stop;
 use super::settle::{First, Settled, moves, settle, stays};
-use super::steps::Steps;
+use super::steps::{Steps, undisturbed};
 use crate::gateway::litellm::LiteLlm;
 use crate::gateway::{AdminError, Entity, LogRow};
 use crate::scenario::{At, CheckFields, Count, Instance, Name, Place, Spend, Usd};
@@ -50,7 +50,7 @@ impl<'a> Steps<'a> {
         }
         if let Some(calls) = &fields.calls {
             let requests = self.requests_of.get(&name.value).cloned().unwrap_or_default();
-            let seen = self.live.upstream.calls_of(self.name, requests);
+            let seen = self.live.calls(self.name, &requests).await.map_err(undisturbed)?;
             self.counted("calls of the provider", calls.value, seen, name);
         }
         if let Some(log) = &fields.log {

@@ -18,11 +18,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 use crate::config::Limits;
 use crate::gateway::{AdminError, Answer, Broken};
-use crate::launch::{Health, Live};
+use crate::launch::{self, Health, Live, Share};
 use crate::scenario::{Alone, Place, Step, Trial, TrialId};
 use crate::verdict::oracle::Standing;
 use crate::verdict::{Finding, FindingKind, Outcome};
@@ -143,8 +142,8 @@ impl Stop {
 pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits, gate: &Gate) -> Option<TrialResult> {
     let scenario = &trial.file.scenario;
     let turn = match scenario.alone {
-        Some(alone) => Turn::Alone { alone, _held: live.turn.write().await },
-        None => Turn::Together { _held: live.turn.read().await },
+        Some(alone) => Turn::Alone { alone, _held: live.turn(Share::Alone).await },
+        None => Turn::Together { _held: live.turn(Share::Together).await },
     };
     let _inside = gate.enter()?;
     let began = Instant::now();
@@ -191,19 +190,19 @@ pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits, g
 }
 
 /// A trial's turn on its target: with others, or alone.
-enum Turn<'a> {
+enum Turn {
     Alone {
         alone: Alone,
-        _held: RwLockWriteGuard<'a, ()>,
+        _held: launch::Turn,
     },
     Together {
-        _held: RwLockReadGuard<'a, ()>,
+        _held: launch::Turn,
     },
     /// It only looks at books any more, which disturbs nobody.
     Over,
 }
 
-impl Turn<'_> {
+impl Turn {
     /// Others would have disturbed it; nothing can any more.
     fn end_if_first(&mut self) {
         if matches!(self, Turn::Alone { alone: Alone::First, .. }) {

@@ -10,15 +10,15 @@ use super::gate::Gate;
 use super::steps::length;
 use super::{TrialResult, run_trial};
 use crate::config::Limits;
-use crate::launch::{Live, RunId};
+use crate::launch::Live;
 use crate::scenario::{Alone, Trial};
 
 /// Runs trials on a target, as many at a time as the limits say; each result is sent as soon as there is one, until
-/// the gate is closed. A panic in a trial is an `error` of that trial.
+/// the gate is closed. Each has this name and its number. A panic in a trial is an `error` of that trial.
 pub async fn run_all(
     live: Arc<Live>,
     trials: &[Trial],
-    run: &RunId,
+    name: &str,
     limits: Limits,
     gate: &Gate,
     results: mpsc::UnboundedSender<TrialResult>,
@@ -28,14 +28,14 @@ pub async fn run_all(
         let mut of_phase: Vec<_> = numbered().filter(|(_, trial)| trial.file.scenario.alone == phase).collect();
         // The longest first: one that waits for a minute must not begin when the others have ended.
         of_phase.sort_by_key(|(_, trial)| std::cmp::Reverse(length(&trial.file.scenario)));
-        run_phase(&live, of_phase.into_iter(), run, limits, gate, &results).await;
+        run_phase(&live, of_phase.into_iter(), name, limits, gate, &results).await;
     }
 }
 
 async fn run_phase<'a>(
     live: &Arc<Live>,
     trials: impl Iterator<Item = (usize, &'a Trial)>,
-    run: &RunId,
+    name: &str,
     limits: Limits,
     gate: &Gate,
     results: &mpsc::UnboundedSender<TrialResult>,
@@ -45,7 +45,7 @@ async fn run_phase<'a>(
     let mut trial_of = HashMap::new();
     for (number, trial) in trials {
         let (live, free, gate, results) = (Arc::clone(live), Arc::clone(&free), gate.clone(), results.clone());
-        let name = format!("gc-{}-{number}", run.as_str());
+        let name = format!("{name}-{number}");
         let of_task = trial.clone();
         let task = running.spawn(async move {
             let Ok(_turn) = free.acquire().await else { return };

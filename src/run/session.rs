@@ -10,7 +10,7 @@ use super::TrialResult;
 use super::gate::Gate;
 use super::schedule::run_all;
 use crate::config::Limits;
-use crate::launch::{LaunchError, Live, RunId, Target, launch};
+use crate::launch::{LaunchError, Live, Origin, RunId, Target, launch};
 use crate::scenario::Trial;
 
 /// What is to be done: a value that can be shown before anything starts.
@@ -32,6 +32,7 @@ pub enum Event {
     Launched {
         target: Target,
         took: Duration,
+        origin: Origin,
         remark: Option<String>,
     },
     NotLaunched(LaunchError),
@@ -53,7 +54,7 @@ pub async fn execute(plan: &Plan, run: &RunId, gate: &Gate, tell: &(dyn Fn(Event
     // They share this machine.
     let limits = Limits { jobs: (plan.limits.jobs / plan.targets.len().max(1)).max(1), ..plan.limits };
     let session = Session { plan, limits, run, gate, tell, launches: watch::Sender::new(Launches::default()) };
-    let lives = join(plan.targets.iter().map(|target| session.on_target(target))).await;
+    let lives = join(plan.targets.iter().enumerate().map(|(index, target)| session.on_target(index, target))).await;
     tell(Event::Ended);
     join(lives.into_iter().flatten().map(Live::stop)).await;
 }
@@ -76,7 +77,7 @@ struct Session<'a> {
 
 impl Session<'_> {
     /// Launches a target and runs the trials on it.
-    async fn on_target(&self, target: &Target) -> Option<Live> {
+    async fn on_target(&self, index: usize, target: &Target) -> Option<Live> {
         let tell = self.tell;
         tell(Event::Launching { target: target.name.clone() });
         let launched = tokio::select! {
@@ -84,8 +85,9 @@ impl Session<'_> {
             () = self.gate.closed() => return None,
         };
         match &launched {
-            Ok(Live { target, took, remark, .. }) => {
-                tell(Event::Launched { target: target.clone(), took: *took, remark: remark.clone() });
+            Ok(Live { target, took, origin, remark, .. }) => {
+                let (target, origin, remark) = (target.clone(), origin.clone(), remark.clone());
+                tell(Event::Launched { target, took: *took, origin, remark });
             }
             Err(error) => tell(Event::NotLaunched(error.clone())),
         }
@@ -98,7 +100,7 @@ impl Session<'_> {
         });
         let live = Arc::new(launched.ok()?);
         tokio::select! {
-            () = self.trials(&live) => {}
+            () = self.trials(index, &live) => {}
             () = self.in_vain() => {}
         }
         // Every trial has ended, and each held the target only while it ran. If not, the sweep finds it.
@@ -116,7 +118,7 @@ impl Session<'_> {
         }
     }
 
-    async fn trials(&self, live: &Arc<Live>) {
+    async fn trials(&self, index: usize, live: &Arc<Live>) {
         let tell = self.tell;
         let (sender, mut results) = mpsc::unbounded_channel::<TrialResult>();
         let mut broke = false;
@@ -127,7 +129,9 @@ impl Session<'_> {
             }
         };
         let Session { plan, run, limits, gate, .. } = self;
-        tokio::join!(run_all(Arc::clone(live), &plan.trials, run, *limits, gate, sender), tell_all);
+        // Both sides of a comparison may be one gateway, which is kept.
+        let name = format!("gc-{}-{index}", run.as_str());
+        tokio::join!(run_all(Arc::clone(live), &plan.trials, &name, *limits, gate, sender), tell_all);
         if broke {
             tell(Event::Log { target: live.target.name.clone(), lines: live.log_tail().await });
         }

@@ -9,7 +9,7 @@ use super::world::World;
 use super::{Exchange, Stop, Time, Turn};
 use crate::config::Limits;
 use crate::gateway::litellm::LiteLlm;
-use crate::launch::{Live, Topology, Undisturbed};
+use crate::launch::{Live, Share, Topology, Undisturbed};
 use crate::scenario::arithmetic::{Allowed, allowed};
 use crate::scenario::charge::{Asker, bounds, find};
 use crate::scenario::{AskFields, Count, Instance, Name, Period, PricedBy, Scenario, Settle, Step, Trial, Usd};
@@ -76,7 +76,7 @@ pub(super) struct Steps<'a> {
     /// The trial's own name on the gateway and the upstream.
     pub(super) name: &'a str,
     pub(super) limits: Limits,
-    turn: Turn<'a>,
+    turn: Turn,
     pub(super) topology: Topology,
     pub(super) world: World,
     pub(super) ledger: Ledger,
@@ -96,7 +96,7 @@ pub(super) struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    pub(super) fn new(live: &'a Live, trial: &'a Trial, name: &'a str, limits: Limits, turn: Turn<'a>) -> Steps<'a> {
+    pub(super) fn new(live: &'a Live, trial: &'a Trial, name: &'a str, limits: Limits, turn: Turn) -> Steps<'a> {
         let scenario = &trial.file.scenario;
         let instances = scenario.instances.as_ref().map_or(1, |instances| instances.value);
         Steps {
@@ -125,8 +125,7 @@ impl<'a> Steps<'a> {
         let scenario = self.scenario;
         let began = Instant::now();
         let live = self.live;
-        // Nobody closes it.
-        let turn = live.making.acquire().await;
+        let turn = live.turn(Share::Making).await;
         let made = self.make_given().await;
         drop(turn);
         self.time.requests += began.elapsed();

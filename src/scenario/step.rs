@@ -2,7 +2,7 @@
 //! ([`crate::run`]).
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::entity::Fields;
 use super::money::{Spend, Usd};
@@ -62,7 +62,7 @@ impl Act {
 }
 
 /// What can be done to a part of the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Disturbance {
     Stop,
     Start,
@@ -87,7 +87,7 @@ impl Disturbance {
 }
 
 /// A part of a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     Gateway,
@@ -106,7 +106,7 @@ impl Part {
 }
 
 /// Which of a target's instances is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Instance {
     #[default]

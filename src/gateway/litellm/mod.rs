@@ -14,8 +14,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{Client, Method, RequestBuilder};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::books::Books;
@@ -23,7 +23,7 @@ use super::{AdminError, Answer, Ask, Broken, Secret, redact};
 use crate::scenario::Usd;
 
 /// When recorded spend can be expected, after a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pace {
     /// How often to look.
     pub poll: Duration,
@@ -117,6 +117,16 @@ impl LiteLlm {
             Err(AdminError::Status { status: 400 | 500, .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Where it answers.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Where it reaches the upstream.
+    pub fn upstream(&self) -> &str {
+        &self.upstream
     }
 
     pub fn admin_key(&self) -> &Secret {

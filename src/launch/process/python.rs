@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use super::super::LaunchError;
 use super::super::template::digest;
@@ -28,7 +29,7 @@ const LOG_LINES: usize = 15;
 pub(super) const WORD_OF_CACHE: &str = "the cache cannot be used";
 
 /// Which package is to be installed, and with what.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Package {
     pub version: String,
     pub release: Release,

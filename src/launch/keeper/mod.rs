@@ -1,0 +1,423 @@
+//! Targets that stay up between runs, and ones that the processes of a run of nextest share.
+//!
+//! A *keeper* is this executable again, in a process of its own: it launches one target, owns it, and answers to runs what
+//! only its owner knows (`control`), until it is told to end or the process is gone that it watches. Where it is found is
+//! `place`'s; what a run has of it, `attached`'s.
+
+mod control;
+mod place;
+
+use std::fs::File;
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::attached::Attached;
+use super::turns::Share;
+use super::{Calls, Health, Kept, LaunchError, Live, RunId, Target, http, launch_anew, random_hex};
+use crate::commands::interrupts::Interrupts;
+use crate::config::Limits;
+use crate::gateway::{Secret, redact};
+pub use control::Lease;
+pub(super) use control::{Asked, Gone, Keeper, Node};
+use control::{Keeping, serve};
+use place::{Order, Place, Program, Record, Standing, State, Up, Wanted};
+
+/// The first argument of a keeper; the second is the folder of its place.
+const ARGUMENT: &str = "gatecrash:keep";
+
+/// Why there is no target, for who did not want one any more.
+const INTERRUPTED: &str = "it was interrupted";
+
+/// How often something is looked at that nobody tells of.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a keeper has to take its target away, before that is called a failure.
+const ENDING: Duration = Duration::from_secs(60);
+
+/// Where a live target came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// It was launched for this run.
+    Launched,
+    /// It was up already.
+    Kept { pid: u32, since: jiff::Timestamp },
+    /// It was launched although one was up, which is another.
+    LaunchedBeside { why: String },
+}
+
+/// If this process was started as a keeper: keeps its target, to the end.
+pub fn keep_if_told() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    let place = Place::at((arguments.next()? == ARGUMENT).then(|| arguments.next())??);
+    Some(match keep(&place) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error}", place.folder().display());
+            ExitCode::FAILURE
+        }
+    })
+}
+
+fn keep(place: &Place) -> std::io::Result<()> {
+    // Who started this one had the lock, and gave it away as standard input. What this one starts must not get it.
+    let _lock = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    let order = place.order().ok_or_else(|| std::io::Error::other("there is no order"))?;
+    let (pid, program) = (std::process::id(), Program::this()?);
+    let record = |state| Record { order: order.clone(), pid, program: program.clone(), state };
+    place.write_record(&record(State::Launching))?;
+    let runtime = Runtime::new()?;
+    let ended = runtime.block_on(launch_and_keep(place, &order, record));
+    // A failure is for those to read who wait for the target; of nextest, until its run is over.
+    match place.record().map(|record| record.state) {
+        Some(State::Failed(_)) if order.watched.is_none() => {}
+        _ => place.remove(),
+    }
+    ended
+}
+
+async fn launch_and_keep(place: &Place, order: &Order, record: impl Fn(State) -> Record) -> std::io::Result<()> {
+    // It outlives the terminal. And a signal that nobody waits for would be lost: there is one wait, from here on.
+    let _hangup = signal(SignalKind::hangup())?;
+    let mut ending = std::pin::pin!(ending(Interrupts::listen()?, order.watched));
+    let run = RunId::new();
+    let target = &order.wanted.target;
+    let limits = Limits { launch: order.launch, request: order.request, ..Limits::default() };
+    let launched = tokio::select! {
+        launched = launch_anew(target, limits, &run) => Some(launched),
+        () = &mut ending => None,
+    };
+    let ended = match launched {
+        None => Ok(()),
+        Some(Ok(live)) => keep_up(place, live, record, ending).await,
+        Some(Err(error)) => {
+            // What is left now, its reaper tries to take away for a while.
+            let _ = run.sweep().await;
+            let written = place.write_record(&record(State::Failed(error)));
+            if order.watched.is_some() {
+                ending.await;
+            }
+            return written;
+        }
+    };
+    run.sweep().await.map_err(|left| std::io::Error::other(left.to_string()))?;
+    ended
+}
+
+/// Answers to runs until the end, and takes the target away.
+async fn keep_up(
+    place: &Place,
+    live: Live,
+    record: impl Fn(State) -> Record,
+    ending: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let up = Up {
+        url: format!("http://{}/", listener.local_addr()?),
+        token: Secret::new(format!("sk-{}{}{}{}", random_hex(), random_hex(), random_hex(), random_hex())),
+        version: live.target.version.clone(),
+        pace: live.pace(),
+        since: jiff::Timestamp::now(),
+        took: live.took,
+    };
+    let live = Arc::new(live);
+    let keeping = Keeping { live: Arc::clone(&live), token: up.token.clone() };
+    // A runtime of its own, for with it end all connections and what they hold of the target.
+    let serving = Runtime::new()?;
+    serving.spawn(serve(listener, keeping));
+    place.write_record(&record(State::Up(up)))?;
+    ending.await;
+    let _ = place.write_record(&record(State::Ending));
+    let ended = tokio::task::spawn_blocking(move || serving.shutdown_timeout(Duration::from_secs(5))).await;
+    if let Some(live) = Arc::into_inner(live) {
+        live.stop().await;
+    }
+    ended.map_err(std::io::Error::other)
+}
+
+/// Waits until this process is told to end by a signal, or the one is gone that it watches.
+async fn ending(mut interrupts: Interrupts, watched: Option<u32>) {
+    let gone = async {
+        let Some(watched) = watched.and_then(pid) else { return std::future::pending().await };
+        while test_kill_process(watched).is_ok() {
+            tokio::time::sleep(LOOK * 5).await;
+        }
+    };
+    tokio::select! {
+        () = interrupts.next() => {}
+        () = gone => {}
+    }
+}
+
+fn pid(raw: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(raw).ok()?)
+}
+
+impl LaunchError {
+    pub fn was_interrupted(&self) -> bool {
+        self.what == INTERRUPTED
+    }
+}
+
+impl Order {
+    fn new(target: &Target, limits: Limits, watched: Option<u32>) -> Order {
+        Order { wanted: Wanted::new(target), launch: limits.launch, request: limits.request, watched }
+    }
+}
+
+/// What there is of a target before it is launched.
+pub(super) enum Found {
+    Kept(Box<Live>),
+    /// One that is not as it is wanted now, and why.
+    Other(String),
+    Nothing,
+}
+
+/// Looks for a target that `gatecrash up` keeps; waits for one that is on its way up, or down.
+///
+/// # Errors
+/// When what is kept is broken.
+pub(super) async fn find(target: &Target, limits: Limits) -> Result<Found, LaunchError> {
+    let place = Place::up(&target.name);
+    loop {
+        match place.standing() {
+            Standing::Free(left) => {
+                discard(&place, left);
+                return Ok(Found::Nothing);
+            }
+            Standing::Failed(_) => return Ok(Found::Nothing),
+            Standing::Changing => tokio::time::sleep(LOOK).await,
+            Standing::Up(record, up) => {
+                let help = format!("gatecrash down {0} && gatecrash up {0}", target.name);
+                if let Some(why) = stale(&record, target) {
+                    return Ok(Found::Other(format!(
+                        "the one that is up is another: {why}; `{help}` launches it anew"
+                    )));
+                }
+                match attach(target, limits, &record, &up, Some(format!("`{help}` launches it anew"))).await {
+                    // It was taken away at this moment.
+                    Err(_) if !matches!(place.standing(), Standing::Up(..)) => {}
+                    attached => return attached.map(|live| Found::Kept(Box::new(live))),
+                }
+            }
+        }
+    }
+}
+
+fn stale(record: &Record, target: &Target) -> Option<String> {
+    let rebuilt = || Some("gatecrash was built anew since".to_owned()).filter(|_| !record.program.is_as_it_was());
+    Wanted::new(target).differs(&record.order.wanted).or_else(rebuilt)
+}
+
+/// A target that all processes of a run of nextest share: the first that needs it has it launched, and it goes when
+/// nextest does.
+pub(super) async fn share(target: &Target, limits: Limits, nextest_run: &str) -> Result<Live, LaunchError> {
+    let place = Place::of_nextest(nextest_run, &target.name);
+    let watched = std::os::unix::process::parent_id();
+    let order = Order::new(target, limits, Some(watched));
+    until_up(&place, &order, target).await?;
+    match place.standing() {
+        Standing::Up(record, up) => attach(target, limits, &record, &up, None).await,
+        _ => Err(LaunchError::new(target, "it was taken away at once")),
+    }
+}
+
+/// Has a target brought up and kept until [`down`] takes it away. Says since when it is up, and how long that took.
+///
+/// # Errors
+/// When it cannot be launched, or one is up that is another.
+pub async fn up(target: &Target, limits: Limits) -> Result<Standby, LaunchError> {
+    let place = Place::up(&target.name);
+    let was_up = matches!(place.standing(), Standing::Up(..));
+    let order = Order::new(target, limits, None);
+    let listening = |error| LaunchError::new(target, format!("signals cannot be listened to: {error}"));
+    let mut interrupts = Interrupts::listen().map_err(listening)?;
+    let launched = tokio::select! {
+        launched = until_up(&place, &order, target) => launched,
+        () = interrupts.next() => {
+            let _ = end(&place).await;
+            return Err(LaunchError::new(target, INTERRUPTED));
+        }
+    };
+    if launched.is_err()
+        && let Ok(Some(_lock)) = place.try_lock()
+    {
+        place.remove();
+    }
+    launched?;
+    match place.standing() {
+        Standing::Up(record, up) => match stale(&record, target) {
+            Some(why) => Err(LaunchError::new(target, format!("one is up that is another: {why}"))
+                .help(format!("`gatecrash down {}` takes it away", target.name))),
+            None => {
+                let help = format!("`gatecrash down {}` takes it away", target.name);
+                attach(target, limits, &record, &up, Some(help)).await?;
+                Ok(Standby::of(&record, &up, was_up))
+            }
+        },
+        _ => Err(LaunchError::new(target, "it was taken away at once")),
+    }
+}
+
+/// Waits until a target is up at a place; starts its keeper, if nobody else does.
+async fn until_up(place: &Place, order: &Order, target: &Target) -> Result<(), LaunchError> {
+    let mut started: Option<Child> = None;
+    loop {
+        let ended = started.as_mut().and_then(|keeper| keeper.try_wait().ok().flatten());
+        match place.standing() {
+            Standing::Up(..) => return Ok(()),
+            Standing::Failed(error) if started.is_some() || order.watched.is_some() => return Err(error),
+            _ if ended.is_some() => {
+                let said = place.read_said();
+                let said = said.lines().map(redact).collect::<Vec<_>>();
+                return Err(LaunchError::new(target, "its keeper ended before it was up").log(said));
+            }
+            Standing::Free(_) | Standing::Failed(_) if started.is_none() => {
+                started = start(place, order)
+                    .map_err(|error| LaunchError::new(target, format!("its keeper cannot be started: {error}")))?;
+            }
+            Standing::Free(_) | Standing::Failed(_) | Standing::Changing => {}
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Starts a keeper, unless somebody else is about to.
+fn start(place: &Place, order: &Order) -> std::io::Result<Option<Child>> {
+    let Some(lock) = place.try_lock()? else { return Ok(None) };
+    place.clear();
+    place.write_order(order)?;
+    let keeper = Command::new(std::env::current_exe()?)
+        .arg(ARGUMENT)
+        .arg(place.folder())
+        .stdin(lock)
+        .stdout(Stdio::null())
+        .stderr(place.said()?)
+        // Ctrl-C at the terminal is not for it.
+        .process_group(0)
+        .spawn()?;
+    Ok(Some(keeper))
+}
+
+async fn attach(
+    target: &Target,
+    limits: Limits,
+    record: &Record,
+    up: &Up,
+    help: Option<String>,
+) -> Result<Live, LaunchError> {
+    let began = Instant::now();
+    let http = http(target)?;
+    let keeper = Keeper::new(http.clone(), up);
+    let attached = Arc::new(Attached::new(keeper.clone(), up.pace, http, limits.request, help.clone()));
+    let broken = |what: String, log| {
+        let error = LaunchError::new(target, format!("it was up, but {what}")).log(log);
+        match help {
+            Some(help) => error.help(help),
+            None => error,
+        }
+    };
+    // A trial of another run may have it alone, and disturb it.
+    let _turn = attached.turn(Share::Together).await;
+    match keeper.ask(&Asked::Health).await {
+        Ok(Health::Well) => {}
+        Ok(Health::Dead(how) | Health::Unresponsive(how)) => return Err(broken(how, attached.log_tail().await)),
+        Err(gone) => return Err(broken(gone.to_string(), Vec::new())),
+    }
+    let mut live = Live::with(target, Calls::AtKeeper(Arc::clone(&attached)), Kept::Attached(attached));
+    live.target.version = up.version.clone();
+    live.took = began.elapsed();
+    live.origin = Origin::Kept { pid: record.pid, since: up.since };
+    Ok(live)
+}
+
+/// A target that is up, for people.
+#[derive(Debug, Clone)]
+pub struct Standby {
+    pub target: String,
+    pub pid: u32,
+    pub since: jiff::Timestamp,
+    pub took: Duration,
+    /// Whether it was before it was asked for.
+    pub was_up: bool,
+}
+
+impl Standby {
+    fn of(record: &Record, up: &Up, was_up: bool) -> Standby {
+        let target = record.order.wanted.target.name.clone();
+        Standby { target, pid: record.pid, since: up.since, took: up.took, was_up }
+    }
+}
+
+/// What `gatecrash up` keeps now.
+pub fn all() -> Vec<Standby> {
+    let standing = |place: Place| match place.standing() {
+        Standing::Up(record, up) => Some(Standby::of(&record, &up, true)),
+        Standing::Free(_) | Standing::Changing | Standing::Failed(_) => None,
+    };
+    Place::all_up().into_iter().filter_map(standing).collect()
+}
+
+/// The names of all that is kept, or was by a keeper that was killed.
+pub fn names() -> Vec<String> {
+    Place::all_up().into_iter().filter_map(|place| Some(place.order()?.wanted.target.name)).collect()
+}
+
+/// Takes a target away that `gatecrash up` keeps. Says whether there was one.
+///
+/// # Errors
+/// When its keeper does not end.
+pub async fn down(target: &str) -> Result<bool, String> {
+    end(&Place::up(target)).await
+}
+
+async fn end(place: &Place) -> Result<bool, String> {
+    let began = Instant::now();
+    let mut told = None;
+    loop {
+        match place.standing() {
+            Standing::Free(left) => {
+                discard(place, left);
+                return Ok(told.is_some());
+            }
+            Standing::Failed(_) => {
+                if let Ok(Some(_lock)) = place.try_lock() {
+                    place.remove();
+                    return Ok(false);
+                }
+            }
+            Standing::Changing | Standing::Up(..) if told.is_none() => told = tell_to_end(place),
+            Standing::Changing | Standing::Up(..) => {}
+        }
+        if began.elapsed() > ENDING {
+            let pid = told.map(|pid| format!(" `kill -9 {pid}` ends it at once")).unwrap_or_default();
+            return Err(format!("its keeper has not ended after {} s.{pid}", ENDING.as_secs()));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Takes away the record that a keeper left that was killed; its reaper takes away the rest.
+fn discard(place: &Place, left: Option<Box<Record>>) {
+    if left.is_some()
+        && let Ok(Some(_lock)) = place.try_lock()
+    {
+        place.remove();
+    }
+}
+
+/// Its pid is that of the keeper: the lock is held.
+fn tell_to_end(place: &Place) -> Option<u32> {
+    let keeper = place.record()?.pid;
+    kill_process(pid(keeper)?, Signal::TERM).ok().map(|()| keeper)
+}

@@ -1,0 +1,79 @@
+//! Whose turn it is on a target: trials share it, or have it alone; and they make their entities a few at a time. Of a
+//! kept target, trials of all processes take their turns at its keeper. Not: which trial comes next.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
+
+use super::keeper::Lease;
+use super::{Kept, Live};
+
+/// So many trials make their entities at the same time: they all begin with that at once, and a gateway's transactions
+/// end by their own limits (LiteLLM 1.108.7 gave up `/team/new` after 5 s behind a hundred others).
+const MAKING: usize = 4;
+
+/// What a trial takes its turn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Share {
+    /// Running while others do.
+    Together,
+    /// Running while no other does.
+    Alone,
+    /// Making its entities.
+    Making,
+}
+
+/// A turn that was taken. Dropping it ends it.
+pub enum Turn {
+    Together {
+        _held: OwnedRwLockReadGuard<()>,
+    },
+    Alone {
+        _held: OwnedRwLockWriteGuard<()>,
+    },
+    Making {
+        _held: Option<OwnedSemaphorePermit>,
+    },
+    /// The keeper has it.
+    Leased {
+        _held: Option<(Lease, Option<Arc<()>>)>,
+    },
+}
+
+#[derive(Clone)]
+pub(super) struct Turns {
+    running: Arc<RwLock<()>>,
+    making: Arc<Semaphore>,
+}
+
+impl Turns {
+    pub(super) fn new() -> Turns {
+        Turns { running: Arc::default(), making: Arc::new(Semaphore::new(MAKING)) }
+    }
+
+    pub(super) async fn take(&self, share: Share) -> Turn {
+        match share {
+            Share::Together => Turn::Together { _held: Arc::clone(&self.running).read_owned().await },
+            Share::Alone => Turn::Alone { _held: Arc::clone(&self.running).write_owned().await },
+            // Nobody closes it.
+            Share::Making => Turn::Making { _held: Arc::clone(&self.making).acquire_owned().await.ok() },
+        }
+    }
+
+    /// How many trials run, or wait to: each holds on to what they wait for.
+    pub(super) fn running(&self) -> usize {
+        Arc::strong_count(&self.running) - 1
+    }
+}
+
+impl Live {
+    /// Waits for a turn, and takes it.
+    pub async fn turn(&self, share: Share) -> Turn {
+        match &self.kept {
+            // A keeper that is gone has nothing left to share; the trial will meet that soon enough.
+            Kept::Attached(attached) => Turn::Leased { _held: attached.turn(share).await.ok() },
+            Kept::Builtin(_) | Kept::Docker(_) | Kept::External(_) | Kept::Process(_) => self.turns.take(share).await,
+        }
+    }
+}
