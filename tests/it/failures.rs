@@ -16,7 +16,7 @@ use super::{answer, case, gatecrash, write};
 pub(super) const ADMIN_KEY: &str = "sk-of-the-tests";
 
 /// A port that is free now.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -24,7 +24,7 @@ fn free_port() -> u16 {
 pub(super) struct External {
     builtin: Option<Builtin>,
     runtime: tokio::runtime::Runtime,
-    upstream: SocketAddr,
+    pub(super) upstream: SocketAddr,
     url: String,
 }
 
@@ -48,7 +48,7 @@ impl External {
         write(folder, "harness.toml", text)
     }
 
-    fn kill(&mut self) {
+    pub(super) fn kill(&mut self) {
         let builtin = self.builtin.take();
         self.runtime.block_on(async { drop(builtin) });
     }

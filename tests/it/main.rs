@@ -10,6 +10,8 @@ mod faults;
 #[cfg(unix)]
 mod interrupts;
 #[cfg(unix)]
+mod kept;
+#[cfg(unix)]
 mod killed;
 mod mistakes;
 mod process;
@@ -24,6 +26,8 @@ use std::process::{Command, Output};
 fn gatecrash(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatecrash"));
     command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("GATECRASH_CONFIG").env("NO_COLOR", "1");
+    // What its user keeps up is not for the tests.
+    command.env("XDG_RUNTIME_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/nothing-is-up"));
     command
 }
 
