@@ -27,7 +27,7 @@ use crate::launch::{Compromised, LaunchError, Live, RunId, Target, launch, sweep
 use crate::report::{Judged, Record, Report, terminal};
 use crate::run::session::{Event, Plan};
 use crate::run::{TrialResult, run_trial};
-use crate::scenario::{Alone, Trial};
+use crate::scenario::{Alone, Trial, TrialId};
 use crate::verdict::Outcome;
 use crate::verdict::deviation::{Deviation, DeviationState, apply};
 
@@ -186,7 +186,8 @@ impl Suite {
             limits: self.limits,
         };
         let known = &self.config.known_deviations;
-        let judged = Judged { plan: &plan, known, corpus: &[], began, interrupted: false };
+        let (corpus, selected): (&[TrialId], &[TrialId]) = (&[], &[]);
+        let judged = Judged { plan: &plan, known, corpus, partition: None, selected, began, interrupted: false };
         let report = Report::of(record, &judged);
         let Some(of_trial) = report.trials.first() else { return Err("the trial has no result".into()) };
         for result in &of_trial.results {

@@ -3,6 +3,7 @@
 mod check;
 mod faults;
 mod list;
+mod merge;
 mod print;
 mod run;
 pub mod select;
@@ -14,6 +15,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
 use crate::launch::Compromised;
+use crate::scenario::Partition;
 
 /// Does your LLM gateway let in what it should have turned away?
 ///
@@ -48,6 +50,8 @@ enum Command {
     /// Run scenarios on two targets, and say what regressed.
     #[command(override_usage = "gatecrash compare [OPTIONS] [BASELINE CANDIDATE] [SCENARIO]...")]
     Compare(run::Compare),
+    /// Join the reports of the partitions of a run.
+    Merge(merge::Merge),
     /// List trials, or the faults of the built-in gateway.
     List(list::List),
     /// Run scenarios on every fault of the built-in gateway, and say which catches which.
@@ -76,14 +80,24 @@ struct Common {
     /// How many trials run at the same time, on all targets together.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    /// Run only one of several parts of the trials, each on another machine; `gatecrash merge` joins their reports.
+    #[arg(long, value_name = "M/N")]
+    partition: Option<Partition>,
+    #[command(flatten)]
+    shown: Shown,
+    /// Launch releases that are known to be compromised, too.
+    #[arg(long)]
+    allow_compromised: bool,
+}
+
+/// How a report is shown.
+#[derive(Debug, Args)]
+struct Shown {
     /// Say only what is not as it should be, and the answer.
     #[arg(long)]
     quiet: bool,
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
     format: Format,
-    /// Launch releases that are known to be compromised, too.
-    #[arg(long)]
-    allow_compromised: bool,
 }
 
 impl Common {
@@ -123,6 +137,7 @@ pub fn main() -> ExitCode {
     let code = match &cli.command {
         Command::Run(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Compare(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
+        Command::Merge(command) => command.execute(),
         Command::List(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Faults(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Check(command) => Ok(command.execute()),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::select::{Selected, select};
-use super::{Common, Format, WrongInput, interrupted, print};
+use super::{Common, Format, Shown, WrongInput, interrupted, print};
 use crate::config::{Config, Limits};
 use crate::launch::{RunId, Target};
 use crate::report::progress::Progress;
@@ -79,22 +79,40 @@ fn run(
     let targets = targets.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
     let Selected { trials, corpus } = select(config, scenarios, &common.filter, &common.tag)?;
     let jobs = common.jobs.map_or(config.limits.jobs, usize::from);
+    let selected: Vec<_> = trials.iter().map(|trial| trial.id.clone()).collect();
+    let trials = match common.partition {
+        Some(partition) => partition.own(trials),
+        None => trials,
+    };
     let plan = Plan { targets, trials, pairs, limits: Limits { jobs, ..config.limits } };
     let runtime = tokio::runtime::Runtime::new()?;
-    let progress = Progress::new(common.quiet, plan.trials.len());
+    let progress = Progress::new(common.shown.quiet, plan.trials.len());
     let (record, interrupted) = match plan.trials.is_empty() {
         true => (Record::default(), false),
         false => runtime.block_on(guarded(plan.clone(), progress)),
     };
     runtime.shutdown_background();
-    let judged = Judged { plan: &plan, known: &config.known_deviations, corpus: &corpus, began, interrupted };
+    let judged = Judged {
+        plan: &plan,
+        known: &config.known_deviations,
+        corpus: &corpus,
+        partition: common.partition,
+        selected: &selected,
+        began,
+        interrupted,
+    };
     let report = Report::of(record, &judged);
-    let detail = if common.quiet { Detail::Quiet } else { Detail::All };
-    match common.format {
-        Format::Terminal => print(&terminal::render(&report, detail)),
-        Format::Json => print(&format!("{}\n", json::render(&report))),
-    }
+    show(&report, &common.shown);
     Ok(report.exit_code())
+}
+
+/// Prints a report as it is wanted.
+pub(super) fn show(report: &Report, shown: &Shown) {
+    let detail = if shown.quiet { Detail::Quiet } else { Detail::All };
+    match shown.format {
+        Format::Terminal => print(&terminal::render(report, detail)),
+        Format::Json => print(&format!("{}\n", json::render(report))),
+    }
 }
 
 /// Executes a plan so that nothing is left behind: not when it ends, is interrupted, or panics. Gives what was

@@ -9,13 +9,13 @@ pub mod litellm;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::scenario::{Api, Carrier, ErrorKind, Fields, Kind, Usd};
 
 /// A gateway's answer to one request of a model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "answer")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "answer", deny_unknown_fields)]
 pub enum Answer {
     /// A whole and well-formed answer of the model.
     Accepted { status: u16 },
@@ -33,8 +33,8 @@ pub enum Answer {
 }
 
 /// How an exchange with a gateway broke.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Broken {
     /// No answer within this many milliseconds.
     Hung { ms: u64 },

@@ -12,7 +12,8 @@ use serde::de::{Deserializer, Error as _, IntoDeserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 /// A place in a scenario file. Lines and columns count from 1, in characters; `start` and `len` are bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Place {
     pub line: usize,
     pub column: usize,
@@ -109,20 +110,26 @@ impl FromStr for Usd {
     }
 }
 
+/// At least cents.
+fn in_cents(amount: Decimal) -> Decimal {
+    let mut amount = amount.normalize();
+    if amount.scale() < 2 {
+        amount.rescale(2);
+    }
+    amount
+}
+
 impl fmt::Display for Usd {
     /// At least cents, at most ten decimals: `0.10`, `0.0009`, `0.0600000001`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut amount = self.0.round_dp(10).normalize();
-        if amount.scale() < 2 {
-            amount.rescale(2);
-        }
-        fmt::Display::fmt(&amount, f)
+        fmt::Display::fmt(&in_cents(self.0.round_dp(10)), f)
     }
 }
 
 impl Serialize for Usd {
+    /// To the last digit: it is read again.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.collect_str(&in_cents(self.0))
     }
 }
 
