@@ -184,7 +184,7 @@ fn stem(root: &Path, file: &Path) -> String {
 }
 
 /// Every combination of the axes' values, each with its name.
-fn multiply(stem: &str, file: ScenarioFile, named: bool) -> Vec<Trial> {
+pub fn multiply(stem: &str, file: ScenarioFile, named: bool) -> Vec<Trial> {
     let scenario = &file.scenario;
     let first = Case {
         priced_by: scenario.priced_by.0[0],

@@ -32,9 +32,14 @@ pub struct Mistakes {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads one file. Whatever is in it, this neither panics nor takes long.
+/// Reads one file.
 pub fn read(path: &Path) -> Result<ScenarioFile, Mistakes> {
     let bytes = bytes(path).map_err(|diagnostic| Mistakes { text: String::new(), diagnostics: vec![*diagnostic] })?;
+    understand(path, bytes)
+}
+
+/// What is in a file. Whatever it is, this neither panics nor takes long: it is fuzzed.
+pub fn understand(path: &Path, bytes: Vec<u8>) -> Result<ScenarioFile, Mistakes> {
     let text = String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?;
     let scenario = match parse(path, &text) {
         Ok(scenario) => scenario,
