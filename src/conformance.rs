@@ -23,8 +23,10 @@ use tokio::sync::OnceCell;
 use crate::commands::WrongInput;
 use crate::commands::select::{Selected, select};
 use crate::config::{Config, Limits};
+use crate::gateway::redact;
 use crate::launch::{Compromised, LaunchError, Live, RunId, Target, launch, sweep};
-use crate::report::{Judged, Record, Report, terminal};
+use crate::report::console::say;
+use crate::report::{Judged, Record, Report, console, terminal};
 use crate::run::session::{Event, Plan};
 use crate::run::{TrialResult, run_trial};
 use crate::scenario::{Alone, Trial, TrialId};
@@ -69,11 +71,12 @@ impl Harness {
 
     /// Runs them with the arguments of the test binary, as libtest does.
     pub fn run(self) -> ExitCode {
+        console::guard();
         let mut arguments = Arguments::from_args();
         let suite = match self.suite() {
             Ok(suite) => Arc::new(suite),
             Err(WrongInput(message)) => {
-                anstream::eprintln!("{}", message.trim_end());
+                say(message.trim_end());
                 return ExitCode::from(2);
             }
         };
@@ -87,7 +90,7 @@ impl Harness {
         }
         // The tests are gone, and with them every other hold of the suite.
         let deviations = Arc::into_inner(suite).map(Suite::finish).unwrap_or_default();
-        anstream::eprint!("{}", terminal::deviations(&deviations));
+        say(terminal::deviations(&deviations).trim_end());
         match conclusion.has_failed() || deviations.iter().any(|deviation| deviation.state.fails_the_run()) {
             true => ExitCode::from(101),
             false => ExitCode::SUCCESS,
@@ -127,6 +130,17 @@ fn clean_up_on_signals(runtime: &Runtime, run: RunId) {
     });
 }
 
+/// What a test says is shown by libtest-mimic, not by us: nothing secret may be in it. A panic was told by its hook.
+fn guarded(test: impl FnOnce() -> Result<Completion, Failed>) -> Result<Completion, Failed> {
+    let shown = |failed: Failed| Failed::from(redact(failed.message().unwrap_or_default()));
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(test)) {
+        Ok(Ok(Completion::Ignored { reason })) => Ok(Completion::Ignored { reason: reason.map(|text| redact(&text)) }),
+        Ok(Ok(completion)) => Ok(completion),
+        Ok(Err(failed)) => Err(shown(failed)),
+        Err(_) => Err("gatecrash itself broke".into()),
+    }
+}
+
 /// A target, launched at most once.
 struct Slot {
     target: Target,
@@ -162,12 +176,13 @@ impl Suite {
         let slow_to_launch = slots.iter().any(|slot| self.slots[*slot].target.is_in_docker());
         if slow_to_launch && std::env::var_os("NEXTEST").is_some() {
             let suite = Arc::clone(self);
-            return vec![Test::test(format!("{prefix}::all"), move || suite.all(&slots))];
+            let all = move || suite.all(&slots).map(|()| Completion::Completed);
+            return vec![Test::ignorable_test(format!("{prefix}::all"), move || guarded(all))];
         }
         let test = |trial: &Trial| {
             let (suite, slots, trial) = (Arc::clone(self), slots.clone(), trial.clone());
             let name = format!("{prefix}::{}", trial.id.replace('/', "::"));
-            Test::ignorable_test(name, move || suite.one(&slots, &trial))
+            Test::ignorable_test(redact(&name), move || guarded(|| suite.one(&slots, &trial)))
         };
         self.trials.iter().map(test).collect()
     }

@@ -15,6 +15,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
 use crate::launch::Compromised;
+use crate::report::console::{self, print, say};
 use crate::scenario::Partition;
 
 /// Does your LLM gateway let in what it should have turned away?
@@ -129,7 +130,19 @@ const WRONG_INPUT: u8 = 2;
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    console::guard();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(instead) => {
+            let text = instead.render().ansi().to_string();
+            if instead.use_stderr() {
+                say(text.trim_end())
+            } else {
+                print(&text)
+            }
+            return ExitCode::from(u8::try_from(instead.exit_code()).unwrap_or(WRONG_INPUT));
+        }
+    };
     if cli.no_color {
         anstream::ColorChoice::Never.write_global();
     }
@@ -147,15 +160,9 @@ pub fn main() -> ExitCode {
         Command::Man => Ok(print::man(Cli::command())),
     };
     ExitCode::from(code.unwrap_or_else(|WrongInput(message)| {
-        anstream::eprintln!("{}", message.trim_end());
+        say(message.trim_end());
         WRONG_INPUT
     }))
-}
-
-/// Prints to standard output. A reader that has gone away, as `head` does, wants no more.
-fn print(text: &str) {
-    use std::io::Write as _;
-    let _ = anstream::stdout().write_all(text.as_bytes());
 }
 
 /// Waits for Ctrl-C or, where there is one, SIGTERM.

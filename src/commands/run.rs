@@ -7,9 +7,10 @@ use std::time::Instant;
 use clap::Args;
 
 use super::select::{Selected, select};
-use super::{Common, Format, Shown, WrongInput, interrupted, print};
+use super::{Common, Format, Shown, WrongInput, interrupted, print, say};
 use crate::config::{Config, Limits};
 use crate::launch::{RunId, Target};
+use crate::report::console::print_json;
 use crate::report::progress::Progress;
 use crate::report::terminal::Detail;
 use crate::report::{Judged, Record, Report, json, terminal};
@@ -111,7 +112,7 @@ pub(super) fn show(report: &Report, shown: &Shown) {
     let detail = if shown.quiet { Detail::Quiet } else { Detail::All };
     match shown.format {
         Format::Terminal => print(&terminal::render(report, detail)),
-        Format::Json => print(&format!("{}\n", json::render(report))),
+        Format::Json => print_json(&json::render(report)),
     }
 }
 
@@ -136,7 +137,7 @@ async fn guarded(plan: Plan, progress: Progress) -> (Record, bool) {
     };
     let interrupted = ended.is_none();
     if interrupted {
-        eprintln!("interrupted: cleaning up");
+        say("interrupted: cleaning up");
         work.abort();
         let _ = work.await;
     }

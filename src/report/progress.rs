@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::console::say;
 use crate::run::session::Event;
 use crate::verdict::Outcome;
 
@@ -33,7 +34,7 @@ impl Progress {
             Progress::Silent => {}
             Progress::Lines => {
                 if let Some(line) = line(event) {
-                    anstream::eprintln!("{line}");
+                    say(&line);
                 }
             }
             Progress::Bars { all, trials, of } => {

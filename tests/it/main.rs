@@ -5,6 +5,7 @@ mod failures;
 mod faults;
 mod merge;
 mod mistakes;
+mod secrets;
 mod upstream;
 
 use std::path::Path;
