@@ -3,6 +3,7 @@
 mod commands;
 mod failures;
 mod faults;
+mod fuzz;
 mod merge;
 mod mistakes;
 mod secrets;
