@@ -1,6 +1,7 @@
 //! Reading and checking scenario files: time and peak memory for more and more of them. Both have to be linear.
 //!
 //! `cargo bench --bench reading`
+#![allow(clippy::disallowed_macros)] // Its output is its numbers.
 
 use std::time::Instant;
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::gateway::secret::know_setting;
 use crate::scenario::Period;
 use crate::verdict::deviation::KnownDeviation;
 
@@ -198,7 +199,16 @@ impl Config {
 
     fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
         let wrong = |message: String| ConfigError { file: file.to_owned(), message };
+        // Also of a file that cannot be read: its lines are shown.
+        let settings = text.lines().flat_map(|line| std::iter::once(line).chain(line.split(['{', ','])));
+        for (name, value) in settings.filter_map(|setting| setting.split_once('=')) {
+            let value = value.split(" #").next().unwrap_or_default();
+            know_setting(name.trim(), value.trim().trim_end_matches('}').trim().trim_matches(['"', '\'']));
+        }
         let config: Config = toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
+        for (name, value) in &config.gateways.litellm.env {
+            know_setting(name, value);
+        }
         if config.limits.jobs == 0 {
             return Err(wrong("limits.jobs is 0: at least one trial has to run".to_owned()));
         }

@@ -25,13 +25,15 @@ use crate::commands::WrongInput;
 use crate::commands::interrupts::{self, Interrupts};
 use crate::commands::select::{Selected, select};
 use crate::config::{Config, LAUNCHER, LauncherName, Limits};
+use crate::gateway::redact;
 use crate::launch::keeper::keep_if_told;
 use crate::launch::{Compromised, LaunchError, LeftBehind, Live, Origin, RunId, Target, launch_shared, reaper};
-use crate::report::{Judged, Record, Report, terminal};
+use crate::report::console::say;
+use crate::report::{Judged, Record, Report, console, terminal};
 use crate::run::gate::Gate;
 use crate::run::session::{Event, Plan};
 use crate::run::{TrialResult, run_trial};
-use crate::scenario::{Alone, Trial};
+use crate::scenario::{Alone, Trial, TrialId};
 use crate::verdict::Outcome;
 use crate::verdict::deviation::{Deviation, DeviationState, apply};
 
@@ -73,6 +75,7 @@ impl Harness {
 
     /// Runs them with the arguments of the test binary, as libtest does.
     pub fn run(self) -> ExitCode {
+        console::guard();
         if reaper::served() {
             return ExitCode::SUCCESS;
         }
@@ -83,7 +86,7 @@ impl Harness {
         let suite = match self.suite() {
             Ok(suite) => Arc::new(suite),
             Err(WrongInput(message)) => {
-                anstream::eprintln!("{}", message.trim_end());
+                say(message.trim_end());
                 return ExitCode::from(2);
             }
         };
@@ -98,9 +101,9 @@ impl Harness {
         let interrupted = suite.gate.is_closed();
         // The tests are gone, and with them every other hold of the suite.
         let (deviations, left_behind) = Arc::into_inner(suite).map(Suite::finish).unwrap_or_default();
-        anstream::eprint!("{}", terminal::deviations(&deviations));
+        say(terminal::deviations(&deviations).trim_end());
         if let Some(left_behind) = &left_behind {
-            anstream::eprintln!("error: {left_behind}");
+            say(&format!("error: {left_behind}"));
         }
         let failed = conclusion.has_failed() || deviations.iter().any(|deviation| deviation.state.fails_the_run());
         match (interrupted, failed || left_behind.is_some()) {
@@ -143,13 +146,24 @@ impl Harness {
 async fn heed_interrupts(run: RunId, gate: Gate) {
     let Ok(mut interrupts) = Interrupts::listen() else { return };
     interrupts.next().await;
-    eprintln!("{}", interrupts::first(gate.close()));
+    say(&interrupts::first(gate.close()));
     interrupts.next().await;
-    eprintln!("{}", interrupts::AGAIN);
+    say(interrupts::AGAIN);
     if let Err(left_behind) = run.sweep().await {
-        eprintln!("error: {left_behind}");
+        say(&format!("error: {left_behind}"));
     }
     std::process::exit(130);
+}
+
+/// What a test says is shown by libtest-mimic, not by us: nothing secret may be in it. A panic was told by its hook.
+fn guarded(test: impl FnOnce() -> Result<Completion, Failed>) -> Result<Completion, Failed> {
+    let shown = |failed: Failed| Failed::from(redact(failed.message().unwrap_or_default()));
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(test)) {
+        Ok(Ok(Completion::Ignored { reason })) => Ok(Completion::Ignored { reason: reason.map(|text| redact(&text)) }),
+        Ok(Ok(completion)) => Ok(completion),
+        Ok(Err(failed)) => Err(shown(failed)),
+        Err(_) => Err("gatecrash itself broke".into()),
+    }
 }
 
 /// A target, launched at most once.
@@ -188,7 +202,7 @@ impl Suite {
         let test = |trial: &Trial| {
             let (suite, slots, trial) = (Arc::clone(self), slots.clone(), trial.clone());
             let name = format!("{prefix}::{}", trial.id.replace('/', "::"));
-            Test::ignorable_test(name, move || suite.one(&slots, &trial))
+            Test::ignorable_test(redact(&name), move || guarded(|| suite.one(&slots, &trial)))
         };
         self.trials.iter().map(test).collect()
     }
@@ -210,7 +224,9 @@ impl Suite {
             limits: self.limits,
         };
         let known = &self.config.known_deviations;
-        let judged = Judged { plan: &plan, known, corpus: &[], began, interrupted: false, left_behind: None };
+        let (corpus, selected): (&[TrialId], &[TrialId]) = (&[], &[]);
+        let (partition, interrupted, left_behind) = (None, false, None);
+        let judged = Judged { plan: &plan, known, corpus, partition, selected, began, interrupted, left_behind };
         let report = Report::of(record, &judged);
         let Some(of_trial) = report.trials.first() else { return Err("the trial has no result".into()) };
         for result in &of_trial.results {
@@ -257,7 +273,7 @@ impl Suite {
         let launched = live.get_or_init(|| async {
             let launched = launch_shared(target, self.limits, &self.run).await;
             if let Ok(Live { origin: Origin::LaunchedBeside { why }, .. }) = &launched {
-                anstream::eprintln!("{}: {why}", target.name);
+                say(&format!("{}: {why}", target.name));
             }
             launched
         });

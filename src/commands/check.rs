@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::select::shown;
-use super::{WRONG_INPUT, print};
+use super::{WRONG_INPUT, print, say};
 use crate::scenario::plan::find;
 use crate::scenario::read::read;
 
@@ -22,12 +22,12 @@ impl Check {
         let files: Vec<PathBuf> = self.files.iter().flat_map(|path| find(path)).collect();
         let mistakes: Vec<_> = files.iter().filter_map(|file| read(file).err()).collect();
         if !mistakes.is_empty() {
-            anstream::eprintln!("{}", shown(&mistakes));
+            say(&shown(&mistakes));
             return WRONG_INPUT;
         }
         match files.len() {
             0 => {
-                eprintln!("error: there is no scenario in these folders");
+                say("error: there is no scenario in these folders");
                 4
             }
             1 => print("1 scenario is right\n"),

@@ -9,7 +9,7 @@ use clap::Args;
 use futures_util::StreamExt as _;
 
 use super::select::{Selected, select};
-use super::{WrongInput, print};
+use super::{WrongInput, print, say};
 use crate::builtin::{FAULTS, Fault};
 use crate::config::{Config, Limits};
 use crate::launch::{RunId, Target};
@@ -60,7 +60,7 @@ impl Faults {
             }
         };
         for gap in &gaps {
-            anstream::eprintln!("error: {gap}");
+            say(&format!("error: {gap}"));
         }
         Ok(if gaps.is_empty() { 0 } else { 1 })
     }

@@ -6,6 +6,7 @@ mod doctor;
 mod faults;
 pub mod interrupts;
 mod list;
+mod merge;
 mod print;
 mod run;
 pub mod select;
@@ -19,6 +20,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::config::{Config, LAUNCHER, LauncherName};
 use crate::launch::keeper::keep_if_told;
 use crate::launch::{Compromised, reaper};
+use crate::report::console::{self, BROKE, print, say};
+use crate::scenario::Partition;
 
 /// Does your LLM gateway let in what it should have turned away?
 ///
@@ -57,6 +60,8 @@ enum Command {
     Up(up::Up),
     /// Take away what `gatecrash up` keeps.
     Down(up::Down),
+    /// Join the reports of the partitions of a run.
+    Merge(merge::Merge),
     /// List trials, or the faults of the built-in gateway.
     List(list::List),
     /// Run scenarios on every fault of the built-in gateway, and say which catches which.
@@ -89,13 +94,23 @@ struct Common {
     /// How many trials run at the same time, on all targets together.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    /// Run only one of several parts of the trials, each on another machine; `gatecrash merge` joins their reports.
+    #[arg(long, value_name = "M/N")]
+    partition: Option<Partition>,
+    #[command(flatten)]
+    shown: Shown,
+    #[command(flatten)]
+    launching: Launching,
+}
+
+/// How a report is shown.
+#[derive(Debug, Args)]
+struct Shown {
     /// Say only what is not as it should be, and the answer.
     #[arg(long)]
     quiet: bool,
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
     format: Format,
-    #[command(flatten)]
-    launching: Launching,
 }
 
 /// What everything shares that launches.
@@ -147,13 +162,24 @@ const WRONG_INPUT: u8 = 2;
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
+    console::guard();
     if reaper::served() {
         return ExitCode::SUCCESS;
     }
     if let Some(ended) = keep_if_told() {
         return ended;
     }
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(instead) => {
+            let text = instead.render().ansi().to_string();
+            if instead.use_stderr() {
+                say(text.trim_end());
+                return ExitCode::from(WRONG_INPUT);
+            }
+            return ExitCode::from(print(&text));
+        }
+    };
     if cli.no_color {
         anstream::ColorChoice::Never.write_global();
     }
@@ -163,6 +189,7 @@ pub fn main() -> ExitCode {
         Command::Compare(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Up(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Down(command) => command.execute(),
+        Command::Merge(command) => command.execute(),
         Command::List(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Faults(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Check(command) => Ok(command.execute()),
@@ -174,25 +201,7 @@ pub fn main() -> ExitCode {
         Command::Man => Ok(print::man(Cli::command())),
     };
     ExitCode::from(code.unwrap_or_else(|WrongInput(message)| {
-        anstream::eprintln!("{}", message.trim_end());
+        say(message.trim_end());
         WRONG_INPUT
     }))
-}
-
-/// The exit code when this machine is not as it has to be.
-const BROKE: u8 = 3;
-
-/// Prints to standard output, and gives the exit code of that. A reader that has gone away, as `head` does, wants no
-/// more; a full disk is an error.
-#[must_use]
-fn print(text: &str) -> u8 {
-    use std::io::{ErrorKind, Write as _};
-    let mut stdout = anstream::stdout();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            anstream::eprintln!("error: standard output cannot be written to: {error}");
-            BROKE
-        }
-        Ok(()) | Err(_) => 0,
-    }
 }

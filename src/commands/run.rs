@@ -8,9 +8,10 @@ use clap::Args;
 
 use super::interrupts::{self, Interrupts};
 use super::select::{Selected, select};
-use super::{Common, Format, WrongInput, print};
+use super::{Common, Format, Shown, WrongInput, print, say};
 use crate::config::{Config, Limits};
 use crate::launch::{LeftBehind, RunId, Target};
+use crate::report::console::print_json;
 use crate::report::progress::Progress;
 use crate::report::terminal::Detail;
 use crate::report::{Judged, Record, Report, json, terminal};
@@ -82,31 +83,55 @@ fn run(
     let targets = targets.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
     let Selected { trials, corpus } = select(config, scenarios, &common.filter, &common.tag)?;
     let jobs = common.jobs.map_or(config.limits.jobs, usize::from);
+    let selected: Vec<_> = trials.iter().map(|trial| trial.id.clone()).collect();
+    let trials = match common.partition {
+        Some(partition) => partition.own(trials),
+        None => trials,
+    };
     let plan = Plan { targets, trials, pairs, limits: Limits { jobs, ..config.limits } };
     let runtime = tokio::runtime::Runtime::new()?;
-    let progress = Progress::new(common.quiet, plan.trials.len());
+    let progress = Progress::new(common.shown.quiet, plan.trials.len());
     let Done { record, interrupted, left_behind } = match plan.trials.is_empty() {
         true => Done::default(),
         false => runtime.block_on(guarded(plan.clone(), progress))?,
     };
     runtime.shutdown_background();
-    let judged =
-        Judged { plan: &plan, known: &config.known_deviations, corpus: &corpus, began, interrupted, left_behind };
-    let report = Report::of(record, &judged);
-    let detail = if common.quiet { Detail::Quiet } else { Detail::All };
-    let text = match common.format {
-        Format::Terminal => terminal::render(&report, detail),
-        Format::Json => format!("{}\n", json::render(&report)),
+    let judged = Judged {
+        plan: &plan,
+        known: &config.known_deviations,
+        corpus: &corpus,
+        partition: common.partition,
+        selected: &selected,
+        began,
+        interrupted,
+        left_behind,
     };
-    let printed = print(&text);
+    Ok(show(&Report::of(record, &judged), &common.shown))
+}
+
+/// Prints a report as it is wanted, and gives the exit code: the report's, unless it is 0 and could not be printed.
+pub(super) fn show(report: &Report, shown: &Shown) -> u8 {
+    let detail = if shown.quiet { Detail::Quiet } else { Detail::All };
+    let (text, printed) = match shown.format {
+        Format::Terminal => {
+            let text = terminal::render(report, detail);
+            let printed = print(&text);
+            (text, printed)
+        }
+        Format::Json => {
+            let text = json::render(report);
+            let printed = print_json(&text);
+            (text, printed)
+        }
+    };
     if printed != 0 {
         // What was found is not to be lost.
-        anstream::eprint!("{text}");
+        say(&text);
     }
-    Ok(match report.exit_code() {
+    match report.exit_code() {
         0 => printed,
         code => code,
-    })
+    }
 }
 
 /// What came of a plan.

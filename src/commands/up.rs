@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::{BROKE, Launching, WrongInput, print};
+use super::{BROKE, Launching, WrongInput, print, say};
 use crate::config::Config;
 use crate::launch::Target;
 use crate::launch::keeper::{self, Standby};
@@ -37,11 +37,11 @@ impl Up {
         targets.dedup_by(|a, b| a.name == b.name);
         let runtime = tokio::runtime::Runtime::new()?;
         let launches = targets.iter().map(|target| async {
-            anstream::eprintln!("launching {}", target.name);
+            say(&format!("launching {}", target.name));
             match keeper::up(target, config.limits).await {
                 Ok(standby) => print(&line(&standby)),
                 Err(error) => {
-                    anstream::eprintln!("error: {error}");
+                    say(&format!("error: {error}"));
                     if error.was_interrupted() { INTERRUPTED } else { BROKE }
                 }
             }
@@ -62,17 +62,17 @@ impl Down {
     pub fn execute(&self) -> Result<u8, WrongInput> {
         let targets = if self.targets.is_empty() { keeper::names() } else { self.targets.clone() };
         if targets.is_empty() {
-            anstream::eprintln!("nothing is up");
+            say("nothing is up");
         }
         let runtime = tokio::runtime::Runtime::new()?;
         let ended = targets.iter().map(async |target| match keeper::down(target).await {
             Ok(true) => print(&format!("{target} is down\n")),
             Ok(false) => {
-                anstream::eprintln!("{target} is not up");
+                say(&format!("{target} is not up"));
                 0
             }
             Err(error) => {
-                anstream::eprintln!("error: {target} is still up: {error}");
+                say(&format!("error: {target} is still up: {error}"));
                 BROKE
             }
         });

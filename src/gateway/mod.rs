@@ -5,17 +5,20 @@
 
 pub mod books;
 pub mod litellm;
+pub mod secret;
 
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+pub use secret::{Secret, redact};
 
 use crate::scenario::{Api, Carrier, ErrorKind, Fields, Kind, Usd};
 
 /// A gateway's answer to one request of a model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "answer")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "answer", deny_unknown_fields)]
 pub enum Answer {
     /// A whole and well-formed answer of the model.
     Accepted { status: u16 },
@@ -33,8 +36,8 @@ pub enum Answer {
 }
 
 /// How an exchange with a gateway broke.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Broken {
     /// No answer within this many milliseconds.
     Hung { ms: u64 },
@@ -148,27 +151,6 @@ pub struct LogRow {
     pub spend: Usd,
 }
 
-/// A key or password. It shows itself to nobody by accident.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: impl Into<String>) -> Secret {
-        Secret(text.into())
-    }
-
-    /// The secret itself, for the wire.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
-    }
-}
-
 /// Why the admin API did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AdminError {
@@ -181,31 +163,4 @@ pub enum AdminError {
     Body { endpoint: String, message: String },
     #[error("{endpoint}: {how}")]
     Broken { endpoint: String, how: Broken },
-}
-
-/// Replaces everything that looks like a key, so that a text can be shown (DESIGN, decision 8).
-pub fn redact(text: &str) -> String {
-    let of_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("sk-") {
-        let (before, key) = rest.split_at(at);
-        let (key, after) = key.split_at(key.find(|c| !of_word(c)).unwrap_or(key.len()));
-        shown.push_str(before);
-        shown.push_str(if before.ends_with(of_word) { key } else { "sk-[secret]" });
-        rest = after;
-    }
-    shown.push_str(rest);
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::redact;
-
-    #[test]
-    fn keys_are_never_shown_and_words_are_left_alone() {
-        let text = "Key=sk-gatecrash-1a2b (sk-...NmMg) of task-7, again sk-9_Z.";
-        assert_eq!(redact(text), "Key=sk-[secret] (sk-[secret]...NmMg) of task-7, again sk-[secret].");
-    }
 }

@@ -7,6 +7,7 @@ use super::{Kept, LaunchError, Live, Target, http, upstream};
 use crate::config::Limits;
 use crate::gateway::Secret;
 use crate::gateway::litellm::{LiteLlm, Pace};
+use crate::gateway::secret::know;
 
 pub(super) async fn attach(
     target: &Target,
@@ -16,9 +17,13 @@ pub(super) async fn attach(
     limits: Limits,
 ) -> Result<Live, LaunchError> {
     let admin_key = std::env::var(admin_key_env).map_err(|_| {
-        LaunchError::new(target, format!("the environment variable {admin_key_env} is not set"))
+        let is_name = admin_key_env.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        // Who took it for the key itself must not read it here.
+        let name = if is_name { admin_key_env } else { "that `admin_key_env` in harness.toml names" };
+        LaunchError::new(target, format!("the environment variable {name} is not set"))
             .help("it has to hold the admin key of the gateway")
     })?;
+    know(&admin_key);
     let upstream = upstream(target, address).await?;
     let gateway = LiteLlm::new(
         http(target)?,

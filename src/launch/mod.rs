@@ -117,7 +117,8 @@ fn random_hex() -> String {
 }
 
 /// Why a target could not be brought to life: what happened, the end of its log, and what to do.
-#[derive(Debug, Clone, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(deny_unknown_fields)]
 pub struct LaunchError {
     pub target: String,
     pub what: String,

@@ -1,63 +1,95 @@
-//! The report as one JSON document, for scripts. Its `format` is a number that grows with every change that could
-//! break one.
+//! The report as one JSON document, for scripts, and to be read again by `gatecrash merge`.
 
-use serde::Serialize;
+use std::borrow::Cow;
 
-use super::{Report, Spent, TargetReport};
-use crate::run::TrialResult;
-use crate::scenario::TrialId;
-use crate::verdict::Verdict;
+use serde::{Deserialize, Serialize};
+
+use super::{Report, Spent, TargetReport, TrialReport};
+use crate::scenario::{Partition, TrialId};
 use crate::verdict::deviation::Deviation;
 
-#[derive(Serialize)]
+/// Grows with every change that could break who reads a report.
+const FORMAT: u32 = 2;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Document<'a> {
     format: u32,
-    gatecrash: &'static str,
+    gatecrash: Cow<'a, str>,
     exit_code: u8,
     interrupted: bool,
-    not_run: &'a [TrialId],
-    left_behind: Option<&'a str>,
-    targets: &'a [TargetReport],
-    trials: Vec<Trial<'a>>,
-    known_deviations: &'a [Deviation],
+    not_run: Cow<'a, [TrialId]>,
+    left_behind: Cow<'a, [String]>,
+    compares: bool,
+    partition: Option<Partition>,
+    targets: Cow<'a, [TargetReport]>,
+    trials: Cow<'a, [TrialReport]>,
+    known_deviations: Cow<'a, [Deviation]>,
     time: Spent,
+    selected: Cow<'a, [TrialId]>,
+    corpus: Cow<'a, [TrialId]>,
 }
 
-#[derive(Serialize)]
-struct Trial<'a> {
-    trial: &'a str,
-    name: &'a str,
-    file: String,
-    issue: Option<&'a str>,
-    tags: Vec<&'a str>,
-    verdict: Option<Verdict>,
-    results: &'a [TrialResult],
+/// Why a text is not a report.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAReport {
+    #[error(
+        "it is not a report of gatecrash: {0}\n  help: `gatecrash run --format json` and `compare --format json` write one"
+    )]
+    Other(String),
+    #[error("it is a report in format {found}, written by gatecrash {by}; this is gatecrash {}, which reads format {FORMAT}", env!("CARGO_PKG_VERSION"))]
+    Format { found: u32, by: String },
 }
 
 pub fn render(report: &Report) -> String {
-    let trials = report.trials.iter().map(|of| {
-        let scenario = &of.trial.file.scenario;
-        Trial {
-            trial: &of.trial.id,
-            name: &scenario.name,
-            file: of.trial.file.path.display().to_string(),
-            issue: scenario.issue.as_ref().map(|issue| issue.as_str()),
-            tags: scenario.tags.iter().map(|tag| tag.0.as_str()).collect(),
-            verdict: of.verdict,
-            results: &of.results,
-        }
-    });
     let document = Document {
-        format: 1,
-        gatecrash: env!("CARGO_PKG_VERSION"),
+        format: FORMAT,
+        gatecrash: Cow::Borrowed(&report.gatecrash),
         exit_code: report.exit_code(),
         interrupted: report.interrupted,
-        not_run: &report.not_run,
-        left_behind: report.left_behind.as_deref(),
-        targets: &report.targets,
-        trials: trials.collect(),
-        known_deviations: &report.deviations,
+        not_run: Cow::Borrowed(&report.not_run),
+        left_behind: Cow::Borrowed(&report.left_behind),
+        compares: report.compares,
+        partition: report.partition,
+        targets: Cow::Borrowed(&report.targets),
+        trials: Cow::Borrowed(&report.trials),
+        known_deviations: Cow::Borrowed(&report.deviations),
         time: report.spent,
+        selected: Cow::Borrowed(&report.selected),
+        corpus: Cow::Borrowed(&report.corpus),
     };
     serde_json::to_string_pretty(&document).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
+}
+
+/// Reads what [`render`] wrote. Strictly: a report that says something unknown may mean something else.
+///
+/// # Errors
+/// When it is something else, or of another format.
+pub fn read(text: &str) -> Result<Report, NotAReport> {
+    /// What a report of any format says of itself.
+    #[derive(Deserialize)]
+    struct Head {
+        format: u32,
+        gatecrash: String,
+    }
+    let other = |error: serde_json::Error| NotAReport::Other(error.to_string());
+    let Head { format, gatecrash } = serde_json::from_str(text).map_err(other)?;
+    if format != FORMAT {
+        return Err(NotAReport::Format { found: format, by: gatecrash });
+    }
+    let document: Document<'_> = serde_json::from_str(text).map_err(other)?;
+    Ok(Report {
+        gatecrash,
+        targets: document.targets.into_owned(),
+        trials: document.trials.into_owned(),
+        deviations: document.known_deviations.into_owned(),
+        spent: document.time,
+        compares: document.compares,
+        interrupted: document.interrupted,
+        not_run: document.not_run.into_owned(),
+        left_behind: document.left_behind.into_owned(),
+        partition: document.partition,
+        selected: document.selected.into_owned(),
+        corpus: document.corpus.into_owned(),
+    })
 }

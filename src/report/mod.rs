@@ -1,25 +1,31 @@
-//! What is told of a run: one [`Report`], made of its events; every format is a pure function of it.
+//! What is told of a run: one [`Report`], made of its events, or of the reports of its parts ([`merge`]); every format is a
+//! pure function of it.
 
+pub mod console;
 pub mod doctor;
 pub mod faults;
 pub mod json;
+pub mod merge;
 pub mod progress;
 pub mod terminal;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::launch::{LaunchError, LeftBehind, Origin, Target};
 use crate::run::session::{Event, Plan};
 use crate::run::{Time, TrialResult};
-use crate::scenario::{Trial, TrialId};
-use crate::verdict::deviation::{Deviation, KnownDeviation, apply};
+use crate::scenario::{Partition, Trial, TrialId};
+use crate::verdict::deviation::{Deviation, KnownDeviation, apply, join};
 use crate::verdict::{Outcome, Verdict, verdict};
 
-/// A whole run, judged.
-#[derive(Debug)]
+/// A whole run, or one of its parts, judged. It is all that is told in any format.
+#[derive(Debug, Clone)]
 pub struct Report {
+    /// The version of gatecrash that made it.
+    pub gatecrash: String,
     /// In the order they were named; of a comparison, the baseline first.
     pub targets: Vec<TargetReport>,
     pub trials: Vec<TrialReport>,
@@ -31,38 +37,73 @@ pub struct Report {
     pub interrupted: bool,
     /// The trials that an interruption left without a result on every target.
     pub not_run: Vec<TrialId>,
-    /// What could not be taken away, with what to do.
-    pub left_behind: Option<String>,
+    /// What could not be taken away, with what to do; of a merged run, in each of its parts.
+    pub left_behind: Vec<String>,
+    /// Which part of the run it is, if the others were for other machines.
+    pub partition: Option<Partition>,
+    /// The names of all trials that were selected, in whichever part.
+    pub selected: Vec<TrialId>,
+    /// The names of all trials of an ordinary run.
+    pub corpus: Vec<TrialId>,
 }
 
 /// A target, and how its launch went.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TargetReport {
     pub name: String,
     /// As the gateway says itself, where it does.
     pub version: Option<String>,
     /// How it was launched, and why in that way if nobody said so.
-    pub launcher: &'static str,
+    pub launcher: String,
     pub launcher_because: Option<String>,
     pub launched_in_ms: Option<u64>,
     pub origin: Option<Origin>,
-    pub error: Option<LaunchError>,
+    /// Why it could not be launched; of a merged run, in each of its parts.
+    pub errors: Vec<LaunchError>,
     /// The end of its log, if its environment broke.
     pub log: Vec<String>,
 }
 
 /// A trial, with its results in the order of the targets. One that has not run is missing.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TrialReport {
-    pub trial: Trial,
-    pub results: Vec<TrialResult>,
+    pub trial: TrialId,
+    /// What its scenario proves.
+    pub name: String,
+    pub file: String,
+    pub issue: Option<String>,
+    pub tags: Vec<String>,
     /// Of a comparison.
     pub verdict: Option<Verdict>,
+    pub results: Vec<TrialResult>,
+    /// The lines of the file that findings point at, by their numbers.
+    pub lines: BTreeMap<usize, String>,
+}
+
+impl TrialReport {
+    fn of(trial: &Trial, results: Vec<TrialResult>, verdict: Option<Verdict>) -> TrialReport {
+        let scenario = &trial.file.scenario;
+        let text = |number: usize| trial.file.text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
+        let places = results.iter().flat_map(|result| &result.findings).map(|finding| finding.place.line);
+        TrialReport {
+            lines: places.map(|number| (number, text(number).to_owned())).collect(),
+            trial: trial.id.clone(),
+            name: scenario.name.value.clone(),
+            file: trial.file.path.display().to_string(),
+            issue: scenario.issue.as_ref().map(|issue| issue.value.clone()),
+            tags: scenario.tags.iter().map(|tag| tag.0.clone()).collect(),
+            verdict,
+            results,
+        }
+    }
 }
 
 /// Where the wall time of a run went. Trials run at the same time; their phase is split as the sum of their own times
 /// is.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Spent {
     pub wall_ms: u64,
     pub launch_ms: u64,
@@ -107,6 +148,9 @@ pub struct Judged<'a> {
     pub known: &'a [KnownDeviation],
     /// The names of all trials of an ordinary run.
     pub corpus: &'a [TrialId],
+    /// The part that the plan is of the selected trials, if it is not the whole, and the names of them all.
+    pub partition: Option<Partition>,
+    pub selected: &'a [TrialId],
     pub began: std::time::Instant,
     pub interrupted: bool,
     pub left_behind: Option<LeftBehind>,
@@ -115,7 +159,7 @@ pub struct Judged<'a> {
 impl Report {
     /// Judges a record: known deviations, outcomes, verdicts.
     pub fn of(record: Record, context: &Judged<'_>) -> Report {
-        let Judged { plan, known, corpus, began, interrupted, left_behind } = context;
+        let Judged { plan, known, corpus, partition, selected, began, interrupted, left_behind } = context;
         let spent = spent(&record, *began);
         let today = jiff::ZonedDateTime::now().date();
         let mut deviations = Vec::new();
@@ -134,12 +178,10 @@ impl Report {
         for (index, target) in plan.targets.iter().enumerate() {
             let launched = record.launched.iter().find(|(launched, ..)| launched.name == target.name);
             let target = launched.map_or(target, |(launched, ..)| launched);
-            for deviation in apply(known, target, corpus, &mut by_target[index], today) {
-                if !deviations.contains(&deviation) {
-                    deviations.push(deviation);
-                }
-            }
+            deviations.extend(apply(known, target, corpus, &mut by_target[index], today));
         }
+        // A comparison of a target with itself has two of each.
+        let deviations = join(deviations, corpus, by_target.iter().flatten());
         let trials = plan.trials.iter().map(|trial| {
             let of_trial = |results: &Vec<TrialResult>| results.iter().find(|own| own.trial == trial.id).cloned();
             let results: Vec<_> = by_target.iter().filter_map(of_trial).collect();
@@ -147,11 +189,11 @@ impl Report {
                 [baseline, candidate] if plan.pairs => Some(verdict(baseline, candidate)),
                 _ => None,
             };
-            TrialReport { trial: trial.clone(), results, verdict }
+            TrialReport::of(trial, results, verdict)
         });
         let trials: Vec<TrialReport> = trials.filter(|trial| !trial.results.is_empty()).collect();
         let has_run = |trial: &Trial| {
-            let of = trials.iter().find(|of| of.trial.id == trial.id);
+            let of = trials.iter().find(|of| of.trial == trial.id);
             of.is_some_and(|of| of.results.len() == plan.targets.len())
         };
         let not_run = plan.trials.iter().filter(|trial| *interrupted && !has_run(trial)).map(|trial| trial.id.clone());
@@ -161,11 +203,17 @@ impl Report {
             TargetReport {
                 name: target.name.clone(),
                 version: launched.and_then(|(launched, ..)| launched.version.clone()),
-                launcher: target.launcher.name(),
+                launcher: target.launcher.name().to_owned(),
                 launcher_because: target.chosen.clone(),
                 launched_in_ms: launched.map(|(_, took, _)| took.as_millis() as u64),
                 origin: launched.map(|(.., origin)| origin.clone()),
-                error: record.not_launched.iter().find(|error| error.target == target.name).cloned(),
+                errors: record
+                    .not_launched
+                    .iter()
+                    .find(|error| error.target == target.name)
+                    .cloned()
+                    .into_iter()
+                    .collect(),
                 log: record
                     .logs
                     .iter()
@@ -174,19 +222,30 @@ impl Report {
                     .unwrap_or_default(),
             }
         });
-        let targets = targets.collect();
-        let left_behind = left_behind.as_ref().map(LeftBehind::to_string);
-        let (compares, interrupted) = (plan.pairs, *interrupted);
-        Report { targets, trials, deviations, spent, compares, interrupted, not_run, left_behind }
+        Report {
+            gatecrash: env!("CARGO_PKG_VERSION").to_owned(),
+            targets: targets.collect(),
+            trials,
+            deviations,
+            spent,
+            compares: plan.pairs,
+            interrupted: *interrupted,
+            not_run,
+            left_behind: left_behind.iter().map(LeftBehind::to_string).collect(),
+            partition: *partition,
+            selected: selected.to_vec(),
+            corpus: corpus.to_vec(),
+        }
     }
 
     /// The exit code (DESIGN, decision 6), and the only place that knows it: 4 nothing was run, 0 nothing
-    /// regressed, 1 a regression or a failed scenario, 3 the environment broke, 130 interrupted.
+    /// regressed, 1 a regression or a failed scenario, 3 the environment broke, 130 interrupted. A partition for which
+    /// no trial is left is as it should be: the others have them, and whoever merges the reports sees if none has.
     pub fn exit_code(&self) -> u8 {
         let results = || self.trials.iter().flat_map(|trial| &trial.results);
         let failed = self.trials.iter().any(|trial| self.failed(trial));
-        let broke = self.left_behind.is_some()
-            || self.targets.iter().any(|target| target.error.is_some())
+        let broke = !self.left_behind.is_empty()
+            || self.targets.iter().any(|target| !target.errors.is_empty())
             || results().any(|result| matches!(result.outcome, Outcome::Error { .. }));
         let ran = results().any(|result| !matches!(result.outcome, Outcome::Skip { .. }));
         if self.interrupted {
@@ -195,11 +254,16 @@ impl Report {
             1
         } else if broke {
             3
-        } else if !ran {
+        } else if !ran && !self.is_left_without_trials() {
             4
         } else {
             0
         }
+    }
+
+    /// Whether it is a partition that got no trial, because there are fewer trials than partitions.
+    pub fn is_left_without_trials(&self) -> bool {
+        self.partition.is_some_and(|partition| partition.is_left_without(self.selected.len()))
     }
 
     /// Whether a trial fails the run: in a comparison by a regression, else by failing on a target.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::console::say;
 use crate::launch::Origin;
 use crate::run::session::Event;
 use crate::verdict::Outcome;
@@ -32,8 +33,8 @@ impl Progress {
     /// Says something that is no event of the run.
     pub fn say(&self, what: &str) {
         match self {
-            Progress::Silent | Progress::Lines => anstream::eprintln!("{what}"),
-            Progress::Bars { all, .. } => all.suspend(|| anstream::eprintln!("{what}")),
+            Progress::Silent | Progress::Lines => say(what),
+            Progress::Bars { all, .. } => all.suspend(|| say(what)),
         }
     }
 
@@ -42,7 +43,7 @@ impl Progress {
             Progress::Silent => {}
             Progress::Lines => {
                 if let Some(line) = line(event) {
-                    anstream::eprintln!("{line}");
+                    say(&line);
                 }
             }
             Progress::Bars { all, trials, of } => {

@@ -30,7 +30,7 @@ pub enum Detail {
 
 pub fn render(report: &Report, detail: Detail) -> String {
     let mut text = String::new();
-    let width = report.trials.iter().map(|trial| trial.trial.id.len()).max().unwrap_or(0);
+    let width = report.trials.iter().map(|trial| trial.trial.len()).max().unwrap_or(0);
     for trial in report.trials.iter().filter(|trial| detail == Detail::All || !is_good(trial)) {
         let _ = writeln!(text, "{}", line(trial, width));
     }
@@ -83,7 +83,7 @@ fn of_verdict(verdict: Verdict) -> Style {
 
 /// One line for a trial: its verdict, if any, its name, and its outcome on each target.
 pub fn line(trial: &TrialReport, width: usize) -> String {
-    let id = &trial.trial.id;
+    let id = &trial.trial;
     let outcomes = trial.results.iter().map(outcome).collect::<Vec<_>>().join("  ");
     match trial.verdict {
         Some(verdict) => format!("{}  {id:width$}  {outcomes}", painted(of_verdict(verdict), format!("{verdict:14}"))),
@@ -110,15 +110,14 @@ fn outcome(result: &TrialResult) -> String {
 
 /// Everything about a trial that failed or changed.
 pub fn in_full(report: &Report, trial: &TrialReport) -> String {
-    let scenario = &trial.trial.file.scenario;
     let mut text = String::from("\n");
     let heading = match trial.verdict {
         Some(verdict) => verdict.word().to_uppercase(),
         None => "FAILED".to_owned(),
     };
-    let issue = scenario.issue.as_ref().map(|issue| format!(" ({})", issue.value)).unwrap_or_default();
-    let _ = writeln!(text, "{} {}", painted(BAD, heading), painted(BOLD, &trial.trial.id));
-    let _ = writeln!(text, "{}{issue}", scenario.name.value);
+    let issue = trial.issue.as_ref().map(|issue| format!(" ({issue})")).unwrap_or_default();
+    let _ = writeln!(text, "{} {}", painted(BAD, heading), painted(BOLD, &trial.trial));
+    let _ = writeln!(text, "{}{issue}", trial.name);
     for result in &trial.results {
         for finding in result.findings.iter().filter(|finding| finding.known.is_none()) {
             let _ = writeln!(text, "\n{}", pointed_at(trial, result, finding));
@@ -131,16 +130,14 @@ pub fn in_full(report: &Report, trial: &TrialReport) -> String {
 
 /// A finding, pointing into the scenario's file.
 fn pointed_at(trial: &TrialReport, result: &TrialResult, finding: &Finding) -> String {
-    let file = &trial.trial.file;
     let title = format!("{} {}", result.target, finding.kind.sentence());
     let request = finding.request.map(|request| format!("request {request}: ")).unwrap_or_default();
     let label = format!("{request}expected {}, got {}", finding.expected, finding.got);
-    let path = file.path.display().to_string();
-    let line = file.text.lines().nth(finding.place.line.saturating_sub(1)).unwrap_or_default();
+    let line = trial.lines.get(&finding.place.line).map(String::as_str).unwrap_or_default();
     let start = line.char_indices().nth(finding.place.column.saturating_sub(1)).map_or(0, |(byte, _)| byte);
     let word = line[start..].split([' ', ',']).next().unwrap_or_default().len();
     let annotation = AnnotationKind::Primary.span(start..start + word.max(1)).label(label.as_str());
-    let snippet = Snippet::source(line).line_start(finding.place.line).path(path.as_str()).annotation(annotation);
+    let snippet = Snippet::source(line).line_start(finding.place.line).path(trial.file.as_str()).annotation(annotation);
     let level = Level::ERROR.with_name(finding.kind.word());
     let group: Group<'_> = level.primary_title(title.as_str()).element(snippet);
     Colours::Coloured.renderer().render(&[group])
@@ -210,9 +207,9 @@ fn table(rows: &[Vec<String>]) -> String {
 
 /// The one command that repeats just this trial.
 fn repeat(report: &Report, trial: &TrialReport) -> String {
-    let path = trial.trial.file.path.display();
+    let path = &trial.file;
     let targets: Vec<_> = report.targets.iter().map(|target| target.name.as_str()).collect();
-    let of_many = if trial.trial.id.contains('/') { format!(" --filter {}", trial.trial.id) } else { String::new() };
+    let of_many = if trial.trial.contains('/') { format!(" --filter {}", trial.trial) } else { String::new() };
     match (report.compares, targets.as_slice()) {
         (true, [baseline, candidate]) => format!("gatecrash compare {baseline} {candidate} {path}{of_many}"),
         _ => format!("gatecrash run {path} --target {}{of_many}", targets.join(" --target ")),
@@ -222,7 +219,7 @@ fn repeat(report: &Report, trial: &TrialReport) -> String {
 /// What broke that is not the gateway's fault.
 fn environment(report: &Report) -> String {
     let mut text = String::new();
-    for error in report.targets.iter().filter_map(|target| target.error.as_ref()) {
+    for error in report.targets.iter().flat_map(|target| &target.errors) {
         let _ = writeln!(text, "\n{}: {error}", painted(ODD, "error"));
     }
     for target in &report.targets {
@@ -246,7 +243,7 @@ fn environment(report: &Report) -> String {
             let _ = writeln!(text, "{}  | {line}", if index == 0 { "  the end of its log:\n" } else { "" });
         }
     }
-    if let Some(left_behind) = &report.left_behind {
+    for left_behind in &report.left_behind {
         let _ = writeln!(text, "\n{}: {left_behind}", painted(ODD, "error"));
     }
     text
@@ -259,7 +256,7 @@ pub fn deviations(deviations: &[Deviation]) -> String {
         let _ = writeln!(text, "\nknown deviations (harness.toml), marked * above:");
     }
     for deviation in deviations {
-        let Deviation { target, scenario, finding, reason, issue, state } = deviation;
+        let Deviation { target, scenario, finding, reason, issue, state, got: _ } = deviation;
         let state = match state {
             DeviationState::Seen { trials: 1 } => "in 1 trial".to_owned(),
             DeviationState::Seen { trials } => format!("in {trials} trials"),
@@ -277,14 +274,14 @@ pub fn deviations(deviations: &[Deviation]) -> String {
 fn launchers(report: &Report) -> String {
     let mut text = String::new();
     let mut said = Vec::new();
-    for TargetReport { name, launcher, launcher_because, error, .. } in &report.targets {
-        let how = match *launcher {
+    for TargetReport { name, launcher, launcher_because, errors, .. } in &report.targets {
+        let how = match launcher.as_str() {
             "docker" => "in Docker",
             "process" => "as processes",
             _ => continue,
         };
         let because = launcher_because.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        let was = if error.is_none() { "was launched" } else { "was to be launched" };
+        let was = if errors.is_empty() { "was launched" } else { "was to be launched" };
         let line = painted(FAINT, format!("{name} {was} {how}{because}"));
         if !said.contains(&line) {
             let _ = writeln!(text, "{}{line}", if said.is_empty() { "\n" } else { "" });
@@ -319,9 +316,15 @@ fn answer(report: &Report) -> String {
         (true, 1) => "interrupted, 1 trial was not run; until then: ".to_owned(),
         (true, count) => format!("interrupted, {count} trials were not run; until then: "),
     };
-    let counts = if counts.is_empty() { "nothing was run".to_owned() } else { counts };
+    let counts = match report.selected.len() {
+        _ if !counts.is_empty() => counts,
+        _ if !report.is_left_without_trials() => "nothing was run".to_owned(),
+        1 => "nothing to do: the one selected trial is in another".to_owned(),
+        selected => format!("nothing to do: the {selected} selected trials are in others"),
+    };
+    let partition = report.partition.map(|partition| format!("partition {partition}: ")).unwrap_or_default();
     let between = if report.compares { " -> " } else { ", " };
-    format!("\n{}: {interrupted}{counts} ({seconds:.1} s)\n", painted(BOLD, names.join(between)))
+    format!("\n{}: {partition}{interrupted}{counts} ({seconds:.1} s)\n", painted(BOLD, names.join(between)))
 }
 
 fn counted<const N: usize>(counts: [(usize, &str, Style); N]) -> String {

@@ -17,7 +17,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::Limits;
 use crate::gateway::{AdminError, Answer, Broken};
@@ -29,7 +29,8 @@ use gate::Gate;
 use steps::Steps;
 
 /// What came of one trial on one target, with all that is known of how.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TrialResult {
     pub trial: TrialId,
     pub target: String,
@@ -40,7 +41,8 @@ pub struct TrialResult {
 }
 
 /// One request, and what was known before and after it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// Its number in the trial, from 1.
     pub request: usize,
@@ -59,24 +61,36 @@ pub struct Exchange {
 }
 
 /// Where the time of a trial went.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Time {
     /// From the first exchange to the last.
-    #[serde(serialize_with = "ms")]
+    #[serde(with = "ms")]
     pub whole: Duration,
     /// Waiting for answers of the gateway.
-    #[serde(serialize_with = "ms")]
+    #[serde(with = "ms")]
     pub requests: Duration,
     /// Waiting for recorded spend.
-    #[serde(serialize_with = "ms")]
+    #[serde(with = "ms")]
     pub settle: Duration,
     /// Waiting because the scenario states a pace.
-    #[serde(serialize_with = "ms")]
+    #[serde(with = "ms")]
     pub pace: Duration,
 }
 
-fn ms<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(duration.as_millis() as u64)
+/// A duration as a number of milliseconds.
+mod ms {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(duration.as_millis() as u64)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
 }
 
 impl TrialResult {

@@ -100,9 +100,9 @@ impl<'a> Window<'a> {
         let rest = &source[line_start..];
         let line = &rest[..rest.find(['\n', '\r']).unwrap_or(rest.len())];
         let start = line.char_indices().nth(place.column.saturating_sub(1)).map_or(line.len(), |(byte, _)| byte);
-        let end = floor_boundary(line, (start + place.len.max(1)).min(line.len())).max(start);
-        let cut = floor_boundary(line, (start + 200).min(line.len()));
-        Window { text: &line[..cut.max(end.min(start + 200))], start, end: end.min(start + 200).min(cut.max(start)) }
+        let boundary = |byte: usize| floor_boundary(line, byte.min(line.len()));
+        let (end, cut) = (boundary(start + place.len.max(1)).max(start), boundary(start + 200));
+        Window { text: &line[..cut], start, end: end.min(cut) }
     }
 }
 

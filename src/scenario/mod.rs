@@ -23,7 +23,7 @@ use serde::Deserialize;
 pub use diagnostic::Diagnostic;
 pub use entity::{Fields, Given, Kind, MadeBy, State};
 pub use money::{Budget, Spend, Usd};
-pub use plan::{Case, Trial, TrialId};
+pub use plan::{Case, Partition, Trial, TrialId};
 pub use read::ScenarioFile;
 pub use step::{
     Act, AskFields, ChangeFields, CheckFields, Disturbance, Expect, Instance, ListFields, Part, Refusal, Step,

@@ -1,8 +1,12 @@
 //! Which trials there are: files found, axes multiplied out, some selected. Nothing is launched here; a plan
 //! can be listed, tested and counted.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::read::{Mistakes, ScenarioFile, read};
 use super::{Api, Carrier, PricedBy};
@@ -60,6 +64,57 @@ impl Selection {
     /// Whether a trial is part of an ordinary run.
     pub fn ordinary(&self, trial: &Trial) -> bool {
         !self.left_out.iter().any(|tag| trial.has_tag(tag))
+    }
+}
+
+/// One of several parts of the selected trials, for one of several machines: `1/4` to `4/4`. Trials are dealt out in
+/// turn, as `cargo nextest --partition slice:1/4` does: each is in one part, and the values of an axis are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Partition {
+    /// From 1.
+    pub part: usize,
+    pub of: usize,
+}
+
+impl Partition {
+    /// Its own of the selected trials, in their order.
+    pub fn own(self, selected: Vec<Trial>) -> Vec<Trial> {
+        selected.into_iter().skip(self.part - 1).step_by(self.of).collect()
+    }
+
+    /// Whether there are trials, but none for it.
+    pub fn is_left_without(self, selected: usize) -> bool {
+        (1..self.part).contains(&selected)
+    }
+}
+
+impl FromStr for Partition {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Partition, String> {
+        let number = |text: &str| text.parse::<u16>().ok().map(usize::from).filter(|number| *number > 0);
+        let numbers = text.split_once('/').and_then(|(part, of)| Some((number(part)?, number(of)?)));
+        let parsed = numbers.filter(|(part, of)| part <= of).map(|(part, of)| Partition { part, of });
+        parsed.ok_or_else(|| "a partition is one of so many, such as 1/4 to 4/4".to_owned())
+    }
+}
+
+impl TryFrom<String> for Partition {
+    type Error = String;
+    fn try_from(text: String) -> Result<Partition, String> {
+        text.parse()
+    }
+}
+
+impl From<Partition> for String {
+    fn from(partition: Partition) -> String {
+        partition.to_string()
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.part, self.of)
     }
 }
 
@@ -129,7 +184,7 @@ fn stem(root: &Path, file: &Path) -> String {
 }
 
 /// Every combination of the axes' values, each with its name.
-fn multiply(stem: &str, file: ScenarioFile, named: bool) -> Vec<Trial> {
+pub fn multiply(stem: &str, file: ScenarioFile, named: bool) -> Vec<Trial> {
     let scenario = &file.scenario;
     let first = Case {
         priced_by: scenario.priced_by.0[0],

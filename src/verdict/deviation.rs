@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{FindingKind, Outcome};
 use crate::launch::Target;
 use crate::run::TrialResult;
+use crate::scenario::TrialId;
 
 /// One entry of `harness.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -51,18 +52,20 @@ impl KnownDeviation {
 }
 
 /// What became of a known deviation on one target, for the report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Deviation {
     pub target: String,
     pub scenario: String,
     pub finding: FindingKind,
+    pub got: Option<String>,
     pub reason: String,
     pub issue: String,
     pub state: DeviationState,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "is")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is", deny_unknown_fields)]
 pub enum DeviationState {
     /// It happened in so many trials.
     Seen { trials: usize },
@@ -81,6 +84,54 @@ impl DeviationState {
             DeviationState::Seen { .. } | DeviationState::NotTried => false,
         }
     }
+
+    /// Of the same deviation in two runs of its target, or in two parts of a run.
+    fn and(self, other: DeviationState) -> DeviationState {
+        use DeviationState::{Expired, NotTried, Seen, Stale};
+        match (self, other) {
+            (Expired { until }, _) | (_, Expired { until }) => Expired { until },
+            (Seen { trials }, Seen { trials: more }) => Seen { trials: trials + more },
+            (Seen { trials }, _) | (_, Seen { trials }) => Seen { trials },
+            (Stale, Stale) => Stale,
+            (NotTried | Stale, NotTried | Stale) => NotTried,
+        }
+    }
+}
+
+/// Puts together what is known of the same deviations from different places. Whether one no longer happens is only said
+/// of all `results` together.
+pub fn join<'a>(
+    found: impl IntoIterator<Item = Deviation>,
+    corpus: &[TrialId],
+    results: impl Iterator<Item = &'a TrialResult> + Clone,
+) -> Vec<Deviation> {
+    let mut joined: Vec<Deviation> = Vec::new();
+    for deviation in found {
+        let same = |own: &&mut Deviation| Deviation { state: deviation.state.clone(), ..(**own).clone() } == deviation;
+        match joined.iter_mut().find(same) {
+            Some(own) => own.state = own.state.clone().and(deviation.state),
+            None => joined.push(deviation),
+        }
+    }
+    for deviation in &mut joined {
+        if matches!(deviation.state, DeviationState::NotTried | DeviationState::Stale) {
+            let own = results.clone().filter(|result| result.target == deviation.target);
+            deviation.state = unseen(&deviation.scenario, corpus, own);
+        }
+    }
+    joined
+}
+
+/// What is said of a deviation that was not seen in these results of its target.
+fn unseen<'a>(pattern: &str, corpus: &[TrialId], results: impl Iterator<Item = &'a TrialResult>) -> DeviationState {
+    let mut finished: HashMap<&str, bool> = HashMap::new();
+    for result in results {
+        let is_finished = matches!(result.outcome, Outcome::Pass | Outcome::Fail);
+        *finished.entry(&result.trial).or_insert(true) &= is_finished;
+    }
+    let mut covered = corpus.iter().filter(|trial| matches(pattern, trial)).peekable();
+    let all_ran = covered.peek().is_some() && covered.all(|trial| finished.get(trial.as_str()) == Some(&true));
+    if all_ran { DeviationState::Stale } else { DeviationState::NotTried }
 }
 
 /// Marks the findings on one target that are known, and with them the outcomes; says what became of each
@@ -88,7 +139,7 @@ impl DeviationState {
 pub fn apply(
     known: &[KnownDeviation],
     target: &Target,
-    corpus: &[String],
+    corpus: &[TrialId],
     results: &mut [TrialResult],
     today: jiff::civil::Date,
 ) -> Vec<Deviation> {
@@ -102,7 +153,7 @@ pub fn apply(
 fn apply_one(
     known: &KnownDeviation,
     target: &Target,
-    corpus: &[String],
+    corpus: &[TrialId],
     results: &mut [TrialResult],
     today: jiff::civil::Date,
 ) -> Deviation {
@@ -117,22 +168,16 @@ fn apply_one(
             result.outcome = Outcome::Pass;
         }
     }
-    let finished: HashMap<&str, bool> = results
-        .iter()
-        .map(|result| (result.trial.as_str(), matches!(result.outcome, Outcome::Pass | Outcome::Fail)))
-        .collect();
-    let mut covered = corpus.iter().filter(|trial| known.covers(trial)).peekable();
-    let all_ran = covered.peek().is_some() && covered.all(|trial| finished.get(trial.as_str()) == Some(&true));
     let state = match (expired, seen) {
         (Some(until), _) => DeviationState::Expired { until: until.to_string() },
-        (None, 0) if all_ran => DeviationState::Stale,
-        (None, 0) => DeviationState::NotTried,
+        (None, 0) => unseen(&known.scenario, corpus, results.iter()),
         (None, trials) => DeviationState::Seen { trials },
     };
     Deviation {
         target: target.name.clone(),
         scenario: known.scenario.clone(),
         finding: known.finding,
+        got: known.got.clone(),
         reason: known.reason.clone(),
         issue: known.issue.clone(),
         state,

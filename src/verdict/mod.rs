@@ -5,13 +5,14 @@ pub mod oracle;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::run::TrialResult;
 use crate::scenario::Place;
 
 /// One way in which what happened differs from what was expected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Finding {
     pub kind: FindingKind,
     /// The step in the scenario's file.
@@ -25,7 +26,7 @@ pub struct Finding {
 }
 
 /// The kinds of findings, most severe first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum FindingKind {
     /// Accepted what had to be refused.
     #[serde(rename = "bypass")]
@@ -78,8 +79,8 @@ impl FindingKind {
 }
 
 /// What came of a trial.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "is")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is", deny_unknown_fields)]
 pub enum Outcome {
     Pass,
     /// There are findings that are not known deviations.
@@ -106,7 +107,7 @@ impl Outcome {
 }
 
 /// What a pair of outcomes means, baseline first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Both passed, and did the same.

@@ -5,7 +5,8 @@ use crate::gateway::Answer;
 use crate::scenario::{ErrorKind, Expect, Place, Refusal, Usd};
 
 /// A budget that holds for a request, and what was spent of it before.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Standing {
     /// Whose budget: `key laptop`.
     pub whose: String,

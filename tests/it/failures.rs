@@ -13,15 +13,15 @@ use gatecrash::gateway::litellm::deployments::config_yaml;
 
 use super::{answer, case, gatecrash, write};
 
-pub(super) const ADMIN_KEY: &str = "sk-of-the-tests";
+pub const ADMIN_KEY: &str = "sk-of-the-tests";
 
 /// A port that is free now.
-pub(super) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A gateway that runs already: the built-in one, in this process, under the name of an external target.
-pub(super) struct External {
+pub struct External {
     builtin: Option<Builtin>,
     runtime: tokio::runtime::Runtime,
     pub(super) upstream: SocketAddr,
@@ -29,7 +29,7 @@ pub(super) struct External {
 }
 
 impl External {
-    pub(super) fn start(fault: Option<Fault>) -> External {
+    pub fn start(fault: Option<Fault>) -> External {
         let upstream = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let (url, key) = (format!("http://{upstream}"), Secret::new(ADMIN_KEY));
@@ -39,7 +39,7 @@ impl External {
     }
 
     /// A settings file in which it is the target `mine`, as a LiteLLM of this version.
-    pub(super) fn settings(&self, folder: &Path, more: &str) -> String {
+    pub fn settings(&self, folder: &Path, more: &str) -> String {
         let text = format!(
             "[limits]\nrequest = \"10s\"\nsettle = \"2s\"\n[target.mine]\ngateway = \"litellm\"\nversion = \"1.81.0\"\n\
              url = \"{}\"\nadmin_key_env = \"ADMIN_KEY_OF_THE_TESTS\"\nupstream = \"{}\"\n{more}",

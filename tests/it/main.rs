@@ -1,5 +1,8 @@
 //! The tests of gatecrash itself, through what it shows to others: its commands, its library, its messages.
 
+// What is printed here is for who runs the tests.
+#![allow(clippy::disallowed_macros)]
+
 mod cache;
 mod commands;
 mod docker;
@@ -7,16 +10,19 @@ mod docker;
 mod environment;
 mod failures;
 mod faults;
+mod fuzz;
 #[cfg(unix)]
 mod interrupts;
 #[cfg(unix)]
 mod kept;
 #[cfg(unix)]
 mod killed;
+mod merge;
 mod mistakes;
 mod process;
 #[cfg(unix)]
 mod real;
+mod secrets;
 mod upstream;
 
 use std::path::Path;

@@ -41,6 +41,10 @@ fn hostile_files_are_refused_at_once() {
         ("bomb.yaml", bomb.into_bytes()),
         ("keys.yaml", (0..20_000).map(|key| format!("k{key}: 1\n")).collect::<String>().into_bytes()),
         ("line.yaml", format!("name: {}", "x".repeat(250_000)).into_bytes()),
+        ("many.yaml", {
+            let of = |item: &str| (0..8_000).map(|number| format!("  - {item}{number}\n")).collect::<String>();
+            format!("{prefix}given:\n{}steps:\n{}", of("key: k"), of("chat: x")).into_bytes()
+        }),
         ("nul.yaml", vec![0; 1000]),
         ("bytes.yaml", (0..=255).cycle().take(100_000).collect()),
     ];

@@ -8,12 +8,13 @@ pub mod deployments;
 mod entities;
 mod refusal;
 pub mod requests;
+pub mod stream;
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -21,6 +22,8 @@ use serde_json::{Value, json};
 use super::books::Books;
 use super::{AdminError, Answer, Ask, Broken, Secret, redact};
 use crate::scenario::Usd;
+use crate::scenario::value::shortened;
+use stream::Stream;
 
 /// When recorded spend can be expected, after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +44,9 @@ impl Pace {
     pub const WRITE_BEHIND: Pace =
         Pace { poll: Duration::from_millis(400), behind: Duration::from_millis(6500), clock: 1 };
 }
+
+/// The longest body that is read: a gateway that goes on for ever must not fill this machine's memory.
+const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
 /// What an end user may spend that the gateway does not know, in USD: scenarios with an unknown end user say the same.
 const DEFAULT_END_USER_USD: f64 = 0.05;
@@ -97,10 +103,10 @@ impl LiteLlm {
             self.http.get(format!("{}{ROUTE}", self.base_url)).timeout(self.limit.min(Duration::from_secs(5)));
         let readiness: Readiness = self.exchange("GET /health/readiness", request).await?;
         match readiness.db.as_deref() {
-            Some("connected") => Ok(readiness.litellm_version),
+            Some("connected") => Ok(readiness.litellm_version.map(|version| redact(&version))),
             other => Err(AdminError::Body {
                 endpoint: "GET /health/readiness".to_owned(),
-                message: format!("its database is {}", other.unwrap_or("not there")),
+                message: format!("its database is {}", redact(other.unwrap_or("not there"))),
             }),
         }
     }
@@ -156,7 +162,7 @@ impl LiteLlm {
         match token {
             Some(key) => Ok(key),
             None => {
-                let message = redact(&response.text().await.unwrap_or_default());
+                let message = redact(&self.body(response, |_| false).await.unwrap_or_default());
                 let endpoint = LOGIN.to_owned();
                 match status {
                     400..=499 => Err(AdminError::Lacks { endpoint, message }),
@@ -170,31 +176,28 @@ impl LiteLlm {
     pub async fn ask(&self, key: &Secret, ask: &Ask) -> Answer {
         let request = self.post(requests::route(ask.api), key).timeout(self.limit + ask.late);
         let request = requests::with_headers(request, ask).json(&requests::body(ask));
-        let mut response = match request.send().await {
+        let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return Answer::Broken { how: self.broken(&error) },
         };
         let status = response.status();
-        let mut body = Vec::new();
-        // Chunk by chunk, for a client that goes away before the end.
-        let ended = loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
+        let accepted = Answer::Accepted { status: status.as_u16() };
+        let mut stream = Stream::new(ask.api);
+        let mut left = false;
+        let body = self.body(response, |part| {
+            stream.push(part);
+            // A client that goes away before the end.
+            left = status.is_success() && ask.leave_after.is_some_and(|chunks| stream.chunks() >= usize::from(chunks));
+            left
+        });
+        match body.await {
+            _ if left || (status.is_success() && ask.is_broken_off) => accepted,
+            Err(how) => Answer::Broken { how },
+            Ok(body) if !status.is_success() => refusal::read(status.as_u16(), &body),
+            Ok(body) => {
+                let is_answer = if ask.stream { stream.is_answer() } else { requests::is_answer(ask.api, &body) };
+                if is_answer { accepted } else { no_answer(&body) }
             }
-            let seen = || requests::chunks(&String::from_utf8_lossy(&body));
-            if status.is_success() && ask.leave_after.is_some_and(|chunks| seen() >= usize::from(chunks)) {
-                return Answer::Accepted { status: status.as_u16() };
-            }
-        };
-        let body = String::from_utf8_lossy(&body);
-        match ended {
-            _ if status.is_success() && ask.is_broken_off => Answer::Accepted { status: status.as_u16() },
-            Err(error) => Answer::Broken { how: self.broken(&error) },
-            Ok(()) if !status.is_success() => refusal::read(status.as_u16(), &body),
-            Ok(()) if requests::is_answer(ask, &body) => Answer::Accepted { status: status.as_u16() },
-            Ok(()) => Answer::Broken { how: Broken::Body(redact(&crate::scenario::value::shortened(&body))) },
         }
     }
 
@@ -205,19 +208,32 @@ impl LiteLlm {
             request = request.header(requests::END_USER_HEADER, end_user);
         }
         let answered = async {
-            let response = request.timeout(self.limit).send().await?;
-            Ok((response.status(), response.text().await?))
+            let response = request.timeout(self.limit).send().await.map_err(|error| self.broken(&error))?;
+            Ok((response.status(), self.body(response, |_| false).await?))
         };
         match answered.await {
             Ok((status, body)) if status.is_success() => match serde_json::from_str::<Value>(&body) {
                 Ok(list) if list["data"].is_array() => Answer::Accepted { status: status.as_u16() },
-                Ok(_) | Err(_) => {
-                    Answer::Broken { how: Broken::Body(redact(&crate::scenario::value::shortened(&body))) }
-                }
+                Ok(_) | Err(_) => no_answer(&body),
             },
             Ok((status, body)) => refusal::read(status.as_u16(), &body),
-            Err(error) => Answer::Broken { how: self.broken(&error) },
+            Err(how) => Answer::Broken { how },
         }
+    }
+
+    /// The body of a response, until it ends or `is_enough` of its parts.
+    async fn body(&self, mut response: Response, mut is_enough: impl FnMut(&[u8]) -> bool) -> Result<String, Broken> {
+        let mut body = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|error| self.broken(&error))? {
+            if body.len() + part.len() > LARGEST_BODY {
+                return Err(Broken::Body(format!("it is longer than {} MiB", LARGEST_BODY / 1024 / 1024)));
+            }
+            body.extend_from_slice(&part);
+            if is_enough(&part) {
+                break;
+            }
+        }
+        Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
     fn post(&self, route: &str, key: &Secret) -> RequestBuilder {
@@ -245,15 +261,14 @@ impl LiteLlm {
 
     async fn exchange<T: DeserializeOwned>(&self, endpoint: &str, request: RequestBuilder) -> Result<T, AdminError> {
         let endpoint = endpoint.to_owned();
-        let broken =
-            |error: reqwest::Error| AdminError::Broken { endpoint: endpoint.clone(), how: self.broken(&error) };
-        let response = request.send().await.map_err(broken)?;
+        let broken = |how| AdminError::Broken { endpoint: endpoint.clone(), how };
+        let response = request.send().await.map_err(|error| broken(self.broken(&error)))?;
         let status = response.status();
-        let body = response.text().await.map_err(broken)?;
+        let body = self.body(response, |_| false).await.map_err(broken)?;
         if !status.is_success() {
             return Err(refusal::of_admin(endpoint, status.as_u16(), &body));
         }
-        serde_json::from_str(&body).map_err(|error| AdminError::Body { endpoint, message: error.to_string() })
+        serde_json::from_str(&body).map_err(|error| AdminError::Body { endpoint, message: redact(&error.to_string()) })
     }
 
     fn broken(&self, error: &reqwest::Error) -> Broken {
@@ -264,8 +279,13 @@ impl LiteLlm {
         while let Some(deeper) = cause.source() {
             cause = deeper;
         }
-        Broken::Lost(cause.to_string())
+        Broken::Lost(redact(&cause.to_string()))
     }
+}
+
+/// A success whose body is not what was asked for.
+fn no_answer(body: &str) -> Answer {
+    Answer::Broken { how: Broken::Body(shortened(&redact(body))) }
 }
 
 /// A JSON number as an exact amount; LiteLLM writes small ones as `5e-07`.

@@ -24,7 +24,7 @@ fn said(body: &str) -> Said {
         .or_else(|| text(&error["error"]))
         .or_else(|| text(error))
         .unwrap_or_else(|| body.to_owned());
-    Said { error_type: text(&error["type"]), message: redact(&message) }
+    Said { error_type: text(&error["type"]).map(|text| redact(&text)), message: redact(&message) }
 }
 
 pub(super) fn read(status: u16, body: &str) -> Answer {

@@ -1,5 +1,5 @@
 //! What LiteLLM is asked of a model, and what is an answer of one: the bodies and headers of its model routes.
-//! Not: its refusals, nor its admin API.
+//! Not: its streams, its refusals, nor its admin API.
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -123,41 +123,16 @@ fn tool(api: Api, number: u16) -> Value {
     }
 }
 
-/// Whether a successful body is an answer of a model, whole to its end.
-pub(super) fn is_answer(ask: &Ask, body: &str) -> bool {
-    if ask.stream {
-        let events: Vec<&str> = body.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim).collect();
-        let failed = events.iter().any(|event| event.starts_with("{\"error\""));
-        let ended = match ask.api {
-            Api::Chat | Api::Completions | Api::Passthrough | Api::Embeddings | Api::Images => {
-                events.last() == Some(&"[DONE]")
-            }
-            Api::Messages => events.iter().any(|event| event.contains("\"message_stop\"")),
-            Api::Responses => events.iter().any(|event| event.contains("\"response.completed\"")),
-        };
-        return ended && !failed && events.len() > 1;
-    }
+/// Whether a successful body that is not streamed is an answer of a model.
+pub(super) fn is_answer(api: Api, body: &str) -> bool {
     let Ok(body) = serde_json::from_str::<Value>(body) else {
         return false;
     };
-    let list = match ask.api {
+    let list = match api {
         Api::Chat | Api::Completions | Api::Passthrough => &body["choices"],
         Api::Messages => &body["content"],
         Api::Responses => &body["output"],
         Api::Embeddings | Api::Images => &body["data"],
     };
     list.as_array().is_some_and(|items| !items.is_empty())
-}
-
-/// How many chunks with text of the answer are in a part of a stream.
-pub(super) fn chunks(part: &str) -> usize {
-    let has_text = |event: &str| {
-        let Ok(event) = serde_json::from_str::<Value>(event.trim()) else { return false };
-        let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
-        is_text(&event["choices"][0]["delta"]["content"])
-            || is_text(&event["choices"][0]["text"])
-            || is_text(&event["delta"]["text"])
-            || is_text(&event["delta"])
-    };
-    part.lines().filter_map(|line| line.strip_prefix("data:")).filter(|event| has_text(event)).count()
 }

@@ -27,6 +27,7 @@ use super::{Calls, Health, Kept, LaunchError, Live, RunId, Target, http, launch_
 use crate::commands::interrupts::Interrupts;
 use crate::config::Limits;
 use crate::gateway::{Secret, redact};
+use crate::report::console::say;
 pub use control::Lease;
 pub(super) use control::{Asked, Gone, Keeper, Node};
 use control::{Keeping, serve};
@@ -44,7 +45,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const ENDING: Duration = Duration::from_secs(60);
 
 /// Where a live target came from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// It was launched for this run.
@@ -62,7 +63,7 @@ pub fn keep_if_told() -> Option<ExitCode> {
     Some(match keep(&place) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}: {error}", place.folder().display());
+            say(&format!("{}: {error}", place.folder().display()));
             ExitCode::FAILURE
         }
     })

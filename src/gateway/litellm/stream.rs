@@ -1,0 +1,101 @@
+//! Reading a streamed answer while it arrives: server-sent events, byte by byte, each looked at once. Not: what is asked
+//! ([`super::requests`]), nor the connection it comes from.
+
+use serde_json::Value;
+
+use crate::scenario::Api;
+
+/// A streamed answer of a model, as far as it is there. It keeps one line, whatever the length of the stream.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    api: Api,
+    /// The line that has not ended yet.
+    line: Vec<u8>,
+    events: usize,
+    chunks: usize,
+    failed: bool,
+    ended: bool,
+}
+
+impl Stream {
+    pub fn new(api: Api) -> Stream {
+        Stream { api, line: Vec::new(), events: 0, chunks: 0, failed: false, ended: false }
+    }
+
+    /// Takes up the next part. Parts may end anywhere, also within a character.
+    pub fn push(&mut self, part: &[u8]) {
+        let mut rest = part;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(&rest[..end]);
+            self.end_line();
+            rest = &rest[end + 1..];
+        }
+        self.line.extend_from_slice(rest);
+    }
+
+    /// How many chunks with text of the answer there were.
+    pub fn chunks(&self) -> usize {
+        self.chunks
+    }
+
+    /// Nothing more comes: whether it was an answer of a model, whole to its end.
+    pub fn is_answer(mut self) -> bool {
+        self.end_line();
+        self.ended && !self.failed && self.events > 1
+    }
+
+    fn end_line(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let line = String::from_utf8_lossy(&line);
+        let Some(event) = line.strip_prefix("data:").map(str::trim) else { return };
+        self.events += 1;
+        self.chunks += usize::from(has_text(event));
+        self.failed |= event.starts_with("{\"error\"");
+        self.ended = match self.api {
+            // What comes after the end is not part of a whole answer.
+            Api::Chat | Api::Completions | Api::Passthrough | Api::Embeddings | Api::Images => event == "[DONE]",
+            Api::Messages => self.ended || event.contains("\"message_stop\""),
+            Api::Responses => self.ended || event.contains("\"response.completed\""),
+        };
+    }
+}
+
+fn has_text(event: &str) -> bool {
+    let Ok(event) = serde_json::from_str::<Value>(event) else { return false };
+    let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+    is_text(&event["choices"][0]["delta"]["content"])
+        || is_text(&event["choices"][0]["text"])
+        || is_text(&event["delta"]["text"])
+        || is_text(&event["delta"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Stream;
+    use crate::scenario::Api;
+
+    #[test]
+    fn a_stream_is_an_answer_when_it_is_whole_however_it_is_cut() {
+        let chat = "data: {\"choices\":[{\"delta\":{\"content\":\"h\u{e9}\"}}]}\r\n\r\ndata: [DONE]\n\n";
+        let messages =
+            "event: x\ndata: {\"delta\":{\"text\":\"a\"}}\n\ndata: {\"type\": \"message_stop\"}\n\ndata: {}\n";
+        let responses = "data: {\"delta\":\"a\"}\n\ndata: {\"type\":\"response.completed\"}";
+        let failed = "data: {\"error\":{\"code\":500}}\n\ndata: [DONE]\n\n";
+        for (api, text, is_answer, chunks) in [
+            (Api::Chat, chat, true, 1),
+            (Api::Chat, &chat[..40], false, 0),
+            (Api::Chat, "data: [DONE]\n\n", false, 0),
+            (Api::Chat, failed, false, 0),
+            (Api::Messages, messages, true, 1),
+            (Api::Responses, responses, true, 1),
+            (Api::Responses, chat, false, 1),
+            (Api::Chat, "", false, 0),
+        ] {
+            for size in [1, 2, 7, text.len().max(1)] {
+                let mut stream = Stream::new(api);
+                text.as_bytes().chunks(size).for_each(|part| stream.push(part));
+                assert_eq!((stream.chunks(), stream.is_answer()), (chunks, is_answer), "{text} in parts of {size}");
+            }
+        }
+    }
+}

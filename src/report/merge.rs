@@ -1,0 +1,163 @@
+//! One report of the reports of its parts: what several machines ran, judged as if one had. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Report, TargetReport, TrialReport};
+use crate::scenario::{Partition, TrialId};
+use crate::verdict::deviation::join;
+
+/// A report, and what it is called in messages: its file.
+#[derive(Debug, Clone)]
+pub struct Part {
+    pub name: String,
+    pub report: Report,
+}
+
+/// Why reports do not belong together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotOneRun {
+    #[error("there is no report to merge")]
+    Nothing,
+    #[error("{one} and {other} are not of one run: {what}")]
+    Differ { one: String, other: String, what: String },
+    #[error("{one} and {other} are both partition {partition}")]
+    Twice { partition: Partition, one: String, other: String },
+    #[error("{trial} is in {one} and in {other}, with different results")]
+    Contradict { trial: TrialId, one: String, other: String },
+    #[error("{} missing: a run is judged when all of its partitions are there", are(.0))]
+    Missing(Vec<Partition>),
+}
+
+/// `partition 2/4 is`, `partitions 2/4, 3/4 are`.
+fn are(partitions: &[Partition]) -> String {
+    let names = partitions.iter().map(Partition::to_string).collect::<Vec<_>>().join(", ");
+    if partitions.len() == 1 { format!("partition {names} is") } else { format!("partitions {names} are") }
+}
+
+/// Merges reports: all partitions of a run, or runs of different scenarios that are judged together.
+///
+/// # Errors
+/// When they are not of the same targets, gatecrash and corpus; when a partition is missing; when they contradict one
+/// another.
+pub fn merge(parts: &[Part]) -> Result<Report, NotOneRun> {
+    let [first, others @ ..] = parts else { return Err(NotOneRun::Nothing) };
+    for other in others {
+        if let Some(what) = difference(&first.report, &other.report) {
+            return Err(NotOneRun::Differ { one: first.name.clone(), other: other.name.clone(), what });
+        }
+    }
+    complete(parts)?;
+    let trials = trials(parts)?;
+    let reports = || parts.iter().map(|part| &part.report);
+    let selected: BTreeSet<&TrialId> = reports().flat_map(|report| &report.selected).collect();
+    let found = reports().flat_map(|report| report.deviations.iter().cloned());
+    let results = trials.iter().flat_map(|trial| &trial.results);
+    Ok(Report {
+        gatecrash: first.report.gatecrash.clone(),
+        targets: (0..first.report.targets.len()).map(|index| target(parts, index)).collect(),
+        deviations: join(found, &first.report.corpus, results),
+        // They ran at the same time.
+        spent: reports().map(|report| report.spent).max_by_key(|spent| spent.wall_ms).unwrap_or_default(),
+        compares: first.report.compares,
+        interrupted: reports().any(|report| report.interrupted),
+        not_run: reports().flat_map(|report| report.not_run.clone()).collect(),
+        left_behind: reports().flat_map(|report| report.left_behind.clone()).collect(),
+        partition: None,
+        selected: selected.into_iter().cloned().collect(),
+        corpus: first.report.corpus.clone(),
+        trials,
+    })
+}
+
+/// What two reports of one run may not differ in, and do.
+fn difference(one: &Report, other: &Report) -> Option<String> {
+    let differ = |what: &str, one: &str, other: &str| (one != other).then(|| format!("{what} {one}, and {other}"));
+    let targets = |report: &Report| {
+        let names: Vec<_> = report.targets.iter().map(|target| target.name.as_str()).collect();
+        names.join(if report.compares { " -> " } else { ", " })
+    };
+    let versions = one.targets.iter().zip(&other.targets).find_map(|(one, other)| {
+        let (version, other) = (one.version.as_deref()?, other.version.as_deref()?);
+        differ(&format!("{} was", one.name), version, other)
+    });
+    let of_parts = |report: &Report| report.partition.map_or("the whole run".to_owned(), |own| format!("1/{}", own.of));
+    let corpus = || {
+        let (one, other): (BTreeSet<_>, BTreeSet<_>) = (one.corpus.iter().collect(), other.corpus.iter().collect());
+        let trial = one.symmetric_difference(&other).next()?;
+        Some(format!("{trial} is in the corpus of one of them only"))
+    };
+    let selected = || {
+        let in_parts = one.partition.is_some() && one.selected != other.selected;
+        in_parts.then(|| "other trials were selected: were the files, --filter and --tag the same?".to_owned())
+    };
+    differ("they were made by gatecrash", &one.gatecrash, &other.gatecrash)
+        .or_else(|| differ("they ran on", &targets(one), &targets(other)))
+        .or_else(|| {
+            let kind = |report: &Report| if report.compares { "a comparison" } else { "a run" };
+            differ("they are", kind(one), kind(other))
+        })
+        .or(versions)
+        .or_else(corpus)
+        .or_else(|| differ("they are parts of different sizes:", &of_parts(one), &of_parts(other)))
+        .or_else(selected)
+}
+
+/// Each partition has to be there, once.
+fn complete(parts: &[Part]) -> Result<(), NotOneRun> {
+    let mut seen: BTreeMap<usize, &str> = BTreeMap::new();
+    let mut of = 0;
+    for part in parts {
+        let Some(partition) = part.report.partition else { continue };
+        of = partition.of;
+        if let Some(one) = seen.insert(partition.part, &part.name) {
+            return Err(NotOneRun::Twice { partition, one: one.to_owned(), other: part.name.clone() });
+        }
+    }
+    let missing = (1..=of).filter(|part| !seen.contains_key(part)).map(|part| Partition { part, of });
+    let missing: Vec<_> = missing.collect();
+    if missing.is_empty() { Ok(()) } else { Err(NotOneRun::Missing(missing)) }
+}
+
+/// All trials by their names. One may be in several reports, if they say the same of it.
+fn trials(parts: &[Part]) -> Result<Vec<TrialReport>, NotOneRun> {
+    let mut all: BTreeMap<&str, (&Part, &TrialReport)> = BTreeMap::new();
+    for part in parts {
+        for trial in &part.report.trials {
+            let (one, earlier) = *all.entry(&trial.trial).or_insert((part, trial));
+            if !is_same(earlier, trial) {
+                let (one, other) = (one.name.clone(), part.name.clone());
+                return Err(NotOneRun::Contradict { trial: trial.trial.clone(), one, other });
+            }
+        }
+    }
+    Ok(all.into_values().map(|(_, trial)| trial.clone()).collect())
+}
+
+/// The same, but for the time that it took.
+fn is_same(one: &TrialReport, other: &TrialReport) -> bool {
+    let said = |trial: &TrialReport| -> Vec<_> {
+        let results = trial.results.iter();
+        results.map(|own| (own.outcome.clone(), own.findings.clone(), own.behaviour())).collect()
+    };
+    one.verdict == other.verdict && said(one) == said(other)
+}
+
+fn target(parts: &[Part], index: usize) -> TargetReport {
+    let own = || parts.iter().filter_map(|part| part.report.targets.get(index));
+    let mut errors = Vec::new();
+    for error in own().flat_map(|target| &target.errors) {
+        if !errors.contains(error) {
+            errors.push(error.clone());
+        }
+    }
+    TargetReport {
+        name: own().next().map(|target| target.name.clone()).unwrap_or_default(),
+        version: own().find_map(|target| target.version.clone()),
+        launcher: own().next().map(|target| target.launcher.clone()).unwrap_or_default(),
+        launcher_because: own().find_map(|target| target.launcher_because.clone()),
+        origin: own().find_map(|target| target.origin.clone()),
+        launched_in_ms: own().filter_map(|target| target.launched_in_ms).max(),
+        errors,
+        log: own().flat_map(|target| target.log.clone()).collect(),
+    }
+}
