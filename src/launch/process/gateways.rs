@@ -18,7 +18,6 @@ pub(super) struct Recipe {
     pub env: Vec<(String, String)>,
     pub upstream: String,
     pub upstream_port: u16,
-    pub database_url: String,
     pub admin_key: Secret,
     pub http: reqwest::Client,
     pub limits: Limits,
@@ -49,6 +48,7 @@ impl Recipe {
     pub(super) async fn launch(
         &self,
         site: &Site,
+        database_url: &str,
         redis: Option<u16>,
         schema: Schema,
     ) -> Result<(Node, Option<String>), LaunchError> {
@@ -63,7 +63,7 @@ impl Recipe {
         let mut command = site.command(&bin.join("litellm"), &home, Some(&bin));
         command.arg("--config").arg(&config).args(["--host", "127.0.0.1", "--port", &port.to_string()]);
         command
-            .env("DATABASE_URL", &self.database_url)
+            .env("DATABASE_URL", database_url)
             .env("LITELLM_MASTER_KEY", self.admin_key.reveal())
             .env("LITELLM_SALT_KEY", self.admin_key.reveal())
             // Its cost map is the one of its release, not the one of the day; there may be no network to ask.

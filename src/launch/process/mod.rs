@@ -5,6 +5,7 @@
 //! All files are in the run's folder; every process is at home in there and carries the run's mark, so that the sweep
 //! finds it. What is made once (packages) is in the cache.
 
+mod begin;
 mod disturb;
 mod gateways;
 mod postgres;
@@ -25,6 +26,7 @@ use crate::config::Limits;
 use crate::gateway::Secret;
 use crate::gateway::litellm::LiteLlm;
 use crate::scenario::Instance;
+use begin::{Begun, begin};
 use gateways::{Node, Recipe, Schema};
 use postgres::Programs;
 pub use python::Package;
@@ -66,21 +68,21 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
     let cache = Cache::find().map_err(|error| site.failed(error.to_string()))?;
     let database = async {
         let programs = Programs::find(&site, &cache).await?;
-        Database::launch(&site, &programs, limits.launch).await
+        let database = Database::launch(&site, &programs, limits.launch).await?;
+        Ok((programs, database))
     };
-    let (environment, database) = try_join(Environment::of(&site, &cache, package), database).await?;
+    let (environment, (programs, database)) = try_join(Environment::of(&site, &cache, package), database).await?;
     let upstream = upstream(target, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let recipe = Recipe {
         environment,
         env: env.clone(),
         upstream: format!("http://{}", upstream.address()),
         upstream_port: upstream.address().port(),
-        database_url: database.url.clone(),
         admin_key: Secret::new(format!("sk-gatecrash-{}{}", random_hex(), random_hex())),
         http: http(target)?,
         limits,
     };
-    let (first, said) = recipe.launch(&site, None, Schema::Make).await?;
+    let Begun { database, first, said, remark } = begin(target, &site, &recipe, &programs, database).await?;
     let processes = Processes {
         site,
         limits,
@@ -92,7 +94,7 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
         first_with_redis: OnceCell::new(),
         second_with_redis: OnceCell::new(),
     };
-    let live = Live::new(target, upstream, Kept::Process(Box::new(processes)));
+    let live = Live { remark, ..Live::new(target, upstream, Kept::Process(Box::new(processes))) };
     match said {
         Some(said) if said != package.version => {
             live.stop().await;
@@ -124,7 +126,7 @@ impl Processes {
         };
         let launch = || async {
             // The first gateway has made the tables.
-            self.recipe.launch(&self.site, redis, Schema::Leave).await.map(|(node, _)| node)
+            self.recipe.launch(&self.site, &self.database.url, redis, Schema::Leave).await.map(|(node, _)| node)
         };
         node.get_or_try_init(launch).await
     }

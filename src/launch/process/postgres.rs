@@ -40,6 +40,11 @@ impl Programs {
         self.folder.join("postgres")
     }
 
+    /// A client, which need not be there.
+    pub(super) fn client(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     pub(super) fn into_folder(self) -> PathBuf {
         self.folder
     }

@@ -52,6 +52,11 @@ impl Environment {
         self.folder.join("home")
     }
 
+    /// The packages that are in it, once it is whole.
+    pub(super) fn packages(&self) -> Option<String> {
+        fs::read_to_string(self.folder.join(STAMP)).ok()
+    }
+
     fn python(&self) -> PathBuf {
         self.bin().join("python")
     }
@@ -242,7 +247,7 @@ impl Site {
 }
 
 /// What a command says on its way to a good end; else the end of what it said.
-async fn output(mut command: Command) -> Result<String, Vec<String>> {
+pub(super) async fn output(mut command: Command) -> Result<String, Vec<String>> {
     system::in_a_group_of_its_own(&mut command);
     command.stdin(Stdio::null());
     let program = command.get_program().to_string_lossy().into_owned();

@@ -7,22 +7,28 @@ use super::super::{LaunchError, random_hex};
 use super::postgres::Programs;
 use super::site::{About, Process, Site, free_port};
 use super::system::{self, Signal};
+use crate::gateway::Secret;
 
 /// A PostgreSQL of its own, on loopback.
 pub(super) struct Database {
     pub process: Process,
     /// For gateways.
     pub url: String,
+    pub port: u16,
+    pub password: Secret,
     data: PathBuf,
 }
 
 impl Database {
-    const USER: &str = "gatecrash";
+    pub(super) const USER: &str = "gatecrash";
+    /// The one that is always there.
+    pub(super) const NAME: &str = "postgres";
 
     pub(super) async fn launch(site: &Site, programs: &Programs, limit: Duration) -> Result<Database, LaunchError> {
         // It begins as other secrets do, so that it is redacted as they are.
         let password = format!("sk-database-{}{}", random_hex(), random_hex());
-        let home = site.make_folder("database")?;
+        let port = free_port().map_err(|error| site.failed(format!("its database has no port: {error}")))?;
+        let home = site.make_folder(&format!("database-{port}"))?;
         let (data, file) = (home.join("data"), home.join("password"));
         site.write(&file, &password)?;
         // It refuses to be root.
@@ -31,7 +37,6 @@ impl Database {
             let given = system::give(&home, user).and_then(|()| system::give(&file, user));
             given.map_err(|error| site.failed(format!("{} cannot be given away: {error}", home.display())))?;
         }
-        let port = free_port().map_err(|error| site.failed(format!("its database has no port: {error}")))?;
 
         let mut init = site.command(&programs.initdb(), &home, None);
         init.arg("--pgdata").arg(&data).arg("--pwfile").arg(&file);
@@ -55,8 +60,8 @@ impl Database {
         }
         let about = About { name: "its database", stop: Signal::Interrupt, abandon: Signal::Quit, user };
         let process = site.start(about, server)?;
-        let url = format!("postgresql://{}:{password}@127.0.0.1:{port}/postgres", Database::USER);
-        let database = Database { process, url, data };
+        let url = format!("postgresql://{}:{password}@127.0.0.1:{port}/{}", Database::USER, Database::NAME);
+        let database = Database { process, url, port, password: Secret::new(password), data };
         database.until_ready(site, limit).await?;
         Ok(database)
     }

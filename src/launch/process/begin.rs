@@ -1,0 +1,132 @@
+//! The first gateway of a target and its database, launched with a template or without. Should it not go well with one,
+//! for whatever reason, they are launched again without it, so that a template never decides whether there is a gateway.
+
+use super::super::template::{COUNT, DUMP_MIGRATIONS, DUMP_TABLES, Tables, Template};
+use super::super::{LaunchError, Target};
+use super::gateways::{Node, Recipe, Schema};
+use super::postgres::Programs;
+use super::python::output;
+use super::site::Site;
+use super::stores::Database;
+
+/// A database, and a gateway that is ready.
+pub(super) struct Begun {
+    pub database: Database,
+    pub first: Node,
+    /// Its version, as it says itself.
+    pub said: Option<String>,
+    /// What came of the template.
+    pub remark: Option<String>,
+}
+
+/// Launches the gateway on an empty database, with the template if there is a good one; if not, there is one afterwards.
+pub(super) async fn begin(
+    target: &Target,
+    site: &Site,
+    recipe: &Recipe,
+    programs: &Programs,
+    empty: Database,
+) -> Result<Begun, LaunchError> {
+    let template = template(target, recipe, programs).await;
+    let bad = match template.as_ref().map(Template::read) {
+        Some(Ok(Some(tables))) => match with(site, recipe, programs, &empty, &tables).await {
+            Ok((first, said)) => {
+                let remark = Some("its tables were in the cache".to_owned());
+                return Ok(Begun { database: empty, first, said, remark });
+            }
+            Err(error) => Some(error.what),
+        },
+        Some(Err(unusable)) => Some(unusable.to_string()),
+        Some(Ok(None)) | None => None,
+    };
+    let database = match &bad {
+        None => empty,
+        Some(_) => {
+            template.iter().for_each(Template::discard);
+            // What may be half filled is not used.
+            empty.process.abandon().await;
+            Database::launch(site, programs, recipe.limits.launch).await?
+        }
+    };
+    let bad = bad.map(|why| format!("its tables in the cache were made again: {why}"));
+    let (first, said) = recipe.launch(site, &database.url, None, Schema::Make).await?;
+    let not_kept = match template {
+        Some(template) => keep(site, programs, &database, &template).await.err(),
+        None => None,
+    };
+    let not_kept = not_kept.map(|why| format!("its tables are not in the cache now: {why}"));
+    let remarks: Vec<String> = [bad, not_kept].into_iter().flatten().collect();
+    Ok(Begun { database, first, said, remark: (!remarks.is_empty()).then(|| remarks.join("; ")) })
+}
+
+/// A gateway on a database that has these tables.
+async fn with(
+    site: &Site,
+    recipe: &Recipe,
+    programs: &Programs,
+    database: &Database,
+    tables: &Tables,
+) -> Result<(Node, Option<String>), LaunchError> {
+    let file = site.make_folder("template")?.join("tables.sql");
+    site.write(&file, &tables.sql)?;
+    let file = file.display().to_string();
+    ask(site, programs, database, "psql", &["--quiet", "--set", "ON_ERROR_STOP=1", "--file", &file]).await?;
+    let holds = holds(site, programs, database).await?;
+    if holds != tables.holds {
+        return Err(site.failed(format!("its database holds {holds}, not {}", tables.holds)));
+    }
+    recipe.launch(site, &database.url, None, Schema::Leave).await
+}
+
+/// The template by all that decides which tables there are; none where there is no cache, or a database whose version
+/// nobody knows.
+async fn template(target: &Target, recipe: &Recipe, programs: &Programs) -> Option<Template> {
+    let packages = recipe.environment.packages()?;
+    let mut version = std::process::Command::new(programs.postgres());
+    version.arg("--version");
+    let postgres = output(version).await.ok()?;
+    let env = recipe.env.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+    Template::of(target, ["process", packages.as_str(), postgres.trim()].into_iter().chain(env)).ok()
+}
+
+/// Keeps the tables that a gateway has just made.
+async fn keep(site: &Site, programs: &Programs, database: &Database, template: &Template) -> Result<(), String> {
+    let what = |error: LaunchError| error.what;
+    let holds = holds(site, programs, database).await.map_err(what)?;
+    if holds.is_empty() {
+        return Err("not every migration has ended well".to_owned());
+    }
+    let tables = ask(site, programs, database, "pg_dump", &DUMP_TABLES).await.map_err(what)?;
+    let migrations = ask(site, programs, database, "pg_dump", &DUMP_MIGRATIONS).await.map_err(what)?;
+    template.keep(&Tables { sql: tables + &migrations, holds }).map_err(|error| error.to_string())
+}
+
+async fn holds(site: &Site, programs: &Programs, database: &Database) -> Result<String, LaunchError> {
+    let arguments = ["--tuples-only", "--no-align", "--command", COUNT];
+    let holds = ask(site, programs, database, "psql", &arguments).await?;
+    Ok(holds.trim().to_owned())
+}
+
+/// What one of PostgreSQL's clients answers.
+async fn ask(
+    site: &Site,
+    programs: &Programs,
+    database: &Database,
+    client: &str,
+    arguments: &[&str],
+) -> Result<String, LaunchError> {
+    let home = site.make_folder("clients")?;
+    let mut command = site.command(&programs.client(client), &home, None);
+    if client == "psql" {
+        command.arg("--no-psqlrc");
+    }
+    // Not on the command line, which everybody can read.
+    command.env("PGPASSWORD", database.password.reveal());
+    command.args(["--host", "127.0.0.1", "--port", &database.port.to_string()]);
+    command.args(["--username", Database::USER, "--dbname", Database::NAME]).args(arguments);
+    let failed = |log: Vec<String>| {
+        let last = log.last().map(String::as_str).unwrap_or_default();
+        site.failed(format!("its database does not answer {client}: {last}"))
+    };
+    output(command).await.map_err(failed)
+}
