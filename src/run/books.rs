@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Stop;
-use super::settle::{First, Settled, moves, settle, stays};
+use super::settle::{First, Settled, Until, moves, settle, stays};
 use super::steps::{Steps, undisturbed};
 use crate::gateway::litellm::LiteLlm;
 use crate::gateway::{AdminError, Entity, LogRow};
@@ -34,7 +34,10 @@ impl<'a> Steps<'a> {
         let settled = match self.miscounted.get(name) {
             // It was wrong before, so it will not be equal; waiting for that would only take long.
             Some(recorded) => moves(&gateway, &entity, *recorded, since + gateway.pace.behind).await,
-            None => settle(&gateway, &entity, Spend::exactly(expected), first, since + self.limits.settle).await,
+            None => {
+                let until = Until::Overdue(since + self.limits.settle);
+                settle(&gateway, &entity, Spend::exactly(expected), first, until).await
+            }
         };
         self.time.settle += began.elapsed();
         let settled = settled.map_err(|error| reading(name, error, place))?;
@@ -86,7 +89,6 @@ impl<'a> Steps<'a> {
     async fn state(&mut self, name: &'a At<Name>, stated: Spend, fields: &CheckFields) -> Result<(), Stop> {
         let Some(entity) = self.world.recorded(name).cloned() else { return Ok(()) };
         let gateway = self.node(Instance::First).await?;
-        let limit = fields.within.as_ref().map_or(self.limits.settle, |within| self.on_clock(within));
         let began = Instant::now();
         // An answer that was broken off may be charged late, or not at all: who looks at once sees neither.
         if self.uncertain.remove(&name.value) && !gateway.pace.behind.is_zero() {
@@ -95,7 +97,11 @@ impl<'a> Steps<'a> {
                 .await
                 .map_err(|error| reading(name, error, name.place))?;
         }
-        let settled = settle(&gateway, &entity, stated, First::AtOnce, Instant::now() + limit).await;
+        let until = match &fields.within {
+            Some(within) => Until::Stated(Instant::now() + self.on_clock(within)),
+            None => Until::Overdue(Instant::now() + self.limits.settle),
+        };
+        let settled = settle(&gateway, &entity, stated, First::AtOnce, until).await;
         self.time.settle += began.elapsed();
         let settled = settled.map_err(|error| reading(name, error, name.place))?;
         self.miscounted.remove(&name.value);

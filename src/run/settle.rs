@@ -30,20 +30,37 @@ pub(super) enum First {
     WhenWritten,
 }
 
+/// How long to wait for what does not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Until this, however much else is in the books by then: a scenario says so.
+    Stated(Instant),
+    /// Until it is overdue, and no longer than this.
+    Overdue(Instant),
+}
+
+impl Until {
+    fn limit(self) -> Instant {
+        match self {
+            Until::Stated(limit) | Until::Overdue(limit) => limit,
+        }
+    }
+}
+
 /// Waits until the entity's recorded spend is as expected.
 pub(super) async fn settle(
     gateway: &LiteLlm,
     entity: &Entity,
     expected: Spend,
     first: First,
-    limit: Instant,
+    until: Until,
 ) -> Result<Settled, AdminError> {
     let waiting = gateway.books.waiting(entity);
     if first == First::WhenWritten && !gateway.pace.behind.is_zero() {
-        let left = limit.saturating_duration_since(Instant::now());
+        let left = until.limit().saturating_duration_since(Instant::now());
         waiting.look_again(gateway.pace.poll, left).await;
     }
-    let settled = poll(gateway, entity, &waiting, limit, |recorded| expected.holds(recorded)).await?;
+    let settled = poll(gateway, entity, &waiting, until, |recorded| expected.holds(recorded)).await?;
     if first == First::WhenWritten && matches!(settled, Settled::As(_)) {
         waiting.is_seen();
     }
@@ -57,7 +74,8 @@ pub(super) async fn moves(
     from: Usd,
     limit: Instant,
 ) -> Result<Settled, AdminError> {
-    poll(gateway, entity, &gateway.books.waiting(entity), limit, |recorded| !recorded.agrees_with(from)).await
+    let until = Until::Overdue(limit);
+    poll(gateway, entity, &gateway.books.waiting(entity), until, |recorded| !recorded.agrees_with(from)).await
 }
 
 /// Looks until a charge that was on its way `since` then would have arrived, and stops early if the spend is not what it
@@ -68,9 +86,9 @@ pub(super) async fn stays(
     expected: Spend,
     since: Instant,
 ) -> Result<Settled, AdminError> {
-    let limit = since + gateway.pace.behind;
+    let until = Until::Stated(since + gateway.pace.behind);
     let waiting = gateway.books.waiting(entity);
-    Ok(match poll(gateway, entity, &waiting, limit, |recorded| !expected.holds(recorded)).await? {
+    Ok(match poll(gateway, entity, &waiting, until, |recorded| !expected.holds(recorded)).await? {
         Settled::As(recorded) | Settled::Differs(recorded) if expected.holds(recorded) => Settled::As(recorded),
         Settled::As(recorded) | Settled::Differs(recorded) => Settled::Differs(recorded),
         Settled::Unsaid => Settled::Unsaid,
@@ -81,7 +99,7 @@ async fn poll(
     gateway: &LiteLlm,
     entity: &Entity,
     waiting: &Waiting,
-    limit: Instant,
+    until: Until,
     done: impl Fn(Usd) -> bool,
 ) -> Result<Settled, AdminError> {
     loop {
@@ -91,8 +109,9 @@ async fn poll(
             waiting.are_written();
             return Ok(Settled::As(recorded));
         }
-        let left = limit.saturating_duration_since(Instant::now());
-        if left.is_zero() || is_overdue(gateway.pace, waiting) {
+        let left = until.limit().saturating_duration_since(Instant::now());
+        let is_given_up = matches!(until, Until::Overdue(_)) && is_overdue(gateway.pace, waiting);
+        if left.is_zero() || is_given_up {
             return Ok(Settled::Differs(recorded));
         }
         waiting.look_again(gateway.pace.poll, left).await;

@@ -202,7 +202,7 @@ fn what_is_up_and_has_died_is_said() {
 #[test]
 fn what_cannot_be_launched_is_not_up() {
     let place = Place::new();
-    let mut command = place.command(&["up", "litellm@1.81.0"]);
+    let mut command = place.command(&["up", "litellm@1.81.0", "--launcher", "docker"]);
     command.env("DOCKER_HOST", "tcp://127.0.0.1:1");
     let (code, _, stderr) = answer(command);
     assert_eq!((code, stderr.contains("no Docker engine answers")), (3, true), "{stderr}");
