@@ -166,8 +166,8 @@ fn what_was_not_launched_here_is_neither_doubled_nor_stopped() {
 #[test]
 fn without_docker_that_is_said() {
     for arguments in [
-        vec!["run", "--target", "litellm@1.81.0", "scenarios/access"],
-        vec!["compare", "litellm@1.81.0", "builtin", "scenarios/access"],
+        vec!["run", "--target", "litellm@1.81.0", "scenarios/access", "--launcher", "docker"],
+        vec!["compare", "litellm@1.81.0", "builtin", "scenarios/access", "--launcher", "docker"],
     ] {
         let mut command = gatecrash(&arguments);
         command.env("DOCKER_HOST", "tcp://127.0.0.1:1");
