@@ -83,7 +83,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         let seconds = Duration::from_secs;
-        Limits { launch: seconds(180), request: seconds(30), settle: seconds(120), trial: seconds(600), jobs: 50 }
+        Limits { launch: seconds(300), request: seconds(30), settle: seconds(120), trial: seconds(600), jobs: 50 }
     }
 }
 
