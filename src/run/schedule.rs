@@ -44,11 +44,13 @@ async fn run_phase<'a>(
     let mut running = JoinSet::new();
     let mut trial_of = HashMap::new();
     for (number, trial) in trials {
-        let (live, free, gate, results) = (Arc::clone(live), Arc::clone(&free), gate.clone(), results.clone());
+        // Taken here, in their order: tasks that wait for it would take it in any.
+        let Ok(turn) = Arc::clone(&free).acquire_owned().await else { break };
+        let (live, gate, results) = (Arc::clone(live), gate.clone(), results.clone());
         let name = format!("{name}-{number}");
         let of_task = trial.clone();
         let task = running.spawn(async move {
-            let Ok(_turn) = free.acquire().await else { return };
+            let _turn = turn;
             if let Some(result) = run_trial(&live, &of_task, &name, limits, &gate).await {
                 // Nobody listens any more if the run was aborted.
                 let _ = results.send(result);
