@@ -97,11 +97,7 @@ impl<'a> Steps<'a> {
                 .await
                 .map_err(|error| reading(name, error, name.place))?;
         }
-        let until = match &fields.within {
-            Some(within) => Until::Stated(Instant::now() + self.on_clock(within)),
-            None => Until::Overdue(Instant::now() + self.limits.settle),
-        };
-        let settled = settle(&gateway, &entity, stated, First::AtOnce, until).await;
+        let settled = settle(&gateway, &entity, stated, First::AtOnce, self.patience(fields)).await;
         self.time.settle += began.elapsed();
         let settled = settled.map_err(|error| reading(name, error, name.place))?;
         self.miscounted.remove(&name.value);
@@ -114,23 +110,31 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
+    /// How long a check waits.
+    fn patience(&self, fields: &CheckFields) -> Until {
+        match &fields.within {
+            Some(within) => Until::Stated(Instant::now() + self.on_clock(within)),
+            None => Until::Overdue(Instant::now() + self.limits.settle),
+        }
+    }
+
     /// That the spend log has so many rows with a price, and that they are what the ledger says.
     async fn log(&mut self, name: &'a At<Name>, wanted: Count, fields: &CheckFields) -> Result<(), Stop> {
-        let Some(Entity::Key(key)) = self.world.recorded(name).cloned() else { return Ok(()) };
+        let Some(entity) = self.world.recorded(name).cloned() else { return Ok(()) };
+        let Entity::Key(key) = &entity else { return Ok(()) };
         let gateway = self.node(Instance::First).await?;
-        let limit = fields.within.as_ref().map_or(self.limits.settle, |within| self.on_clock(within));
-        let limit = Instant::now() + limit;
+        let until = self.patience(fields);
         let expected = self.ledger.spent(name);
-        let began = Instant::now();
+        let waiting = gateway.books.waiting(&entity);
         let rows = loop {
-            let rows = priced(&gateway, &key).await.map_err(|error| reading(name, error, name.place))?;
+            let rows = priced(&gateway, key).await.map_err(|error| reading(name, error, name.place))?;
             let is_right = (wanted.least..=wanted.most).contains(&rows.len()) && sum(&rows).agrees_with(expected);
-            if is_right || Instant::now() >= limit {
+            if is_right || until.is_over(gateway.pace, &waiting) {
                 break rows;
             }
-            tokio::time::sleep(gateway.pace.poll).await;
+            waiting.look_again(gateway.pace.poll, until.left()).await;
         };
-        self.time.settle += began.elapsed();
+        self.time.settle += waiting.began().elapsed();
         self.counted("rows with a price in the spend log", wanted, rows.len(), name);
         if (wanted.least..=wanted.most).contains(&rows.len()) && !sum(&rows).agrees_with(expected) {
             let kind = FindingKind::Miscount;

@@ -1,7 +1,7 @@
 //! Settle: wait, by polling and never by a fixed sleep, until the gateway's recorded spend equals the ledger,
 //! or the limit passes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::gateway::books::Waiting;
 use crate::gateway::litellm::{LiteLlm, Pace};
@@ -40,11 +40,24 @@ pub(super) enum Until {
 }
 
 impl Until {
-    fn limit(self) -> Instant {
-        match self {
-            Until::Stated(limit) | Until::Overdue(limit) => limit,
-        }
+    pub(super) fn left(self) -> Duration {
+        let (Until::Stated(limit) | Until::Overdue(limit)) = self;
+        limit.saturating_duration_since(Instant::now())
     }
+
+    /// Whether to wait no longer.
+    pub(super) fn is_over(self, pace: Pace, waiting: &Waiting) -> bool {
+        self.left().is_zero() || (matches!(self, Until::Overdue(_)) && is_overdue(pace, waiting))
+    }
+}
+
+/// Whether it has had all the time that a charge takes, and later ones are in the books; or several times as long, where
+/// so few wait that there may be none.
+fn is_overdue(pace: Pace, waiting: &Waiting) -> bool {
+    let waited = waiting.began().elapsed();
+    !pace.behind.is_zero()
+        && waited > pace.behind
+        && (waiting.is_overdue() || (waiting.few_wait() && waited > pace.behind * FEW_WAIT))
 }
 
 /// Waits until the entity's recorded spend is as expected.
@@ -57,8 +70,7 @@ pub(super) async fn settle(
 ) -> Result<Settled, AdminError> {
     let waiting = gateway.books.waiting(entity);
     if first == First::WhenWritten && !gateway.pace.behind.is_zero() {
-        let left = until.limit().saturating_duration_since(Instant::now());
-        waiting.look_again(gateway.pace.poll, left).await;
+        waiting.look_again(gateway.pace.poll, until.left()).await;
     }
     let settled = poll(gateway, entity, &waiting, until, |recorded| expected.holds(recorded)).await?;
     if first == First::WhenWritten && matches!(settled, Settled::As(_)) {
@@ -109,20 +121,9 @@ async fn poll(
             waiting.are_written();
             return Ok(Settled::As(recorded));
         }
-        let left = until.limit().saturating_duration_since(Instant::now());
-        let is_given_up = matches!(until, Until::Overdue(_)) && is_overdue(gateway.pace, waiting);
-        if left.is_zero() || is_given_up {
+        if until.is_over(gateway.pace, waiting) {
             return Ok(Settled::Differs(recorded));
         }
-        waiting.look_again(gateway.pace.poll, left).await;
+        waiting.look_again(gateway.pace.poll, until.left()).await;
     }
-}
-
-/// Whether it has had all the time that a charge takes, and later ones are in the books; or several times as long, where
-/// so few wait that there may be none.
-fn is_overdue(pace: Pace, waiting: &Waiting) -> bool {
-    let waited = waiting.began().elapsed();
-    !pace.behind.is_zero()
-        && waited > pace.behind
-        && (waiting.is_overdue() || (waiting.few_wait() && waited > pace.behind * FEW_WAIT))
 }
