@@ -51,10 +51,11 @@ fn is_good(trial: &TrialReport) -> bool {
     }
 }
 
-/// A comparison shows what changed in full; a run, what failed.
+/// A comparison shows what got worse in full, and what fails in another way; a run, what failed.
 fn is_shown_in_full(trial: &TrialReport, compares: bool) -> bool {
     match trial.verdict {
-        Some(Verdict::Regression | Verdict::Changed) => true,
+        Some(Verdict::Regression) => true,
+        Some(Verdict::Changed) => trial.results.iter().any(|result| result.outcome == Outcome::Fail),
         Some(Verdict::Same | Verdict::Fixed | Verdict::StillFailing | Verdict::NotComparable) => false,
         None => !compares && trial.results.iter().any(|result| result.outcome == Outcome::Fail),
     }
@@ -86,8 +87,34 @@ pub fn line(trial: &TrialReport, width: usize) -> String {
     let id = &trial.trial;
     let outcomes = trial.results.iter().map(outcome).collect::<Vec<_>>().join("  ");
     match trial.verdict {
-        Some(verdict) => format!("{}  {id:width$}  {outcomes}", painted(of_verdict(verdict), format!("{verdict:14}"))),
+        Some(verdict) => {
+            let change = match (verdict, trial.results.as_slice()) {
+                (Verdict::Changed, [baseline, candidate]) => change(baseline, candidate),
+                _ => String::new(),
+            };
+            format!("{}  {id:width$}  {outcomes}{change}", painted(of_verdict(verdict), format!("{verdict:14}")))
+        }
         None => format!("{id:width$}  {outcomes}"),
+    }
+}
+
+/// The first answer that is another one: `400 budget_exceeded -> 422 budget_exceeded`.
+fn change(baseline: &TrialResult, candidate: &TrialResult) -> String {
+    let answers = |result: &TrialResult| result.behaviour().into_values().flatten().collect::<Vec<_>>();
+    let (before, after) = (answers(baseline), answers(candidate));
+    let other = before.iter().zip(&after).find(|(before, after)| before != after);
+    let other = other.map(|(before, after)| format!("{before} -> {after}"));
+    let count = || format!("{} answers -> {}", before.len(), after.len());
+    painted(FAINT, format!("  {}", other.unwrap_or_else(count)))
+}
+
+/// The beginning of a reason that a gateway gives, which may be a letter.
+fn in_short(reason: &str) -> String {
+    let line = reason.lines().next().unwrap_or_default();
+    let sentence = line.find(". ").map_or(line, |end| &line[..end]);
+    match sentence.char_indices().nth(100) {
+        Some((end, _)) => format!("{}...", &sentence[..end]),
+        None => sentence.to_owned(),
     }
 }
 
@@ -102,7 +129,7 @@ fn outcome(result: &TrialResult) -> String {
                 result.findings.iter().filter(|finding| finding.known.is_none()).map(|finding| finding.kind).min();
             format!("FAIL {}", worst.map_or("", |kind| kind.word()))
         }
-        Outcome::Skip { reason } => format!("skip ({reason})"),
+        Outcome::Skip { reason } => format!("skip ({})", in_short(reason)),
         Outcome::Error { .. } => "ERROR".to_owned(),
     };
     painted(of_outcome(outcome), format!("{word:6}"))
