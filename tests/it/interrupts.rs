@@ -2,9 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::failures::{ends_within, long_scenario, signal};
 use super::{gatecrash, write};
@@ -21,6 +22,10 @@ impl Running {
         if let Some(docker) = docker {
             command.env("DOCKER_HOST", docker);
         }
+        Running::of(command)
+    }
+
+    fn of(mut command: Command) -> Running {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = std::sync::mpsc::channel();
@@ -93,6 +98,39 @@ fn what_is_being_launched_is_given_up_at_once() {
     run.until("interrupted: cleaning up");
     let (code, stdout) = run.ends();
     assert_eq!((code, stdout.contains("until then: nothing was run")), (130, true), "{stdout}");
+}
+
+/// A stand-in of `initdb`: what it has started ends some time after it, as the servers do that it has.
+const INITDB: &str = r#"#!/bin/sh
+mkfifo fifo
+{ cat <fifo >/dev/null; sleep 0.3; touch "$(dirname "$0")/ended"; } &
+exec 3>fifo
+touch "$(dirname "$0")/began"
+wait
+"#;
+
+#[test]
+fn servers_that_set_a_database_up_end_by_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |path: &Path| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
+    // Root gives them to another user.
+    open(folder.path());
+    for (name, script) in [("initdb", INITDB), ("postgres", ""), ("uv", "#!/bin/sh\nexec sleep 60\n")] {
+        open(Path::new(&write(folder.path(), name, script)));
+    }
+    let mut command = gatecrash(&["run", "scenarios/access", "--target", "litellm@1.82.3", "--launcher", "process"]);
+    command.env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()));
+    command.env("GATECRASH_CACHE", folder.path().join("cache"));
+    let run = Running::of(command);
+    let began = Instant::now();
+    while !folder.path().join("began").exists() {
+        assert!(began.elapsed() < Duration::from_secs(60), "initdb has not begun");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    signal(&run.child, "-INT");
+    let (code, stdout) = run.ends();
+    assert_eq!(code, 130, "{stdout}");
+    assert!(folder.path().join("ended").exists(), "they were killed: shared memory would be left");
 }
 
 #[test]

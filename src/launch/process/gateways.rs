@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::{LaunchError, random_hex};
 use super::python::Environment;
-use super::site::{About, Process, Site, free_port};
+use super::site::{About, Children, Process, Site, free_port};
 use super::system::{self, Signal};
 use crate::config::Limits;
 use crate::gateway::Secret;
@@ -82,7 +82,13 @@ impl Recipe {
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
 
-        let about = About { name: "the gateway", stop: Signal::Terminate, abandon: Signal::Kill, user: None };
+        let about = About {
+            name: "the gateway",
+            stop: Signal::Terminate,
+            abandon: Signal::Kill,
+            children: Children::Killed,
+            user: None,
+        };
         let process = site.start(about, command)?;
         let (http, upstream, admin_key) = (self.http.clone(), self.upstream.clone(), self.admin_key.clone());
         let url = format!("http://127.0.0.1:{port}");

@@ -23,8 +23,8 @@ const LOG_LINES: usize = 15;
 const LOG_BYTES: u64 = 16 * 1024;
 /// How long a process has to end by itself.
 const GRACE: Duration = Duration::from_secs(30);
-/// How long one has whose work is not wanted any more.
-const LAST_GRACE: Duration = Duration::from_secs(2);
+/// How long one has whose work is not wanted any more. None of it is lost on one that can simply be killed.
+const LAST_GRACE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The variables by which Prisma is told where its engines are.
@@ -198,7 +198,16 @@ pub(super) struct About {
     pub stop: Signal,
     /// When nothing of it is wanted any more.
     pub abandon: Signal,
+    pub children: Children,
     pub user: Option<User>,
+}
+
+/// What becomes of what a process has started, once that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Children {
+    Killed,
+    /// They end by themselves for want of work; killed, they would leave shared memory behind.
+    LeftToEnd,
 }
 
 /// A process that was started; it ends at the latest when this is dropped.
@@ -236,6 +245,12 @@ impl Process {
         }
     }
 
+    /// Whether it has to be waited for: itself, or its children.
+    fn is_there(&self) -> bool {
+        let waits_for_children = self.about.children == Children::LeftToEnd;
+        self.stopped().is_none() || waits_for_children && system::is_group_there(&self.started().child)
+    }
+
     /// The end of what it said.
     pub(super) fn log_tail(&self) -> Vec<String> {
         let text = end_of(&self.log).unwrap_or_default();
@@ -254,7 +269,7 @@ impl Process {
             system::signal(&self.started().child, signal);
         }
         let began = Instant::now();
-        while self.stopped().is_none() && began.elapsed() < grace {
+        while self.is_there() && began.elapsed() < grace {
             tokio::time::sleep(LOOK).await;
         }
         let by_itself = self.stopped().is_some();
@@ -274,10 +289,10 @@ impl Drop for Process {
     fn drop(&mut self) {
         if self.stopped().is_none() {
             system::signal(&self.started().child, self.about.abandon);
-            let began = Instant::now();
-            while self.stopped().is_none() && began.elapsed() < LAST_GRACE {
-                std::thread::sleep(LOOK);
-            }
+        }
+        let began = Instant::now();
+        while self.is_there() && began.elapsed() < LAST_GRACE {
+            std::thread::sleep(LOOK);
         }
         self.kill();
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::{LaunchError, random_hex};
 use super::postgres::Programs;
-use super::site::{About, Process, Site, free_port};
+use super::site::{About, Children, Process, Site, free_port};
 use super::system::{self, Signal};
 use crate::gateway::Secret;
 
@@ -42,7 +42,14 @@ impl Database {
         init.arg("--pgdata").arg(&data).arg("--pwfile").arg(&file);
         init.args(["--username", Database::USER, "--auth", "scram-sha-256"]);
         init.args(["--encoding", "UTF8", "--no-locale", "--no-sync"]);
-        let about = About { name: "initdb", stop: Signal::Terminate, abandon: Signal::Kill, user };
+        let about = About {
+            name: "initdb",
+            stop: Signal::Terminate,
+            abandon: Signal::Kill,
+            // They are servers without connections.
+            children: Children::LeftToEnd,
+            user,
+        };
         site.run(about, init, limit).await?;
         let _ = std::fs::remove_file(&file);
 
@@ -58,7 +65,13 @@ impl Database {
         ] {
             server.args(["-c", setting]);
         }
-        let about = About { name: "its database", stop: Signal::Interrupt, abandon: Signal::Quit, user };
+        let about = About {
+            name: "its database",
+            stop: Signal::Interrupt,
+            abandon: Signal::Quit,
+            children: Children::Killed,
+            user,
+        };
         let process = site.start(about, server)?;
         let url = format!("postgresql://{}:{password}@127.0.0.1:{port}/{}", Database::USER, Database::NAME);
         let database = Database { process, url, port, password: Secret::new(password), data };
@@ -104,7 +117,13 @@ impl Redis {
         let mut command = site.command(&program, &home, None);
         // What it holds outlives a stop, whatever its own default: only a flush forgets.
         command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "3600 1", "--dir"]).arg(&home);
-        let about = About { name: "its Redis", stop: Signal::Terminate, abandon: Signal::Kill, user: None };
+        let about = About {
+            name: "its Redis",
+            stop: Signal::Terminate,
+            abandon: Signal::Kill,
+            children: Children::Killed,
+            user: None,
+        };
         let redis = Redis { process: site.start(about, command)?, port };
         redis.until_ready(site, limit).await?;
         Ok(redis)

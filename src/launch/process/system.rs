@@ -35,7 +35,7 @@ mod unix {
     use std::os::unix::fs::PermissionsExt as _;
     use std::os::unix::process::CommandExt as _;
 
-    use rustix::process::{Pid, geteuid, kill_process, kill_process_group};
+    use rustix::process::{Pid, geteuid, kill_process, kill_process_group, test_kill_process_group};
 
     use super::{Child, Command, Path, Signal, User, io};
 
@@ -72,6 +72,11 @@ mod unix {
         if let Some(pid) = pid(child) {
             let _ = kill_process_group(pid, rustix::process::Signal::KILL);
         }
+    }
+
+    /// Whether anything of what a process has started is still there, or itself.
+    pub(in super::super) fn is_group_there(child: &Child) -> bool {
+        pid(child).is_some_and(|pid| test_kill_process_group(pid).is_ok())
     }
 
     fn pid(child: &Child) -> Option<Pid> {
@@ -124,6 +129,9 @@ mod elsewhere {
     pub(in super::super) fn as_user(_: &mut Command, _: User) {}
     pub(in super::super) fn signal(_: &Child, _: Signal) {}
     pub(in super::super) fn kill_group(_: &Child) {}
+    pub(in super::super) fn is_group_there(_: &Child) -> bool {
+        false
+    }
     pub(in super::super) fn instead_of_root() -> Option<User> {
         None
     }
@@ -148,15 +156,15 @@ mod elsewhere {
 use elsewhere::is_executable;
 #[cfg(not(unix))]
 pub(super) use elsewhere::{
-    SUPPORTED, as_user, give, in_a_group_of_its_own, instead_of_root, is_open_to_all, kill_group, link, make_private,
-    signal,
+    SUPPORTED, as_user, give, in_a_group_of_its_own, instead_of_root, is_group_there, is_open_to_all, kill_group, link,
+    make_private, signal,
 };
 #[cfg(unix)]
 use unix::is_executable;
 #[cfg(unix)]
 pub(super) use unix::{
-    SUPPORTED, as_user, give, in_a_group_of_its_own, instead_of_root, is_open_to_all, kill_group, link, make_private,
-    signal,
+    SUPPORTED, as_user, give, in_a_group_of_its_own, instead_of_root, is_group_there, is_open_to_all, kill_group, link,
+    make_private, signal,
 };
 
 /// What Linux calls nobody, where no list of users says otherwise.
