@@ -15,8 +15,8 @@ pub const MARK: &str = "GATECRASH_RUN";
 /// How long one look at the engine, and removing what is found, may take.
 const LOOK: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_millis(100);
-/// How long a database has to end by itself.
-const DATABASE: Duration = Duration::from_secs(3);
+/// How long a database has to end by itself. One that is being set up takes some seconds on a busy machine.
+const DATABASE: Duration = Duration::from_secs(10);
 
 /// Which places a run has to be looked for in, beyond this machine's processes and files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
