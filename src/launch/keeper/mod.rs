@@ -74,7 +74,7 @@ fn keep(place: &Place) -> std::io::Result<()> {
     let _lock = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     let order = place.order().ok_or_else(|| std::io::Error::other("there is no order"))?;
-    let (pid, program) = (std::process::id(), Program::this()?);
+    let (pid, program) = (std::process::id(), Program::this());
     let record = |state| Record { order: order.clone(), pid, program: program.clone(), state };
     place.write_record(&record(State::Launching))?;
     let runtime = Runtime::new()?;
@@ -216,8 +216,8 @@ pub(super) async fn find(target: &Target, limits: Limits) -> Result<Found, Launc
 }
 
 fn stale(record: &Record, target: &Target) -> Option<String> {
-    let rebuilt = || Some("gatecrash was built anew since".to_owned()).filter(|_| !record.program.is_as_it_was());
-    Wanted::new(target).differs(&record.order.wanted).or_else(rebuilt)
+    let differs = || Some("another gatecrash keeps it".to_owned()).filter(|_| record.program != Program::this());
+    Wanted::new(target).differs(&record.order.wanted).or_else(differs)
 }
 
 /// A target that all processes of a run of nextest share: the first that needs it has it launched, and it goes when
@@ -225,6 +225,10 @@ fn stale(record: &Record, target: &Target) -> Option<String> {
 pub(super) async fn share(target: &Target, limits: Limits, nextest_run: &str) -> Result<Live, LaunchError> {
     let place = Place::of_nextest(nextest_run, &target.name);
     let watched = std::os::unix::process::parent_id();
+    if watched == 1 {
+        // Its keeper would watch a process that never ends.
+        return Err(LaunchError::new(target, "nextest has ended"));
+    }
     let order = Order::new(target, limits, Some(watched));
     until_up(&place, &order, target).await?;
     match place.standing() {

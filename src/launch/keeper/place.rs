@@ -5,7 +5,7 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -94,24 +94,18 @@ pub(in super::super) struct Up {
     pub(super) took: Duration,
 }
 
-/// The keeper's executable, and when it was built: one built anew since may speak in another way.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// How the keeper speaks. Not when it was built: `cargo build` and `cargo test` put each its own into the same place by
+/// turns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Program {
-    file: PathBuf,
-    modified: SystemTime,
+    version: String,
+    /// Grows with every change of what a keeper and those it serves say to one another.
+    protocol: u32,
 }
 
 impl Program {
-    pub(super) fn this() -> io::Result<Program> {
-        Program::at(std::env::current_exe()?)
-    }
-
-    fn at(file: PathBuf) -> io::Result<Program> {
-        Ok(Program { modified: std::fs::metadata(&file)?.modified()?, file })
-    }
-
-    pub(super) fn is_as_it_was(&self) -> bool {
-        Program::at(self.file.clone()).is_ok_and(|now| now == *self)
+    pub(super) fn this() -> Program {
+        Program { version: env!("CARGO_PKG_VERSION").to_owned(), protocol: 1 }
     }
 }
 
