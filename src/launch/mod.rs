@@ -11,6 +11,7 @@ mod disturb;
 mod docker;
 pub mod doctor;
 mod external;
+mod gateways;
 pub mod keeper;
 mod process;
 pub mod reaper;

@@ -157,11 +157,6 @@ impl Target {
         }
     }
 
-    /// Whether its launch takes long enough to be shared by all who need it.
-    pub fn is_slow_to_launch(&self) -> bool {
-        matches!(self.launcher, Launcher::Docker { .. } | Launcher::Process { .. })
-    }
-
     /// The built-in gateway, with a fault or healthy.
     pub fn builtin(fault: Option<Fault>) -> Target {
         let launcher = Launcher::Builtin { fault };

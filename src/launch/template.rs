@@ -45,6 +45,27 @@ pub(super) struct Tables {
     pub holds: String,
 }
 
+/// A database, and a gateway on it that is ready.
+pub(super) struct Begun<D, N> {
+    pub database: D,
+    pub first: N,
+    /// Its version, as it says itself.
+    pub said: Option<String>,
+    /// What came of the template.
+    pub remark: Option<String>,
+}
+
+/// What is said where the tables came from a template.
+pub(super) const USED: &str = "its tables were in the cache";
+
+/// What is said where they did not: why a template that is there was bad, why there is none now.
+pub(super) fn remark(bad: Option<String>, not_kept: Option<String>) -> Option<String> {
+    let bad = bad.map(|why| format!("its tables in the cache were made again: {why}"));
+    let not_kept = not_kept.map(|why| format!("its tables are not in the cache now: {why}"));
+    let remarks: Vec<String> = [bad, not_kept].into_iter().flatten().collect();
+    (!remarks.is_empty()).then(|| remarks.join("; "))
+}
+
 /// Why a template that is there cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unusable {

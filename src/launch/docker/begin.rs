@@ -8,21 +8,12 @@
 use futures_util::future::try_join;
 
 use super::super::cache::CacheError;
-use super::super::template::{Tables, Template};
+use super::super::gateways::Schema;
+use super::super::template::{Begun, Tables, Template, USED, remark};
 use super::super::{LaunchError, Target};
-use super::gateways::{Node, Recipe, Schema};
+use super::gateways::{Node, Recipe};
 use super::site::Site;
 use super::stores::Database;
-
-/// A database, and a gateway that is ready.
-pub(super) struct Begun {
-    pub database: Database,
-    pub first: Node,
-    /// Its version, as it says itself.
-    pub said: Option<String>,
-    /// What came of the template.
-    pub remark: Option<String>,
-}
 
 /// Launches them, with the template if there is a good one; if not, there is one afterwards.
 pub(super) async fn begin(
@@ -30,25 +21,27 @@ pub(super) async fn begin(
     site: &Site,
     recipe: &Recipe,
     database_image: &str,
-) -> Result<Begun, LaunchError> {
+) -> Result<Begun<Database, Node>, LaunchError> {
     let template = template(target, site, recipe, database_image).await.ok().flatten();
     let bad = match template.as_ref().map(Template::read) {
         Some(Ok(Some(tables))) => match launch(site, recipe, database_image, Some(&tables)).await {
-            Ok(begun) => return Ok(Begun { remark: Some("its tables were in the cache".to_owned()), ..begun }),
+            Ok(begun) => return Ok(Begun { remark: Some(USED.to_owned()), ..begun }),
             Err(error) => Some(error.what),
         },
         Some(Err(unusable)) => Some(unusable.to_string()),
         Some(Ok(None)) | None => None,
     };
-    if let (Some(template), Some(_)) = (template, &bad) {
+    if let (Some(template), Some(_)) = (&template, &bad) {
         template.discard();
     }
     let begun = launch(site, recipe, database_image, None).await?;
-    let bad = bad.map(|why| format!("its tables in the cache were made again: {why}"));
-    let kept = keep(target, site, recipe, database_image, &begun.database).await;
-    let not_kept = kept.err().map(|why| format!("its tables are not in the cache now: {why}"));
-    let remarks: Vec<String> = [bad, not_kept].into_iter().flatten().collect();
-    Ok(Begun { remark: (!remarks.is_empty()).then(|| remarks.join("; ")), ..begun })
+    let template = match template {
+        Some(template) => Ok(Some(template)),
+        // The images may have come with this launch.
+        None => self::template(target, site, recipe, database_image).await,
+    };
+    let kept = keep(site, template, &begun.database).await;
+    Ok(Begun { remark: remark(bad, kept.err()), ..begun })
 }
 
 async fn launch(
@@ -56,9 +49,9 @@ async fn launch(
     recipe: &Recipe,
     database_image: &str,
     tables: Option<&Tables>,
-) -> Result<Begun, LaunchError> {
+) -> Result<Begun<Database, Node>, LaunchError> {
     let database = Database::to_be(site, database_image)?;
-    let (url, limit) = (database.url.clone(), recipe.limits.launch);
+    let (url, limit) = (database.url.clone(), recipe.common.limits.launch);
     let gateway = |schema| recipe.launch(site, &url, None, schema);
     let (database, (first, said)) = match tables {
         Some(_) => try_join(database.launch(site, tables, limit), gateway(Schema::Leave)).await?,
@@ -78,19 +71,13 @@ async fn template(
     else {
         return Ok(None);
     };
-    let env = recipe.env.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
-    Template::of(target, [gateway.as_str(), database.as_str()].into_iter().chain(env)).map(Some)
+    let images = [gateway.as_str(), database.as_str()];
+    Template::of(target, images.into_iter().chain(recipe.common.decisive())).map(Some)
 }
 
 /// Keeps the tables that a gateway has just made.
-async fn keep(
-    target: &Target,
-    site: &Site,
-    recipe: &Recipe,
-    database_image: &str,
-    database: &Database,
-) -> Result<(), String> {
-    let template = template(target, site, recipe, database_image).await.map_err(|error| error.to_string())?;
+async fn keep(site: &Site, template: Result<Option<Template>, CacheError>, database: &Database) -> Result<(), String> {
+    let template = template.map_err(|error| error.to_string())?;
     let template = template.ok_or("its images have no identity")?;
     let tables = database.tables(site).await.map_err(|error| error.what)?;
     let tables = tables.ok_or("not every migration has ended well")?;

@@ -6,15 +6,12 @@ use std::sync::{PoisonError, RwLock};
 use testcontainers::bollard::models::{HostConfig, PortBinding};
 use testcontainers::core::ContainerPort;
 use testcontainers::{CopyTargetOptions, ImageExt};
-use tokio::sync::OnceCell;
 
 use super::super::LaunchError;
+use super::super::gateways::{Common, Schema};
 use super::site::{Container, Door, Site, unpublished};
-use crate::config::Limits;
-use crate::gateway::Secret;
-use crate::gateway::litellm::deployments::{PASSED_THROUGH_HOST, config_yaml, passed_through};
-use crate::gateway::litellm::{LiteLlm, Pace};
-use crate::scenario::Instance;
+use crate::gateway::litellm::LiteLlm;
+use crate::gateway::litellm::deployments::{PASSED_THROUGH_HOST, config_yaml};
 
 const PORT: ContainerPort = ContainerPort::Tcp(4000);
 
@@ -24,23 +21,10 @@ const PORT: ContainerPort = ContainerPort::Tcp(4000);
 /// through Prisma's engine, which is another program.
 const NO_PRISMA: &str = "/gatecrash/bin";
 
-/// What all gateways of a target are launched with.
+/// How the gateways of a target are launched.
 pub(super) struct Recipe {
     pub image: String,
-    pub env: Vec<(String, String)>,
-    pub upstream: String,
-    pub upstream_port: u16,
-    pub admin_key: Secret,
-    pub http: reqwest::Client,
-    pub limits: Limits,
-}
-
-/// Who makes the tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Schema {
-    Make,
-    /// They are there.
-    Leave,
+    pub common: Common,
 }
 
 /// A gateway in its container.
@@ -59,37 +43,32 @@ impl Recipe {
         redis: Option<&str>,
         schema: Schema,
     ) -> Result<(Node, Option<String>), LaunchError> {
+        let common = &self.common;
         let (request, _) = site.container(&self.image, "gateway")?;
         let mut request = request
             .with_host("host.docker.internal", site.host())
             .with_host(PASSED_THROUGH_HOST, site.host())
-            .with_copy_to("/app/config.yaml", config_yaml(&self.upstream, redis.map(|host| (host, 6379))).into_bytes())
-            .with_cmd(["--config", "/app/config.yaml", "--port", "4000"])
-            .with_env_var("DATABASE_URL", database_url)
-            .with_env_var("LITELLM_MASTER_KEY", self.admin_key.reveal())
-            .with_env_var("LITELLM_SALT_KEY", self.admin_key.reveal())
-            // Its cost map is the one of its release, not the one of the day; there may be no network to ask.
-            .with_env_var("LITELLM_LOCAL_MODEL_COST_MAP", "True");
+            .with_copy_to(
+                "/app/config.yaml",
+                config_yaml(&common.upstream, redis.map(|host| (host, 6379))).into_bytes(),
+            )
+            .with_cmd(["--config", "/app/config.yaml", "--port", "4000"]);
         request = match site.door {
             Door::Open => request.with_mapped_port(0, PORT).with_host_config_modifier(only_loopback),
             Door::Closed(_) => request.with_host_config_modifier(unpublished(site.door)),
         };
-        for (name, value) in passed_through(self.upstream_port) {
+        for (name, value) in common.environment(database_url, schema) {
             request = request.with_env_var(name, value);
         }
-        match schema {
-            Schema::Make => {}
-            Schema::Leave => {
-                request = request.with_env_var("DISABLE_SCHEMA_UPDATE", "true");
-                if let Some(path) = site.image_env(&self.image, "PATH").await {
-                    let no_prisma = CopyTargetOptions::new(format!("{NO_PRISMA}/prisma")).with_mode(0o755);
-                    request = request
-                        .with_copy_to(no_prisma, b"#!/bin/sh\n".to_vec())
-                        .with_env_var("PATH", format!("{NO_PRISMA}:{path}"));
-                }
-            }
+        if schema == Schema::Leave
+            && let Some(path) = site.image_env(&self.image, "PATH").await
+        {
+            let no_prisma = CopyTargetOptions::new(format!("{NO_PRISMA}/prisma")).with_mode(0o755);
+            request = request
+                .with_copy_to(no_prisma, b"#!/bin/sh\n".to_vec())
+                .with_env_var("PATH", format!("{NO_PRISMA}:{path}"));
         }
-        for (name, value) in &self.env {
+        for (name, value) in &common.env {
             request = request.with_env_var(name, value);
         }
         let container = site.start(&self.image, request).await?;
@@ -109,7 +88,7 @@ impl Recipe {
 
     pub(super) async fn until_ready(&self, site: &Site, node: &Node) -> Result<Option<String>, LaunchError> {
         let client = node.client();
-        site.until(&node.container, Node::NAME, self.limits.launch, || client.ready()).await
+        site.until(&node.container, Node::NAME, self.common.limits.launch, || client.ready()).await
     }
 
     async fn client(&self, site: &Site, container: &Container) -> Result<LiteLlm, LaunchError> {
@@ -127,8 +106,7 @@ impl Recipe {
                 }
             },
         };
-        let (http, upstream, admin_key) = (self.http.clone(), self.upstream.clone(), self.admin_key.clone());
-        Ok(LiteLlm::new(http, url, upstream, admin_key, self.limits.request, Pace::WRITE_BEHIND))
+        Ok(self.common.client(url))
     }
 }
 
@@ -144,32 +122,4 @@ impl Node {
 fn only_loopback(config: &mut HostConfig) {
     let binding = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some(String::new()) };
     config.port_bindings = Some(HashMap::from([(PORT.to_string(), Some(vec![binding]))]));
-}
-
-/// The instances of one set-up, as far as they are launched.
-#[derive(Default)]
-pub(super) struct Gateways {
-    first: OnceCell<Node>,
-    second: OnceCell<Node>,
-}
-
-impl Gateways {
-    pub(super) fn begun_with(first: Node) -> Gateways {
-        Gateways { first: OnceCell::new_with(Some(first)), second: OnceCell::new() }
-    }
-
-    pub(super) fn of(&self, instance: Instance) -> &OnceCell<Node> {
-        match instance {
-            Instance::First => &self.first,
-            Instance::Second => &self.second,
-        }
-    }
-
-    pub(super) fn launched(&self) -> impl Iterator<Item = &Node> {
-        [&self.first, &self.second].into_iter().filter_map(OnceCell::get)
-    }
-
-    pub(super) fn into_launched(self) -> impl Iterator<Item = Node> {
-        [self.first, self.second].into_iter().filter_map(OnceCell::into_inner)
-    }
 }

@@ -16,14 +16,16 @@ use std::net::SocketAddr;
 use futures_util::future::{join_all, try_join_all};
 use tokio::sync::OnceCell;
 
+use super::gateways::{Common, Gateways, Schema};
+use super::template::Begun;
 use super::{Kept, LaunchError, Launcher, Live, RunId, Target, Topology, http, random_hex};
 use crate::config::Limits;
 use crate::gateway::Secret;
 use crate::gateway::litellm::LiteLlm;
 use crate::scenario::Instance;
 use crate::upstream::Upstream;
-use begin::{Begun, begin};
-use gateways::{Gateways, Node, Recipe, Schema};
+use begin::begin;
+use gateways::{Node, Recipe};
 use site::{Container, Site};
 pub(super) use site::{answers, remove, remove_by_hand};
 use stores::{Database, Redis};
@@ -35,9 +37,8 @@ pub(super) struct Containers {
     recipe: Recipe,
     redis_image: String,
     database: Database,
-    gateways: Gateways,
+    gateways: Gateways<Node>,
     redis: OnceCell<Redis>,
-    gateways_with_redis: Gateways,
 }
 
 pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
@@ -48,8 +49,7 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
     let upstream = Upstream::start(SocketAddr::from((site.here().await, 0)))
         .await
         .map_err(|error| site.failed(format!("the upstream cannot listen where containers reach it: {error}")))?;
-    let recipe = Recipe {
-        image: image.clone(),
+    let common = Common {
         env: env.clone(),
         upstream: format!("http://host.docker.internal:{}", upstream.address().port()),
         upstream_port: upstream.address().port(),
@@ -57,6 +57,7 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
         http: http(target)?,
         limits,
     };
+    let recipe = Recipe { image: image.clone(), common };
     let Begun { database, first, said, remark } = begin(target, &site, &recipe, database_image).await?;
     let containers = Containers {
         site,
@@ -66,7 +67,6 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
         database,
         gateways: Gateways::begun_with(first),
         redis: OnceCell::new(),
-        gateways_with_redis: Gateways::default(),
     };
     let live = Live { remark, ..Live::new(target, upstream, Kept::Docker(Box::new(containers))) };
     match (said, &target.version) {
@@ -88,15 +88,15 @@ impl Containers {
     }
 
     async fn gateway(&self, topology: Topology, instance: Instance) -> Result<&Node, LaunchError> {
-        let (gateways, redis) = match topology.redis {
-            false => (&self.gateways, None),
-            true => (&self.gateways_with_redis, Some(self.redis().await?.host.as_str())),
+        let redis = match topology.redis {
+            false => None,
+            true => Some(self.redis().await?.host.as_str()),
         };
         let launch = || async {
             // The first gateway has made the tables.
             self.recipe.launch(&self.site, &self.database.url, redis, Schema::Leave).await.map(|(node, _)| node)
         };
-        gateways.of(instance).get_or_try_init(launch).await
+        self.gateways.of(topology, instance).get_or_try_init(launch).await
     }
 
     async fn redis(&self) -> Result<&Redis, LaunchError> {
@@ -105,7 +105,7 @@ impl Containers {
     }
 
     fn launched(&self) -> impl Iterator<Item = &Node> {
-        self.gateways.launched().chain(self.gateways_with_redis.launched())
+        self.gateways.launched()
     }
 
     pub(super) fn clients(&self) -> Vec<LiteLlm> {
@@ -136,8 +136,7 @@ impl Containers {
     }
 
     pub(super) async fn remove(self) {
-        let gateways = self.gateways.into_launched().chain(self.gateways_with_redis.into_launched());
-        let gateways = gateways.map(|node| node.container);
+        let gateways = self.gateways.into_launched().map(|node| node.container);
         let stores = [self.database.container].into_iter().chain(self.redis.into_inner().map(|redis| redis.container));
         // Whatever cannot be removed now is found again by the sweep.
         join_all(gateways.chain(stores).map(Container::rm)).await;

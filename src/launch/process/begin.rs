@@ -1,23 +1,14 @@
 //! The first gateway of a target and its database, launched with a template or without. Should it not go well with one,
 //! for whatever reason, they are launched again without it, so that a template never decides whether there is a gateway.
 
-use super::super::template::{COUNT, DUMP_MIGRATIONS, DUMP_TABLES, Tables, Template};
+use super::super::gateways::Schema;
+use super::super::template::{Begun, COUNT, DUMP_MIGRATIONS, DUMP_TABLES, Tables, Template, USED, remark};
 use super::super::{LaunchError, Target};
-use super::gateways::{Node, Recipe, Schema};
+use super::gateways::{Node, Recipe};
 use super::postgres::Programs;
 use super::python::output;
 use super::site::Site;
 use super::stores::Database;
-
-/// A database, and a gateway that is ready.
-pub(super) struct Begun {
-    pub database: Database,
-    pub first: Node,
-    /// Its version, as it says itself.
-    pub said: Option<String>,
-    /// What came of the template.
-    pub remark: Option<String>,
-}
 
 /// Launches the gateway on an empty database, with the template if there is a good one; if not, there is one afterwards.
 pub(super) async fn begin(
@@ -26,13 +17,12 @@ pub(super) async fn begin(
     recipe: &Recipe,
     programs: &Programs,
     empty: Database,
-) -> Result<Begun, LaunchError> {
+) -> Result<Begun<Database, Node>, LaunchError> {
     let template = template(target, recipe, programs).await;
     let bad = match template.as_ref().map(Template::read) {
         Some(Ok(Some(tables))) => match with(site, recipe, programs, &empty, &tables).await {
             Ok((first, said)) => {
-                let remark = Some("its tables were in the cache".to_owned());
-                return Ok(Begun { database: empty, first, said, remark });
+                return Ok(Begun { database: empty, first, said, remark: Some(USED.to_owned()) });
             }
             Err(error) => Some(error.what),
         },
@@ -45,18 +35,15 @@ pub(super) async fn begin(
             template.iter().for_each(Template::discard);
             // What may be half filled is not used.
             empty.process.abandon().await;
-            Database::launch(site, programs, recipe.limits.launch).await?
+            Database::launch(site, programs, recipe.common.limits.launch).await?
         }
     };
-    let bad = bad.map(|why| format!("its tables in the cache were made again: {why}"));
     let (first, said) = recipe.launch(site, &database.url, None, Schema::Make).await?;
     let not_kept = match template {
         Some(template) => keep(site, programs, &database, &template).await.err(),
         None => None,
     };
-    let not_kept = not_kept.map(|why| format!("its tables are not in the cache now: {why}"));
-    let remarks: Vec<String> = [bad, not_kept].into_iter().flatten().collect();
-    Ok(Begun { database, first, said, remark: (!remarks.is_empty()).then(|| remarks.join("; ")) })
+    Ok(Begun { database, first, said, remark: remark(bad, not_kept) })
 }
 
 /// A gateway on a database that has these tables.
@@ -85,8 +72,8 @@ async fn template(target: &Target, recipe: &Recipe, programs: &Programs) -> Opti
     let mut version = std::process::Command::new(programs.postgres());
     version.arg("--version");
     let postgres = output(version).await.ok()?;
-    let env = recipe.env.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
-    Template::of(target, ["process", packages.as_str(), postgres.trim()].into_iter().chain(env)).ok()
+    let programs = ["process", packages.as_str(), postgres.trim()];
+    Template::of(target, programs.into_iter().chain(recipe.common.decisive())).ok()
 }
 
 /// Keeps the tables that a gateway has just made.

@@ -3,32 +3,18 @@
 use std::fs;
 use std::path::Path;
 
+use super::super::gateways::{Common, Schema};
 use super::super::{LaunchError, random_hex};
 use super::python::Environment;
 use super::site::{About, Children, Process, Site, free_port};
 use super::system::{self, Signal};
-use crate::config::Limits;
-use crate::gateway::Secret;
-use crate::gateway::litellm::deployments::{config_yaml, passed_through};
-use crate::gateway::litellm::{LiteLlm, Pace};
+use crate::gateway::litellm::LiteLlm;
+use crate::gateway::litellm::deployments::config_yaml;
 
-/// What all gateways of a target are launched with.
+/// How the gateways of a target are launched.
 pub(super) struct Recipe {
     pub environment: Environment,
-    pub env: Vec<(String, String)>,
-    pub upstream: String,
-    pub upstream_port: u16,
-    pub admin_key: Secret,
-    pub http: reqwest::Client,
-    pub limits: Limits,
-}
-
-/// Who makes the tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Schema {
-    Make,
-    /// They are there.
-    Leave,
+    pub common: Common,
 }
 
 /// A gateway, and how it is reached.
@@ -52,10 +38,11 @@ impl Recipe {
         redis: Option<u16>,
         schema: Schema,
     ) -> Result<(Node, Option<String>), LaunchError> {
+        let common = &self.common;
         let home = site.make_folder(&format!("gateway-{}", random_hex()))?;
         self.lend_engines(&home).map_err(|error| site.failed(format!("its folder cannot be made: {error}")))?;
         let config = home.join("config.yaml");
-        site.write(&config, &config_yaml(&self.upstream, redis.map(|port| ("127.0.0.1", port))))?;
+        site.write(&config, &config_yaml(&common.upstream, redis.map(|port| ("127.0.0.1", port))))?;
         let port = free_port().map_err(|error| site.failed(format!("the gateway has no port: {error}")))?;
 
         let bin = self.environment.bin();
@@ -63,24 +50,15 @@ impl Recipe {
         let mut command = site.command(&bin.join("litellm"), &home, Some(&bin));
         command.arg("--config").arg(&config).args(["--host", "127.0.0.1", "--port", &port.to_string()]);
         command
-            .env("DATABASE_URL", database_url)
-            .env("LITELLM_MASTER_KEY", self.admin_key.reveal())
-            .env("LITELLM_SALT_KEY", self.admin_key.reveal())
-            // Its cost map is the one of its release, not the one of the day; there may be no network to ask.
-            .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+            .envs(common.environment(database_url, schema))
             // It writes beside its migrations, and others use the same packages.
             .env("LITELLM_MIGRATION_DIR", home.join("migrations"))
             .env("CHECKPOINT_DISABLE", "1")
             // A name cannot be given to the upstream, as in Docker; but a gateway can be told to leave names to a proxy,
             // and that is the upstream, too. Nothing else is asked over plain HTTP.
-            .env("HTTP_PROXY", &self.upstream)
+            .env("HTTP_PROXY", &common.upstream)
             .env("NO_PROXY", "127.0.0.1,localhost")
-            .envs(passed_through(self.upstream_port));
-        match schema {
-            Schema::Make => {}
-            Schema::Leave => drop(command.env("DISABLE_SCHEMA_UPDATE", "true")),
-        }
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+            .envs(common.env.iter().map(|(name, value)| (name, value)));
 
         let about = About {
             name: "the gateway",
@@ -90,10 +68,7 @@ impl Recipe {
             user: None,
         };
         let process = site.start(about, command)?;
-        let (http, upstream, admin_key) = (self.http.clone(), self.upstream.clone(), self.admin_key.clone());
-        let url = format!("http://127.0.0.1:{port}");
-        let client = LiteLlm::new(http, url, upstream, admin_key, self.limits.request, Pace::WRITE_BEHIND);
-        let node = Node { process, client };
+        let node = Node { process, client: common.client(format!("http://127.0.0.1:{port}")) };
         let said = self.until_ready(site, &node).await?;
         Ok((node, said))
     }
@@ -105,7 +80,7 @@ impl Recipe {
     }
 
     pub(super) async fn until_ready(&self, site: &Site, node: &Node) -> Result<Option<String>, LaunchError> {
-        site.until(&node.process, self.limits.launch, || node.client.ready()).await
+        site.until(&node.process, self.common.limits.launch, || node.client.ready()).await
     }
 
     /// Its home is new, but what Prisma put into the home of the environment is found in it.

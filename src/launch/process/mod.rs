@@ -21,13 +21,15 @@ use tokio::sync::OnceCell;
 
 use super::cache::Cache;
 use super::doctor::Machine;
+use super::gateways::{Common, Gateways, Schema};
+use super::template::Begun;
 use super::{Kept, LaunchError, Launcher, Live, RunId, Target, Topology, http, random_hex, upstream};
 use crate::config::Limits;
 use crate::gateway::Secret;
 use crate::gateway::litellm::LiteLlm;
 use crate::scenario::Instance;
-use begin::{Begun, begin};
-use gateways::{Node, Recipe, Schema};
+use begin::begin;
+use gateways::{Node, Recipe};
 use postgres::Programs;
 pub use python::Package;
 use python::{Environment, Uv};
@@ -53,11 +55,8 @@ pub(super) struct Processes {
     limits: Limits,
     recipe: Recipe,
     database: Database,
+    gateways: Gateways<Node>,
     redis: OnceCell<Redis>,
-    first: OnceCell<Node>,
-    second: OnceCell<Node>,
-    first_with_redis: OnceCell<Node>,
-    second_with_redis: OnceCell<Node>,
 }
 
 pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
@@ -73,8 +72,7 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
     };
     let (environment, (programs, database)) = try_join(Environment::of(&site, &cache, package), database).await?;
     let upstream = upstream(target, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-    let recipe = Recipe {
-        environment,
+    let common = Common {
         env: env.clone(),
         upstream: format!("http://{}", upstream.address()),
         upstream_port: upstream.address().port(),
@@ -82,18 +80,10 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
         http: http(target)?,
         limits,
     };
+    let recipe = Recipe { environment, common };
     let Begun { database, first, said, remark } = begin(target, &site, &recipe, &programs, database).await?;
-    let processes = Processes {
-        site,
-        limits,
-        recipe,
-        database,
-        redis: OnceCell::new(),
-        first: OnceCell::new_with(Some(first)),
-        second: OnceCell::new(),
-        first_with_redis: OnceCell::new(),
-        second_with_redis: OnceCell::new(),
-    };
+    let processes =
+        Processes { site, limits, recipe, database, gateways: Gateways::begun_with(first), redis: OnceCell::new() };
     let live = Live { remark, ..Live::new(target, upstream, Kept::Process(Box::new(processes))) };
     match said {
         Some(said) if said != package.version => {
@@ -118,17 +108,11 @@ impl Processes {
             false => None,
             true => Some(self.redis().await?.port),
         };
-        let node = match (topology.redis, instance) {
-            (false, Instance::First) => &self.first,
-            (false, Instance::Second) => &self.second,
-            (true, Instance::First) => &self.first_with_redis,
-            (true, Instance::Second) => &self.second_with_redis,
-        };
         let launch = || async {
             // The first gateway has made the tables.
             self.recipe.launch(&self.site, &self.database.url, redis, Schema::Leave).await.map(|(node, _)| node)
         };
-        node.get_or_try_init(launch).await
+        self.gateways.of(topology, instance).get_or_try_init(launch).await
     }
 
     async fn redis(&self) -> Result<&Redis, LaunchError> {
@@ -136,8 +120,7 @@ impl Processes {
     }
 
     fn launched(&self) -> impl Iterator<Item = &Node> {
-        let all = [&self.first, &self.second, &self.first_with_redis, &self.second_with_redis];
-        all.into_iter().filter_map(OnceCell::get)
+        self.gateways.launched()
     }
 
     pub(super) fn clients(&self) -> Vec<LiteLlm> {
