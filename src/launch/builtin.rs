@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
+use super::disturb::Deed;
 use super::{Kept, LaunchError, Live, Target, Undisturbed, http, random_hex, upstream};
 use crate::builtin::{Builtin, Fault};
 use crate::config::Limits;
@@ -66,16 +67,13 @@ impl InProcess {
     }
 
     pub(super) fn disturb(&self, act: Disturbance, part: Part) -> Result<(), Undisturbed> {
-        match (part, act) {
-            (Part::Gateway, Disturbance::Restart) => self.instances().for_each(Builtin::restart),
-            (Part::Database, Disturbance::Stop) => self.first.stop_database(),
-            (Part::Database, Disturbance::Start) => self.first.start_database(),
-            (Part::Redis, Disturbance::Flush) => self.first.flush_redis(),
+        match Deed::of(act, part)? {
+            Deed::RestartGateway => self.instances().for_each(Builtin::restart),
+            Deed::StopDatabase => self.first.stop_database(),
+            Deed::StartDatabase => self.first.start_database(),
+            Deed::FlushRedis => self.first.flush_redis(),
             // It is right without one, so it is right with one that is away.
-            (Part::Redis, Disturbance::Stop | Disturbance::Start) => {}
-            (Part::Gateway, Disturbance::Stop | Disturbance::Start | Disturbance::Flush)
-            | (Part::Database, Disturbance::Restart | Disturbance::Flush)
-            | (Part::Redis, Disturbance::Restart) => return Err(Undisturbed::senseless(act, part)),
+            Deed::StopRedis | Deed::StartRedis => {}
         }
         Ok(())
     }

@@ -33,10 +33,42 @@ pub enum Undisturbed {
     Failed(String),
 }
 
-impl Undisturbed {
-    /// Of what no launcher can do.
-    pub(super) fn senseless(act: Disturbance, part: Part) -> Undisturbed {
-        Undisturbed::Lacks(format!("there is no way to {} the {}", act.word(), part.word()))
+/// A disturbance that makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    RestartGateway,
+    StopDatabase,
+    StartDatabase,
+    StopRedis,
+    StartRedis,
+    FlushRedis,
+}
+
+impl Deed {
+    pub(super) fn of(act: Disturbance, part: Part) -> Result<Deed, Undisturbed> {
+        match (part, act) {
+            (Part::Gateway, Disturbance::Restart) => Ok(Deed::RestartGateway),
+            (Part::Database, Disturbance::Stop) => Ok(Deed::StopDatabase),
+            (Part::Database, Disturbance::Start) => Ok(Deed::StartDatabase),
+            (Part::Redis, Disturbance::Stop) => Ok(Deed::StopRedis),
+            (Part::Redis, Disturbance::Start) => Ok(Deed::StartRedis),
+            (Part::Redis, Disturbance::Flush) => Ok(Deed::FlushRedis),
+            (Part::Gateway, Disturbance::Stop | Disturbance::Start | Disturbance::Flush)
+            | (Part::Database, Disturbance::Restart | Disturbance::Flush)
+            | (Part::Redis, Disturbance::Restart) => {
+                Err(Undisturbed::Lacks(format!("there is no way to {} the {}", act.word(), part.word())))
+            }
+        }
+    }
+
+    /// The same, of gateways that have a Redis only if they were launched with one.
+    pub(super) fn on(topology: Topology, act: Disturbance, part: Part) -> Result<Deed, Undisturbed> {
+        match Deed::of(act, part)? {
+            Deed::StopRedis | Deed::StartRedis | Deed::FlushRedis if !topology.redis => {
+                Err(Undisturbed::Lacks("these gateways have no Redis".to_owned()))
+            }
+            deed => Ok(deed),
+        }
     }
 }
 

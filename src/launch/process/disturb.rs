@@ -2,6 +2,7 @@
 
 use futures_util::future::{join_all, try_join_all};
 
+use super::super::disturb::Deed;
 use super::super::{LaunchError, Topology, Undisturbed};
 use super::gateways::Node;
 use super::stores::Redis;
@@ -28,19 +29,13 @@ impl Processes {
     ) -> Result<(), Undisturbed> {
         let Processes { site, database, .. } = self;
         let limit = self.limits.launch;
-        match (part, act) {
-            (Part::Gateway, Disturbance::Restart) => self.restart(topology).await?,
-            (Part::Database, Disturbance::Stop) => site.stop(&database.process).await?,
-            (Part::Database, Disturbance::Start) => database.start_again(site, limit).await?,
-            (Part::Redis, Disturbance::Stop | Disturbance::Start | Disturbance::Flush) if !topology.redis => {
-                return Err(Undisturbed::Lacks("these gateways have no Redis".to_owned()));
-            }
-            (Part::Redis, Disturbance::Stop) => site.stop(&self.redis().await?.process).await?,
-            (Part::Redis, Disturbance::Start) => self.redis().await?.start_again(site, limit).await?,
-            (Part::Redis, Disturbance::Flush) => self.redis().await?.flush(site).await?,
-            (Part::Gateway, Disturbance::Stop | Disturbance::Start | Disturbance::Flush)
-            | (Part::Database, Disturbance::Restart | Disturbance::Flush)
-            | (Part::Redis, Disturbance::Restart) => return Err(Undisturbed::senseless(act, part)),
+        match Deed::on(topology, act, part)? {
+            Deed::RestartGateway => self.restart(topology).await?,
+            Deed::StopDatabase => site.stop(&database.process).await?,
+            Deed::StartDatabase => database.start_again(site, limit).await?,
+            Deed::StopRedis => site.stop(&self.redis().await?.process).await?,
+            Deed::StartRedis => self.redis().await?.start_again(site, limit).await?,
+            Deed::FlushRedis => self.redis().await?.flush(site).await?,
         }
         Ok(())
     }
