@@ -11,6 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use secret::{Secret, redact};
 
@@ -101,6 +102,28 @@ pub struct Ask {
     pub is_broken_off: bool,
     /// How much later than at once the upstream will answer: the time limit is for the gateway's own part.
     pub late: Duration,
+}
+
+/// A request as it goes over the wire, but for the key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sent {
+    pub method: String,
+    /// With the slash that it begins with.
+    pub route: String,
+    pub headers: Vec<(String, String)>,
+    /// `null` if there is none.
+    pub body: Value,
+}
+
+/// What the admin API said of an entity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    /// `GET /key/info`
+    pub endpoint: String,
+    /// Redacted.
+    pub answer: Value,
 }
 
 /// An entity on the gateway, by what its admin API calls it.

@@ -1,6 +1,7 @@
 //! The report as one JSON document, for scripts, and to be read again by `gatecrash merge`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ use crate::scenario::{Partition, TrialId};
 use crate::verdict::deviation::Deviation;
 
 /// Grows with every change that could break who reads a report.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +25,7 @@ struct Document<'a> {
     partition: Option<Partition>,
     targets: Cow<'a, [TargetReport]>,
     trials: Cow<'a, [TrialReport]>,
+    scenarios: Cow<'a, BTreeMap<String, String>>,
     known_deviations: Cow<'a, [Deviation]>,
     time: Spent,
     selected: Cow<'a, [TrialId]>,
@@ -53,6 +55,7 @@ pub fn render(report: &Report) -> String {
         partition: report.partition,
         targets: Cow::Borrowed(&report.targets),
         trials: Cow::Borrowed(&report.trials),
+        scenarios: Cow::Borrowed(&report.scenarios),
         known_deviations: Cow::Borrowed(&report.deviations),
         time: report.spent,
         selected: Cow::Borrowed(&report.selected),
@@ -82,6 +85,7 @@ pub fn read(text: &str) -> Result<Report, NotAReport> {
         gatecrash,
         targets: document.targets.into_owned(),
         trials: document.trials.into_owned(),
+        scenarios: document.scenarios.into_owned(),
         deviations: document.known_deviations.into_owned(),
         spent: document.time,
         compares: document.compares,

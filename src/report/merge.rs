@@ -66,6 +66,7 @@ pub fn merge(parts: &[Part]) -> Result<Report, NotOneRun> {
         selected: selected.into_iter().cloned().collect(),
         corpus: first.report.corpus.clone(),
         trials,
+        scenarios: reports().flat_map(|report| report.scenarios.clone()).collect(),
     })
 }
 
@@ -86,6 +87,12 @@ fn difference(one: &Report, other: &Report) -> Option<String> {
         let trial = one.symmetric_difference(&other).next()?;
         Some(format!("{trial} is in the corpus of one of them only"))
     };
+    let texts = || {
+        let differs =
+            |(file, text): &(&String, &String)| other.scenarios.get(*file).is_some_and(|other| other != *text);
+        let (file, _) = one.scenarios.iter().find(differs)?;
+        Some(format!("{file} is not the same in both"))
+    };
     let selected = || {
         let in_parts = one.partition.is_some() && one.selected != other.selected;
         in_parts.then(|| "other trials were selected: were the files, --filter and --tag the same?".to_owned())
@@ -98,6 +105,7 @@ fn difference(one: &Report, other: &Report) -> Option<String> {
         })
         .or(versions)
         .or_else(corpus)
+        .or_else(texts)
         .or_else(|| differ("they are parts of different sizes:", &of_parts(one), &of_parts(other)))
         .or_else(selected)
 }

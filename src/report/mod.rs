@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::launch::{LaunchError, LeftBehind, Origin, Target};
 use crate::run::session::{Event, Plan};
 use crate::run::{Time, TrialResult};
-use crate::scenario::{Partition, Trial, TrialId};
+use crate::scenario::{Partition, Trial, TrialId, Usd};
 use crate::verdict::deviation::{Deviation, KnownDeviation, apply, join};
 use crate::verdict::{Outcome, Verdict, verdict};
 
@@ -29,6 +29,8 @@ pub struct Report {
     /// In the order they were named; of a comparison, the baseline first.
     pub targets: Vec<TargetReport>,
     pub trials: Vec<TrialReport>,
+    /// The texts of the trials' scenarios, by their files.
+    pub scenarios: BTreeMap<String, String>,
     pub deviations: Vec<Deviation>,
     pub spent: Spent,
     /// Whether it is a comparison of two targets.
@@ -75,25 +77,23 @@ pub struct TrialReport {
     pub file: String,
     pub issue: Option<String>,
     pub tags: Vec<String>,
+    /// What one accepted request costs, in USD, where a step says nothing else.
+    pub price: Usd,
     /// Of a comparison.
     pub verdict: Option<Verdict>,
     pub results: Vec<TrialResult>,
-    /// The lines of the file that findings point at, by their numbers.
-    pub lines: BTreeMap<usize, String>,
 }
 
 impl TrialReport {
     fn of(trial: &Trial, results: Vec<TrialResult>, verdict: Option<Verdict>) -> TrialReport {
         let scenario = &trial.file.scenario;
-        let text = |number: usize| trial.file.text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
-        let places = results.iter().flat_map(|result| &result.findings).map(|finding| finding.place.line);
         TrialReport {
-            lines: places.map(|number| (number, text(number).to_owned())).collect(),
             trial: trial.id.clone(),
             name: scenario.name.value.clone(),
             file: trial.file.path.display().to_string(),
             issue: scenario.issue.as_ref().map(|issue| issue.value.clone()),
             tags: scenario.tags.iter().map(|tag| tag.0.clone()).collect(),
+            price: scenario.price.value,
             verdict,
             results,
         }
@@ -196,6 +196,9 @@ impl Report {
             let of = trials.iter().find(|of| of.trial == trial.id);
             of.is_some_and(|of| of.results.len() == plan.targets.len())
         };
+        let of_report = |trial: &&Trial| trials.iter().any(|of| of.trial == trial.id);
+        let text = |trial: &Trial| (trial.file.path.display().to_string(), trial.file.text.clone());
+        let scenarios = plan.trials.iter().filter(of_report).map(text).collect();
         let not_run = plan.trials.iter().filter(|trial| *interrupted && !has_run(trial)).map(|trial| trial.id.clone());
         let not_run = not_run.collect();
         let targets = plan.targets.iter().map(|target| {
@@ -226,6 +229,7 @@ impl Report {
             gatecrash: env!("CARGO_PKG_VERSION").to_owned(),
             targets: targets.collect(),
             trials,
+            scenarios,
             deviations,
             spent,
             compares: plan.pairs,
@@ -272,6 +276,12 @@ impl Report {
             true => trial.verdict == Some(Verdict::Regression),
             false => trial.results.iter().any(|result| result.outcome == Outcome::Fail),
         }
+    }
+
+    /// A line of a trial's scenario, by its number from 1.
+    pub fn line(&self, trial: &TrialReport, number: usize) -> &str {
+        let text = self.scenarios.get(&trial.file).map(String::as_str).unwrap_or_default();
+        text.lines().nth(number.saturating_sub(1)).unwrap_or_default()
     }
 
     pub fn with_verdict(&self, verdict: Verdict) -> impl Iterator<Item = &TrialReport> {

@@ -147,7 +147,7 @@ pub fn in_full(report: &Report, trial: &TrialReport) -> String {
     let _ = writeln!(text, "{}{issue}", trial.name);
     for result in &trial.results {
         for finding in result.findings.iter().filter(|finding| finding.known.is_none()) {
-            let _ = writeln!(text, "\n{}", pointed_at(trial, result, finding));
+            let _ = writeln!(text, "\n{}", pointed_at(report.line(trial, finding.place.line), trial, result, finding));
         }
     }
     let _ = writeln!(text, "\n{}", transcripts(&trial.results));
@@ -156,11 +156,10 @@ pub fn in_full(report: &Report, trial: &TrialReport) -> String {
 }
 
 /// A finding, pointing into the scenario's file.
-fn pointed_at(trial: &TrialReport, result: &TrialResult, finding: &Finding) -> String {
+fn pointed_at(line: &str, trial: &TrialReport, result: &TrialResult, finding: &Finding) -> String {
     let title = format!("{} {}", result.target, finding.kind.sentence());
     let request = finding.request.map(|request| format!("request {request}: ")).unwrap_or_default();
     let label = format!("{request}expected {}, got {}", finding.expected, finding.got);
-    let line = trial.lines.get(&finding.place.line).map(String::as_str).unwrap_or_default();
     let start = line.char_indices().nth(finding.place.column.saturating_sub(1)).map_or(0, |(byte, _)| byte);
     let word = line[start..].split([' ', ',']).next().unwrap_or_default().len();
     let annotation = AnnotationKind::Primary.span(start..start + word.max(1)).label(label.as_str());

@@ -192,7 +192,7 @@ impl<'a> Steps<'a> {
         };
         let end_user = self.carried(fields.end_user.as_ref());
         let began = Instant::now();
-        let answer = gateway.list_models(secret, end_user.as_deref()).await;
+        let (sent, answer) = gateway.list_models(secret, end_user.as_deref()).await;
         let took = began.elapsed();
         self.time.requests += took;
         self.requests += 1;
@@ -200,6 +200,7 @@ impl<'a> Steps<'a> {
             request: self.requests,
             line: key.place.line,
             key: format!("{} (list)", key.value),
+            sent: Some(sent),
             before: Vec::new(),
             answer: answer.clone(),
             upstream_calls: 0,
@@ -255,7 +256,7 @@ impl<'a> Steps<'a> {
         let calls = || async { self.live.calls(self.name, &[number]).await.map_err(undisturbed) };
         let calls_before = calls().await?;
         let began = Instant::now();
-        let answer = gateway.ask(secret, &ask).await;
+        let (sent, answer) = gateway.ask(secret, &ask).await;
         let ms = began.elapsed().as_millis() as u64;
         let whose = match instance {
             Instance::First => key.value.to_string(),
@@ -265,6 +266,7 @@ impl<'a> Steps<'a> {
             request: number,
             line: key.place.line,
             key: whose,
+            sent: Some(sent),
             before,
             answer,
             upstream_calls: calls().await? - calls_before,

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Limits;
-use crate::gateway::{AdminError, Answer, Broken};
+use crate::gateway::{AdminError, Answer, Broken, Said, Sent};
 use crate::launch::{self, Health, Live, Share};
 use crate::scenario::{Alone, Place, Step, Trial, TrialId};
 use crate::verdict::oracle::Standing;
@@ -37,7 +37,18 @@ pub struct TrialResult {
     pub outcome: Outcome,
     pub findings: Vec<Finding>,
     pub exchanges: Vec<Exchange>,
+    pub evidence: Evidence,
     pub time: Time,
+}
+
+/// What else is kept of a trial that failed: what who reads of it asks for next. Of others it is empty.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// What the admin API said of each entity that has books, when the trial had ended: `key laptop` and that.
+    pub said: Vec<(String, Said)>,
+    /// What the gateway had logged last when the first finding was made. Other trials may have run then.
+    pub log: Vec<String>,
 }
 
 /// One request, and what was known before and after it.
@@ -49,6 +60,8 @@ pub struct Exchange {
     /// The line of its step in the scenario's file.
     pub line: usize,
     pub key: String,
+    /// What was sent, of a trial that failed.
+    pub sent: Option<Sent>,
     /// The budgets that hold for it, and what was spent of them.
     pub before: Vec<Standing>,
     pub answer: Answer,
@@ -118,6 +131,7 @@ impl TrialResult {
             outcome: Outcome::Error { reason },
             findings: Vec::new(),
             exchanges: Vec::new(),
+            evidence: Evidence::default(),
             time: Time::default(),
         }
     }
@@ -171,6 +185,10 @@ pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits, g
         trial: trial.id.clone(),
         target: live.target.name.clone(),
         outcome: Outcome::Pass,
+        evidence: match steps.findings.is_empty() {
+            true => Evidence::default(),
+            false => Evidence { said: steps.said().await, log: std::mem::take(&mut steps.log) },
+        },
         findings: steps.findings,
         exchanges: steps.exchanges,
         time: steps.time,
@@ -198,6 +216,9 @@ pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits, g
     }
     if result.outcome == Outcome::Pass && !result.findings.is_empty() {
         result.outcome = judge_environment(live, &result).await;
+    }
+    if result.findings.is_empty() {
+        result.exchanges.iter_mut().for_each(|exchange| exchange.sent = None);
     }
     result.time.whole = began.elapsed();
     Some(result)

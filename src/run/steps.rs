@@ -9,6 +9,7 @@ use super::world::World;
 use super::{Exchange, Stop, Time, Turn};
 use crate::config::Limits;
 use crate::gateway::litellm::LiteLlm;
+use crate::gateway::{AdminError, Said};
 use crate::launch::{Live, Share, Topology, Undisturbed};
 use crate::scenario::arithmetic::{Allowed, allowed};
 use crate::scenario::charge::{Asker, bounds, find};
@@ -92,6 +93,8 @@ pub(super) struct Steps<'a> {
     pub(super) last_request: Option<Instant>,
     pub(super) findings: Vec<Finding>,
     pub(super) exchanges: Vec<Exchange>,
+    /// The end of the gateway's log when the first finding was made.
+    pub(super) log: Vec<String>,
     pub(super) time: Time,
 }
 
@@ -117,6 +120,7 @@ impl<'a> Steps<'a> {
             last_request: None,
             findings: Vec::new(),
             exchanges: Vec::new(),
+            log: Vec::new(),
             time: Time::default(),
         }
     }
@@ -135,17 +139,42 @@ impl<'a> Steps<'a> {
             if last_act.is_none_or(|last| index > last) {
                 self.turn.end_if_first();
             }
-            match step {
-                Step::Drain { key, fields } => self.drain(key, fields, allowed).await?,
-                Step::Chat { key, fields } if fields.at_once.is_some() => self.crowd(key, fields, allowed).await?,
-                Step::Chat { key, fields } => self.chat(key, fields).await?,
-                Step::List { key, fields } => self.list(key, fields).await?,
-                Step::Check { entity, fields } => self.check(entity, fields).await?,
-                Step::Change { act, entity, fields } => self.change(*act, entity, fields).await?,
-                Step::Disturb { act, part } => self.disturb(*act, part).await?,
+            let done = self.step(step, allowed).await;
+            if self.log.is_empty() && (!self.findings.is_empty() || done.is_err()) {
+                self.log = live.log_tail().await;
             }
+            done?;
         }
         Ok(())
+    }
+
+    async fn step(&mut self, step: &'a Step, allowed: Allowed) -> Result<(), Stop> {
+        match step {
+            Step::Drain { key, fields } => self.drain(key, fields, allowed).await,
+            Step::Chat { key, fields } if fields.at_once.is_some() => self.crowd(key, fields, allowed).await,
+            Step::Chat { key, fields } => self.chat(key, fields).await,
+            Step::List { key, fields } => self.list(key, fields).await,
+            Step::Check { entity, fields } => self.check(entity, fields).await,
+            Step::Change { act, entity, fields } => self.change(*act, entity, fields).await,
+            Step::Disturb { act, part } => self.disturb(*act, part).await,
+        }
+    }
+
+    /// What the admin API says of each entity that has books; of one that it knows nothing of, why.
+    pub(super) async fn said(&self) -> Vec<(String, Said)> {
+        let Ok(gateway) = self.node(Instance::First).await else { return Vec::new() };
+        let mut all = Vec::new();
+        for given in &self.world.given {
+            let name = &given.name.value;
+            let Some(entity) = self.world.recorded(name) else { continue };
+            // A gateway that is gone has no more to say, and was waited for once.
+            match gateway.said(entity).await {
+                Ok(said) => all.push((format!("{} {name}", given.kind.word()), said)),
+                Err(AdminError::Broken { .. }) => break,
+                Err(_) => {}
+            }
+        }
+        all
     }
 
     /// The instance of the gateway that a step is about.

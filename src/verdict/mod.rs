@@ -186,7 +186,7 @@ fn ways(result: &TrialResult) -> Vec<(FindingKind, usize)> {
 mod tests {
     use super::*;
     use crate::gateway::Answer;
-    use crate::run::{Exchange, Time};
+    use crate::run::{Evidence, Exchange, Time};
 
     /// A trial in which each answer came from the step on this line.
     fn trial(outcome: Outcome, findings: &[(FindingKind, usize)], statuses: &[u16]) -> TrialResult {
@@ -202,6 +202,7 @@ mod tests {
             request: 1,
             line: 1,
             key: String::new(),
+            sent: None,
             before: Vec::new(),
             answer: Answer::Refused { status: *status, kind: None, error_type: None, message: status.to_string() },
             upstream_calls: 0,
@@ -214,6 +215,7 @@ mod tests {
             outcome,
             findings: findings.iter().map(finding).collect(),
             exchanges: statuses.iter().map(exchange).collect(),
+            evidence: Evidence::default(),
             time: Time::default(),
         }
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::deployments::{Deployment, model_json};
 use super::{LiteLlm, amount};
-use crate::gateway::{AdminError, Definition, Entity, LogRow, Secret, redact};
+use crate::gateway::{AdminError, Definition, Entity, LogRow, Said, Secret, redact};
 use crate::scenario::{Api, Budget, Fields, Kind, Model, PricedBy, Routes, Usd};
 
 impl LiteLlm {
@@ -277,6 +277,27 @@ impl LiteLlm {
             }
             Entity::Budget(_) | Entity::Model { .. } => Ok(None),
         }
+    }
+
+    /// What the admin API says of an entity, redacted.
+    ///
+    /// # Errors
+    /// As [`LiteLlm::create`].
+    pub async fn said(&self, entity: &Entity) -> Result<Said, AdminError> {
+        let info: Value = self.info(entity).await?;
+        let text = redact(&info.to_string());
+        let answer = serde_json::from_str(&text).unwrap_or_else(|_| text.into());
+        let method = match entity {
+            Entity::Tag(_) | Entity::Budget(_) => Method::POST,
+            Entity::Key(_)
+            | Entity::User(_)
+            | Entity::Team(_)
+            | Entity::Member { .. }
+            | Entity::Organisation(_)
+            | Entity::EndUser(_)
+            | Entity::Model { .. } => Method::GET,
+        };
+        Ok(Said { endpoint: format!("{method} {}", info_route(entity)), answer })
     }
 
     async fn info<T: DeserializeOwned>(&self, entity: &Entity) -> Result<T, AdminError> {

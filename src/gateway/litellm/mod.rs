@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::books::Books;
-use super::{AdminError, Answer, Ask, Broken, Secret, redact};
+use super::{AdminError, Answer, Ask, Broken, Secret, Sent, redact};
 use crate::scenario::Usd;
 use crate::scenario::value::shortened;
 use stream::Stream;
@@ -172,10 +172,18 @@ impl LiteLlm {
         }
     }
 
-    /// Asks a model with a key.
-    pub async fn ask(&self, key: &Secret, ask: &Ask) -> Answer {
-        let request = self.post(requests::route(ask.api), key).timeout(self.limit + ask.late);
-        let request = requests::with_headers(request, ask).json(&requests::body(ask));
+    /// Asks a model with a key; says what it sent, too.
+    pub async fn ask(&self, key: &Secret, ask: &Ask) -> (Sent, Answer) {
+        let sent = requests::sent(ask);
+        let mut request = self.post(&sent.route, key).timeout(self.limit + ask.late).json(&sent.body);
+        for (name, value) in &sent.headers {
+            request = request.header(name, value);
+        }
+        let answer = self.answer(request, ask).await;
+        (sent, answer)
+    }
+
+    async fn answer(&self, request: RequestBuilder, ask: &Ask) -> Answer {
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return Answer::Broken { how: self.broken(&error) },
@@ -202,23 +210,27 @@ impl LiteLlm {
     }
 
     /// Asks for the list of models with a key, on behalf of an end user if one is named.
-    pub async fn list_models(&self, key: &Secret, end_user: Option<&str>) -> Answer {
-        let mut request = self.http.get(format!("{}/v1/models", self.base_url)).bearer_auth(key.reveal());
-        if let Some(end_user) = end_user {
-            request = request.header(requests::END_USER_HEADER, end_user);
+    pub async fn list_models(&self, key: &Secret, end_user: Option<&str>) -> (Sent, Answer) {
+        const ROUTE: &str = "/v1/models";
+        let mut request = self.http.get(format!("{}{ROUTE}", self.base_url)).bearer_auth(key.reveal());
+        let header = end_user.map(|end_user| (requests::END_USER_HEADER.to_owned(), end_user.to_owned()));
+        if let Some((name, value)) = &header {
+            request = request.header(name, value);
         }
         let answered = async {
             let response = request.timeout(self.limit).send().await.map_err(|error| self.broken(&error))?;
             Ok((response.status(), self.body(response, |_| false).await?))
         };
-        match answered.await {
+        let answer = match answered.await {
             Ok((status, body)) if status.is_success() => match serde_json::from_str::<Value>(&body) {
                 Ok(list) if list["data"].is_array() => Answer::Accepted { status: status.as_u16() },
                 Ok(_) | Err(_) => no_answer(&body),
             },
             Ok((status, body)) => refusal::read(status.as_u16(), &body),
             Err(how) => Answer::Broken { how },
-        }
+        };
+        let headers = header.into_iter().collect();
+        (Sent { method: "GET".to_owned(), route: ROUTE.to_owned(), headers, body: Value::Null }, answer)
     }
 
     /// The body of a response, until it ends or `is_enough` of its parts.

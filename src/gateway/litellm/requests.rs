@@ -1,10 +1,9 @@
 //! What LiteLLM is asked of a model, and what is an answer of one: the bodies and headers of its model routes.
 //! Not: its streams, its refusals, nor its admin API.
 
-use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use crate::gateway::Ask;
+use crate::gateway::{Ask, Sent};
 use crate::scenario::{Api, Carrier};
 
 /// The header in which a request names its end user.
@@ -25,19 +24,22 @@ pub fn route(api: Api) -> &'static str {
     }
 }
 
-/// What is in a request's headers rather than in its body.
-pub(super) fn with_headers(request: RequestBuilder, ask: &Ask) -> RequestBuilder {
-    let mut request = request;
-    if let Some((id, Carrier::Header)) = &ask.end_user {
-        request = request.header(END_USER_HEADER, id);
+/// A request of a model as it goes over the wire.
+pub(super) fn sent(ask: &Ask) -> Sent {
+    let header = |name: &str, carried: &Option<(String, Carrier)>| match carried {
+        Some((value, Carrier::Header)) => Some((name.to_owned(), value.clone())),
+        Some((_, Carrier::Body)) | None => None,
+    };
+    let headers = [header(END_USER_HEADER, &ask.end_user), header(TAGS_HEADER, &ask.tag)];
+    Sent {
+        method: "POST".to_owned(),
+        route: route(ask.api).to_owned(),
+        headers: headers.into_iter().flatten().collect(),
+        body: body(ask),
     }
-    if let Some((tag, Carrier::Header)) = &ask.tag {
-        request = request.header(TAGS_HEADER, tag);
-    }
-    request
 }
 
-pub(super) fn body(ask: &Ask) -> Value {
+fn body(ask: &Ask) -> Value {
     let mut body = match ask.api {
         Api::Chat | Api::Passthrough => json!({ "messages": [{ "role": "user", "content": ask.prompt }] }),
         // Anthropic's API wants to be told how much it may answer.
