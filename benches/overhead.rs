@@ -13,7 +13,7 @@ use gatecrash::gateway::Secret;
 use gatecrash::gateway::litellm::deployments::{Deployment, config_yaml};
 use gatecrash::launch::{Compromised, RunId, Target, launch};
 use gatecrash::run::gate::Gate;
-use gatecrash::run::schedule::run_all;
+use gatecrash::run::schedule::{Retries, run_all};
 use gatecrash::scenario::plan::plan;
 use gatecrash::scenario::{Api, PricedBy};
 use gatecrash::upstream::{Marker, Upstream};
@@ -60,7 +60,8 @@ async fn harness() -> Cost {
     let run = RunId::new();
     let live = Arc::new(launch(&target, limits, &run).await.expect("it can be launched"));
     let (sender, mut results) = tokio::sync::mpsc::unbounded_channel();
-    let cost = measured(run_all(live, &trials, run.as_str(), limits, &Gate::default(), sender)).await;
+    let cost =
+        measured(run_all(live, &trials, run.as_str(), limits, &Retries::default(), &Gate::default(), sender)).await;
     let mut passed = 0;
     while let Some(result) = results.recv().await {
         assert_eq!(result.outcome, Outcome::Pass, "{:?}", result.findings);

@@ -36,6 +36,7 @@ use crate::run::{TrialResult, run_trial};
 use crate::scenario::{Alone, Trial, TrialId};
 use crate::verdict::Outcome;
 use crate::verdict::deviation::{Deviation, DeviationState, apply};
+use crate::verdict::fail_on::FailOn;
 
 /// The environment variables that name targets, before `harness.toml` does: one is a target, both are a comparison.
 pub const BASELINE: &str = "GATECRASH_BASELINE";
@@ -222,18 +223,21 @@ impl Suite {
             trials: vec![trial.clone()],
             pairs: self.pairs,
             limits: self.limits,
+            // nextest has its own.
+            retries: 0,
+            known: self.config.known_deviations.clone(),
         };
-        let known = &self.config.known_deviations;
+        let fail_on = &FailOn::default();
         let (corpus, selected): (&[TrialId], &[TrialId]) = (&[], &[]);
         let (partition, interrupted, left_behind) = (None, false, None);
-        let judged = Judged { plan: &plan, known, corpus, partition, selected, began, interrupted, left_behind };
+        let judged = Judged { plan: &plan, fail_on, corpus, partition, selected, began, interrupted, left_behind };
         let report = Report::of(record, &judged);
         let Some(of_trial) = report.trials.first() else { return Err("the trial has no result".into()) };
         for result in &of_trial.results {
             match &result.outcome {
                 Outcome::Error { reason } => return Err(format!("{}: {reason}", result.target).into()),
                 Outcome::Skip { reason } => return Ok(Completion::ignored_with(reason)),
-                Outcome::Pass | Outcome::Fail => {}
+                Outcome::Pass | Outcome::Fail | Outcome::Flaky { .. } => {}
             }
         }
         if !report.failed(of_trial) {

@@ -106,7 +106,14 @@ async fn tried(fault: Option<Fault>, trials: &[Trial], limits: Limits) -> Vec<Tr
     // What hangs is waited for each time; whoever answers has long enough also on a busy machine.
     let request = if fault == Some(Fault::Hangs) { Duration::from_millis(500) } else { Duration::from_secs(20) };
     let limits = Limits { request, settle: Duration::from_millis(300), jobs: 60, ..limits };
-    let plan = Plan { targets: vec![Target::builtin(fault)], trials: trials.to_vec(), pairs: false, limits };
+    let plan = Plan {
+        targets: vec![Target::builtin(fault)],
+        trials: trials.to_vec(),
+        pairs: false,
+        limits,
+        retries: 0,
+        known: Vec::new(),
+    };
     let results = Mutex::new(Vec::new());
     let tell = |event| {
         if let Event::Finished(result) = event {

@@ -4,6 +4,7 @@ mod cache;
 mod check;
 mod doctor;
 mod faults;
+mod files;
 pub mod interrupts;
 mod list;
 mod merge;
@@ -22,6 +23,7 @@ use crate::launch::keeper::keep_if_told;
 use crate::launch::{Compromised, reaper};
 use crate::report::console::{self, BROKE, print, say};
 use crate::scenario::Partition;
+use crate::verdict::fail_on::FailOn;
 
 /// Does your LLM gateway let in what it should have turned away?
 ///
@@ -97,6 +99,14 @@ struct Common {
     /// Run only one of several parts of the trials, each on another machine; `gatecrash merge` joins their reports.
     #[arg(long, value_name = "M/N")]
     partition: Option<Partition>,
+    /// Try a trial that fails again, up to so many times. One that then passes is `flaky`: it is told with its rate, and
+    /// does not fail the run.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retries: u8,
+    /// What fails the run, of bypass, leak, overrun, miscount, false-refusal, wrong-refusal, fault, flaky. Without it, all
+    /// but flaky.
+    #[arg(long, value_name = "KIND,...")]
+    fail_on: Option<FailOn>,
     #[command(flatten)]
     shown: Shown,
     #[command(flatten)]
@@ -111,6 +121,8 @@ struct Shown {
     quiet: bool,
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
     format: Format,
+    #[command(flatten)]
+    files: files::Files,
 }
 
 /// What everything shares that launches.
@@ -146,6 +158,8 @@ impl Launching {
 enum Format {
     Terminal,
     Json,
+    /// Annotations, as workflow commands of GitHub Actions.
+    Github,
 }
 
 /// What ends a command early: the input is wrong, and this is what to say about it.

@@ -1,5 +1,6 @@
 //! `gatecrash run` and `gatecrash compare`.
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -14,7 +15,7 @@ use crate::launch::{LeftBehind, RunId, Target};
 use crate::report::console::print_json;
 use crate::report::progress::Progress;
 use crate::report::terminal::Detail;
-use crate::report::{Judged, Record, Report, json, terminal};
+use crate::report::{Judged, Record, Report, github, json, terminal};
 use crate::run::gate::Gate;
 use crate::run::session::{Event, Plan, execute};
 
@@ -78,6 +79,7 @@ fn run(
     common: &Common,
 ) -> Result<u8, WrongInput> {
     let began = Instant::now();
+    common.shown.files.check()?;
     let config = &common.launching.over(config);
     let parse = |name: &String| Target::parse(name, config, common.launching.compromised());
     let targets = targets.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
@@ -88,17 +90,18 @@ fn run(
         Some(partition) => partition.own(trials),
         None => trials,
     };
-    let plan = Plan { targets, trials, pairs, limits: Limits { jobs, ..config.limits } };
+    let (retries, known) = (common.retries.into(), config.known_deviations.clone());
+    let plan = Plan { targets, trials, pairs, limits: Limits { jobs, ..config.limits }, retries, known };
     let runtime = tokio::runtime::Runtime::new()?;
     let progress = Progress::new(common.shown.quiet, plan.trials.len());
-    let Done { record, interrupted, left_behind } = match plan.trials.is_empty() {
+    let Done { record, interrupted, left_behind, panic } = match plan.trials.is_empty() {
         true => Done::default(),
         false => runtime.block_on(guarded(plan.clone(), progress))?,
     };
     runtime.shutdown_background();
     let judged = Judged {
         plan: &plan,
-        known: &config.known_deviations,
+        fail_on: &common.fail_on.clone().unwrap_or_default(),
         corpus: &corpus,
         partition: common.partition,
         selected: &selected,
@@ -106,12 +109,19 @@ fn run(
         interrupted,
         left_behind,
     };
-    Ok(show(&Report::of(record, &judged), &common.shown))
+    let code = show(&Report::of(record, &judged), &common.shown);
+    match panic {
+        Some(panic) => std::panic::resume_unwind(panic),
+        None => Ok(code),
+    }
 }
 
-/// Prints a report as it is wanted, and gives the exit code: the report's, unless it is 0 and could not be printed.
+/// Prints a report as it is wanted, and writes its files; gives the exit code: the report's, unless it is 0 and could not
+/// be printed or written.
 pub(super) fn show(report: &Report, shown: &Shown) -> u8 {
+    let report = &json::redacted(report);
     let detail = if shown.quiet { Detail::Quiet } else { Detail::All };
+    let written = shown.files.write(report);
     let (text, printed) = match shown.format {
         Format::Terminal => {
             let text = terminal::render(report, detail);
@@ -123,13 +133,18 @@ pub(super) fn show(report: &Report, shown: &Shown) -> u8 {
             let printed = print_json(&text);
             (text, printed)
         }
+        Format::Github => {
+            let text = github::render(report);
+            let printed = print(&text);
+            (text, printed)
+        }
     };
     if printed != 0 {
         // What was found is not to be lost.
         say(&text);
     }
     match report.exit_code() {
-        0 => printed,
+        0 => written.max(printed),
         code => code,
     }
 }
@@ -140,6 +155,8 @@ struct Done {
     record: Record,
     interrupted: bool,
     left_behind: Option<LeftBehind>,
+    /// What was known by then is told all the same.
+    panic: Option<Box<dyn Any + Send>>,
 }
 
 /// Executes a plan so that nothing is left behind: not when it ends, is interrupted, or panics.
@@ -174,11 +191,7 @@ async fn guarded(plan: Plan, progress: Progress) -> std::io::Result<Done> {
         let _ = work.await;
     }
     let left_behind = run.sweep().await.err();
-    if let Some(Err(error)) = ended
-        && let Ok(panic) = error.try_into_panic()
-    {
-        std::panic::resume_unwind(panic);
-    }
+    let panic = ended.and_then(Result::err).and_then(|error| error.try_into_panic().ok());
     let record = std::mem::take(&mut *record.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(Done { record, interrupted: gate.is_closed(), left_behind })
+    Ok(Done { record, interrupted: gate.is_closed(), left_behind, panic })
 }

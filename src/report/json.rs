@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Report, Spent, TargetReport, TrialReport};
+use crate::gateway::secret::redact_json;
 use crate::scenario::{Partition, TrialId};
 use crate::verdict::deviation::Deviation;
+use crate::verdict::fail_on::FailOn;
 
 /// Grows with every change that could break who reads a report.
 const FORMAT: u32 = 3;
@@ -22,6 +24,7 @@ struct Document<'a> {
     not_run: Cow<'a, [TrialId]>,
     left_behind: Cow<'a, [String]>,
     compares: bool,
+    fail_on: Cow<'a, FailOn>,
     partition: Option<Partition>,
     targets: Cow<'a, [TargetReport]>,
     trials: Cow<'a, [TrialReport]>,
@@ -52,6 +55,7 @@ pub fn render(report: &Report) -> String {
         not_run: Cow::Borrowed(&report.not_run),
         left_behind: Cow::Borrowed(&report.left_behind),
         compares: report.compares,
+        fail_on: Cow::Borrowed(&report.fail_on),
         partition: report.partition,
         targets: Cow::Borrowed(&report.targets),
         trials: Cow::Borrowed(&report.trials),
@@ -62,6 +66,12 @@ pub fn render(report: &Report) -> String {
         corpus: Cow::Borrowed(&report.corpus),
     };
     serde_json::to_string_pretty(&document).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
+}
+
+/// The same report without anything secret in it, whatever it is shown as: a text that is escaped hides what is secret in
+/// it from who looks for that.
+pub fn redacted(report: &Report) -> Report {
+    read(&redact_json(&render(report))).unwrap_or_else(|_| report.clone())
 }
 
 /// Reads what [`render`] wrote. Strictly: a report that says something unknown may mean something else.
@@ -89,6 +99,7 @@ pub fn read(text: &str) -> Result<Report, NotAReport> {
         deviations: document.known_deviations.into_owned(),
         spent: document.time,
         compares: document.compares,
+        fail_on: document.fail_on.into_owned(),
         interrupted: document.interrupted,
         not_run: document.not_run.into_owned(),
         left_behind: document.left_behind.into_owned(),

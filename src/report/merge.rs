@@ -59,6 +59,7 @@ pub fn merge(parts: &[Part]) -> Result<Report, NotOneRun> {
         // They ran at the same time.
         spent: reports().map(|report| report.spent).max_by_key(|spent| spent.wall_ms).unwrap_or_default(),
         compares: first.report.compares,
+        fail_on: first.report.fail_on.clone(),
         interrupted: reports().any(|report| report.interrupted),
         not_run: reports().flat_map(|report| report.not_run.clone()).collect(),
         left_behind: reports().flat_map(|report| report.left_behind.clone()).collect(),
@@ -103,6 +104,7 @@ fn difference(one: &Report, other: &Report) -> Option<String> {
             let kind = |report: &Report| if report.compares { "a comparison" } else { "a run" };
             differ("they are", kind(one), kind(other))
         })
+        .or_else(|| differ("they fail on", &one.fail_on.to_string(), &other.fail_on.to_string()))
         .or(versions)
         .or_else(corpus)
         .or_else(texts)

@@ -1,10 +1,14 @@
 //! What is told of a run: one [`Report`], made of its events, or of the reports of its parts ([`merge`]); every format is a
 //! pure function of it.
 
+pub mod answer;
 pub mod console;
 pub mod doctor;
 pub mod faults;
+pub mod github;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod merge;
 pub mod progress;
 pub mod terminal;
@@ -18,8 +22,9 @@ use crate::launch::{LaunchError, LeftBehind, Origin, Target};
 use crate::run::session::{Event, Plan};
 use crate::run::{Time, TrialResult};
 use crate::scenario::{Partition, Trial, TrialId, Usd};
-use crate::verdict::deviation::{Deviation, KnownDeviation, apply, join};
-use crate::verdict::{Outcome, Verdict, verdict};
+use crate::verdict::deviation::{Deviation, apply, join};
+use crate::verdict::fail_on::FailOn;
+use crate::verdict::{Finding, FindingKind, Outcome, Verdict, verdict};
 
 /// A whole run, or one of its parts, judged. It is all that is told in any format.
 #[derive(Debug, Clone)]
@@ -35,6 +40,8 @@ pub struct Report {
     pub spent: Spent,
     /// Whether it is a comparison of two targets.
     pub compares: bool,
+    /// What fails it.
+    pub fail_on: FailOn,
     /// Whether it was interrupted, so that trials may be missing.
     pub interrupted: bool,
     /// The trials that an interruption left without a result on every target.
@@ -145,7 +152,7 @@ impl Record {
 #[derive(Debug, Clone)]
 pub struct Judged<'a> {
     pub plan: &'a Plan,
-    pub known: &'a [KnownDeviation],
+    pub fail_on: &'a FailOn,
     /// The names of all trials of an ordinary run.
     pub corpus: &'a [TrialId],
     /// The part that the plan is of the selected trials, if it is not the whole, and the names of them all.
@@ -159,7 +166,7 @@ pub struct Judged<'a> {
 impl Report {
     /// Judges a record: known deviations, outcomes, verdicts.
     pub fn of(record: Record, context: &Judged<'_>) -> Report {
-        let Judged { plan, known, corpus, partition, selected, began, interrupted, left_behind } = context;
+        let Judged { plan, fail_on, corpus, partition, selected, began, interrupted, left_behind } = context;
         let spent = spent(&record, *began);
         let today = jiff::ZonedDateTime::now().date();
         let mut deviations = Vec::new();
@@ -178,7 +185,7 @@ impl Report {
         for (index, target) in plan.targets.iter().enumerate() {
             let launched = record.launched.iter().find(|(launched, ..)| launched.name == target.name);
             let target = launched.map_or(target, |(launched, ..)| launched);
-            deviations.extend(apply(known, target, corpus, &mut by_target[index], today));
+            deviations.extend(apply(&plan.known, target, corpus, &mut by_target[index], today));
         }
         // A comparison of a target with itself has two of each.
         let deviations = join(deviations, corpus, by_target.iter().flatten());
@@ -233,6 +240,7 @@ impl Report {
             deviations,
             spent,
             compares: plan.pairs,
+            fail_on: (*fail_on).clone(),
             interrupted: *interrupted,
             not_run,
             left_behind: left_behind.iter().map(LeftBehind::to_string).collect(),
@@ -270,12 +278,41 @@ impl Report {
         self.partition.is_some_and(|partition| partition.is_left_without(self.selected.len()))
     }
 
-    /// Whether a trial fails the run: in a comparison by a regression, else by failing on a target.
+    /// Whether a trial fails the run: in a comparison by a regression, else by failing on a target; as far as it is told
+    /// to fail on that.
     pub fn failed(&self, trial: &TrialReport) -> bool {
-        match self.compares {
-            true => trial.verdict == Some(Verdict::Regression),
-            false => trial.results.iter().any(|result| result.outcome == Outcome::Fail),
+        let closes = |finding: &Finding| finding.known.is_none() && self.fail_on.is_kind(finding.kind);
+        self.may_fail(trial).iter().any(|result| match result.outcome {
+            Outcome::Fail => self.has_regressed(trial) && result.findings.iter().any(closes),
+            Outcome::Flaky { .. } => self.fail_on.is_flaky(),
+            Outcome::Pass | Outcome::Skip { .. } | Outcome::Error { .. } => false,
+        })
+    }
+
+    /// Whether it is worse than it has to be: what fails in a comparison may have failed before.
+    fn has_regressed(&self, trial: &TrialReport) -> bool {
+        !self.compares || trial.verdict == Some(Verdict::Regression)
+    }
+
+    /// The results that can fail a run: of a comparison, the candidate's.
+    fn may_fail<'a>(&self, trial: &'a TrialReport) -> &'a [TrialResult] {
+        match (self.compares, trial.results.as_slice()) {
+            (true, [_, candidate @ ..]) => candidate,
+            (true, []) => &[],
+            (false, results) => results,
         }
+    }
+
+    /// The most severe finding that can fail a run, and whose it is.
+    pub fn worst_finding<'a>(&self, trial: &'a TrialReport) -> Option<(&'a TrialResult, &'a Finding)> {
+        let of = |result: &'a TrialResult| result.findings.iter().map(move |finding| (result, finding));
+        let unknown = self.may_fail(trial).iter().flat_map(of).filter(|(_, finding)| finding.known.is_none());
+        unknown.min_by_key(|(_, finding)| finding.kind)
+    }
+
+    /// The most severe kind of finding that can fail a run.
+    pub fn worst(&self, trial: &TrialReport) -> Option<FindingKind> {
+        self.worst_finding(trial).map(|(_, finding)| finding.kind)
     }
 
     /// A line of a trial's scenario, by its number from 1.

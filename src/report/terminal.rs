@@ -11,6 +11,7 @@ use super::{Report, TargetReport, TrialReport};
 use crate::run::{Exchange, TrialResult};
 use crate::scenario::diagnostic::Style as Colours;
 use crate::verdict::deviation::{Deviation, DeviationState};
+use crate::verdict::fail_on::FailOn;
 use crate::verdict::{Finding, Outcome, Verdict};
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -31,7 +32,7 @@ pub enum Detail {
 pub fn render(report: &Report, detail: Detail) -> String {
     let mut text = String::new();
     let width = report.trials.iter().map(|trial| trial.trial.len()).max().unwrap_or(0);
-    for trial in report.trials.iter().filter(|trial| detail == Detail::All || !is_good(trial)) {
+    for trial in report.trials.iter().filter(|trial| detail == Detail::All || is_worth_a_line(trial)) {
         let _ = writeln!(text, "{}", line(trial, width));
     }
     for trial in report.trials.iter().filter(|trial| is_shown_in_full(trial, report.compares)) {
@@ -44,21 +45,26 @@ pub fn render(report: &Report, detail: Detail) -> String {
     text
 }
 
-fn is_good(trial: &TrialReport) -> bool {
+/// Whether it is not as it should be.
+pub fn is_worth_a_line(trial: &TrialReport) -> bool {
     match trial.verdict {
-        Some(verdict) => verdict == Verdict::Same || verdict == Verdict::Fixed,
-        None => trial.results.iter().all(|result| result.outcome == Outcome::Pass),
+        Some(verdict) => verdict != Verdict::Same && verdict != Verdict::Fixed,
+        None => trial.results.iter().any(|result| result.outcome != Outcome::Pass),
     }
 }
 
 /// A comparison shows what got worse in full, and what fails in another way; a run, what failed.
-fn is_shown_in_full(trial: &TrialReport, compares: bool) -> bool {
+pub fn is_shown_in_full(trial: &TrialReport, compares: bool) -> bool {
     match trial.verdict {
         Some(Verdict::Regression) => true,
-        Some(Verdict::Changed) => trial.results.iter().any(|result| result.outcome == Outcome::Fail),
+        Some(Verdict::Changed) => trial.results.iter().any(has_findings),
         Some(Verdict::Same | Verdict::Fixed | Verdict::StillFailing | Verdict::NotComparable) => false,
-        None => !compares && trial.results.iter().any(|result| result.outcome == Outcome::Fail),
+        None => !compares && trial.results.iter().any(has_findings),
     }
+}
+
+fn has_findings(result: &TrialResult) -> bool {
+    matches!(result.outcome, Outcome::Fail | Outcome::Flaky { .. })
 }
 
 fn painted(style: Style, text: impl std::fmt::Display) -> String {
@@ -70,7 +76,7 @@ fn of_outcome(outcome: &Outcome) -> Style {
         Outcome::Pass => GOOD,
         Outcome::Fail => BAD,
         Outcome::Skip { .. } => FAINT,
-        Outcome::Error { .. } => ODD,
+        Outcome::Flaky { .. } | Outcome::Error { .. } => ODD,
     }
 }
 
@@ -119,7 +125,7 @@ fn in_short(reason: &str) -> String {
 }
 
 /// `pass`, `FAIL bypass`, `skip (why)`.
-fn outcome(result: &TrialResult) -> String {
+pub fn outcome(result: &TrialResult) -> String {
     let outcome = &result.outcome;
     let word = match outcome {
         Outcome::Pass if result.findings.iter().any(|finding| finding.known.is_some()) => "pass*".to_owned(),
@@ -128,6 +134,10 @@ fn outcome(result: &TrialResult) -> String {
             let worst =
                 result.findings.iter().filter(|finding| finding.known.is_none()).map(|finding| finding.kind).min();
             format!("FAIL {}", worst.map_or("", |kind| kind.word()))
+        }
+        Outcome::Flaky { rate } => {
+            let worst = result.findings.iter().map(|finding| finding.kind).min();
+            format!("flaky {} ({rate})", worst.map_or("", |kind| kind.word()))
         }
         Outcome::Skip { reason } => format!("skip ({})", in_short(reason)),
         Outcome::Error { .. } => "ERROR".to_owned(),
@@ -140,7 +150,8 @@ pub fn in_full(report: &Report, trial: &TrialReport) -> String {
     let mut text = String::from("\n");
     let heading = match trial.verdict {
         Some(verdict) => verdict.word().to_uppercase(),
-        None => "FAILED".to_owned(),
+        None if trial.results.iter().any(|result| result.outcome == Outcome::Fail) => "FAILED".to_owned(),
+        None => "FLAKY".to_owned(),
     };
     let issue = trial.issue.as_ref().map(|issue| format!(" ({issue})")).unwrap_or_default();
     let _ = writeln!(text, "{} {}", painted(BAD, heading), painted(BOLD, &trial.trial));
@@ -243,7 +254,7 @@ fn repeat(report: &Report, trial: &TrialReport) -> String {
 }
 
 /// What broke that is not the gateway's fault.
-fn environment(report: &Report) -> String {
+pub fn environment(report: &Report) -> String {
     let mut text = String::new();
     for error in report.targets.iter().flat_map(|target| &target.errors) {
         let _ = writeln!(text, "\n{}: {error}", painted(ODD, "error"));
@@ -252,7 +263,7 @@ fn environment(report: &Report) -> String {
         let of_target = |trial: &TrialReport| trial.results.iter().find(|result| result.target == target.name).cloned();
         let reasons = report.trials.iter().filter_map(of_target).filter_map(|result| match result.outcome {
             Outcome::Error { reason } => Some(reason),
-            Outcome::Pass | Outcome::Fail | Outcome::Skip { .. } => None,
+            Outcome::Pass | Outcome::Fail | Outcome::Flaky { .. } | Outcome::Skip { .. } => None,
         });
         let mut reasons: Vec<String> = reasons.collect();
         let count = reasons.len();
@@ -321,20 +332,26 @@ fn launchers(report: &Report) -> String {
 fn answer(report: &Report) -> String {
     let seconds = report.spent.wall_ms as f64 / 1000.0;
     let names: Vec<_> = report.targets.iter().map(|target| target.name.as_str()).collect();
+    let results: Vec<_> = report.trials.iter().flat_map(|trial| &trial.results).collect();
+    let count = |word: &str| results.iter().filter(|result| result.outcome.word() == word).count();
     let counts = match report.compares {
-        true => counted(
-            Verdict::ALL.map(|verdict| (report.with_verdict(verdict).count(), verdict.word(), of_verdict(verdict))),
-        ),
-        false => {
-            let results: Vec<_> = report.trials.iter().flat_map(|trial| &trial.results).collect();
-            let count = |word: &str| results.iter().filter(|result| result.outcome.word() == word).count();
-            counted([
-                (count("FAIL"), "failed", BAD),
-                (count("ERROR"), "could not be judged", ODD),
-                (count("skip"), "skipped", FAINT),
-                (count("pass"), "passed", GOOD),
-            ])
+        true => {
+            let verdicts =
+                Verdict::ALL.map(|verdict| (report.with_verdict(verdict).count(), verdict.word(), of_verdict(verdict)));
+            counted(verdicts.into_iter().chain([(count("flaky"), "flaky", ODD)]))
         }
+        false => counted([
+            (count("FAIL"), "failed", BAD),
+            (count("flaky"), "flaky", ODD),
+            (count("ERROR"), "could not be judged", ODD),
+            (count("skip"), "skipped", FAINT),
+            (count("pass"), "passed", GOOD),
+        ]),
+    };
+    let failing = report.trials.iter().filter(|trial| report.failed(trial)).count();
+    let fail_on = match report.fail_on == FailOn::default() {
+        true => String::new(),
+        false => format!("; {failing} fail the run, which fails on {}", report.fail_on),
     };
     let interrupted = match (report.interrupted, report.not_run.len()) {
         (false, _) => String::new(),
@@ -350,10 +367,10 @@ fn answer(report: &Report) -> String {
     };
     let partition = report.partition.map(|partition| format!("partition {partition}: ")).unwrap_or_default();
     let between = if report.compares { " -> " } else { ", " };
-    format!("\n{}: {partition}{interrupted}{counts} ({seconds:.1} s)\n", painted(BOLD, names.join(between)))
+    format!("\n{}: {partition}{interrupted}{counts}{fail_on} ({seconds:.1} s)\n", painted(BOLD, names.join(between)))
 }
 
-fn counted<const N: usize>(counts: [(usize, &str, Style); N]) -> String {
+fn counted<'a>(counts: impl IntoIterator<Item = (usize, &'a str, Style)>) -> String {
     let named = counts.into_iter().filter(|(count, ..)| *count > 0);
     let plural = |count: usize, word: &str| if word == "regression" && count > 1 { "s" } else { "" };
     let named = named.map(|(count, word, style)| painted(style, format!("{count} {word}{}", plural(count, word))));

@@ -91,6 +91,16 @@ pub struct Time {
     pub pace: Duration,
 }
 
+impl std::ops::AddAssign for Time {
+    fn add_assign(&mut self, other: Time) {
+        let Time { whole, requests, settle, pace } = other;
+        self.whole += whole;
+        self.requests += requests;
+        self.settle += settle;
+        self.pace += pace;
+    }
+}
+
 /// A duration as a number of milliseconds.
 mod ms {
     use std::time::Duration;

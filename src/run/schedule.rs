@@ -12,6 +12,50 @@ use super::{TrialResult, run_trial};
 use crate::config::Limits;
 use crate::launch::Live;
 use crate::scenario::{Alone, Trial};
+use crate::verdict::deviation::{KnownDeviation, is_known};
+use crate::verdict::{Outcome, Rate};
+
+/// How often a trial that fails is tried again, unless what it finds is known.
+#[derive(Debug, Clone, Default)]
+pub struct Retries {
+    pub times: usize,
+    pub known: Arc<[KnownDeviation]>,
+}
+
+impl Retries {
+    /// Runs a trial until it passes. Of one that failed before, the first time is what is told.
+    async fn run_trial(
+        &self,
+        live: &Live,
+        trial: &Trial,
+        name: &str,
+        limits: Limits,
+        gate: &Gate,
+    ) -> Option<TrialResult> {
+        let today = jiff::ZonedDateTime::now().date();
+        let mut first = run_trial(live, trial, name, limits, gate).await?;
+        let fails = |result: &TrialResult| {
+            result.outcome == Outcome::Fail && !is_known(&self.known, &live.target, result, today)
+        };
+        for time in 1..=self.times {
+            if !fails(&first) {
+                break;
+            }
+            let Some(again) = run_trial(live, trial, &format!("{name}-again-{time}"), limits, gate).await else {
+                break;
+            };
+            first.time += again.time;
+            match again.outcome {
+                Outcome::Pass => first.outcome = Outcome::Flaky { rate: Rate { failed: time, of: time + 1 } },
+                Outcome::Fail if !fails(&again) => {
+                    first.outcome = Outcome::Flaky { rate: Rate { failed: time, of: time + 1 } };
+                }
+                Outcome::Fail | Outcome::Flaky { .. } | Outcome::Skip { .. } | Outcome::Error { .. } => {}
+            }
+        }
+        Some(first)
+    }
+}
 
 /// Runs trials on a target, as many at a time as the limits say; each result is sent as soon as there is one, until
 /// the gate is closed. Each has this name and its number. A panic in a trial is an `error` of that trial.
@@ -20,6 +64,7 @@ pub async fn run_all(
     trials: &[Trial],
     name: &str,
     limits: Limits,
+    retries: &Retries,
     gate: &Gate,
     results: mpsc::UnboundedSender<TrialResult>,
 ) {
@@ -28,7 +73,7 @@ pub async fn run_all(
         let mut of_phase: Vec<_> = numbered().filter(|(_, trial)| trial.file.scenario.alone == phase).collect();
         // The longest first: one that waits for a minute must not begin when the others have ended.
         of_phase.sort_by_key(|(_, trial)| std::cmp::Reverse(length(&trial.file.scenario)));
-        run_phase(&live, of_phase.into_iter(), name, limits, gate, &results).await;
+        run_phase(&live, of_phase.into_iter(), name, limits, retries, gate, &results).await;
     }
 }
 
@@ -37,6 +82,7 @@ async fn run_phase<'a>(
     trials: impl Iterator<Item = (usize, &'a Trial)>,
     name: &str,
     limits: Limits,
+    retries: &Retries,
     gate: &Gate,
     results: &mpsc::UnboundedSender<TrialResult>,
 ) {
@@ -46,12 +92,12 @@ async fn run_phase<'a>(
     for (number, trial) in trials {
         // Taken here, in their order: tasks that wait for it would take it in any.
         let Ok(turn) = Arc::clone(&free).acquire_owned().await else { break };
-        let (live, gate, results) = (Arc::clone(live), gate.clone(), results.clone());
+        let (live, retries, gate, results) = (Arc::clone(live), retries.clone(), gate.clone(), results.clone());
         let name = format!("{name}-{number}");
         let of_task = trial.clone();
         let task = running.spawn(async move {
             let _turn = turn;
-            if let Some(result) = run_trial(&live, &of_task, &name, limits, &gate).await {
+            if let Some(result) = retries.run_trial(&live, &of_task, &name, limits, &gate).await {
                 // Nobody listens any more if the run was aborted.
                 let _ = results.send(result);
             }

@@ -8,10 +8,11 @@ use tokio::sync::{mpsc, watch};
 
 use super::TrialResult;
 use super::gate::Gate;
-use super::schedule::run_all;
+use super::schedule::{Retries, run_all};
 use crate::config::Limits;
 use crate::launch::{LaunchError, Live, Origin, RunId, Target, launch};
 use crate::scenario::Trial;
+use crate::verdict::deviation::KnownDeviation;
 
 /// What is to be done: a value that can be shown before anything starts.
 #[derive(Debug, Clone)]
@@ -21,6 +22,9 @@ pub struct Plan {
     /// Whether trials on one target mean nothing without those on the other.
     pub pairs: bool,
     pub limits: Limits,
+    /// How often a trial that fails is tried again, unless that is known.
+    pub retries: usize,
+    pub known: Vec<KnownDeviation>,
 }
 
 /// What happened.
@@ -129,9 +133,10 @@ impl Session<'_> {
             }
         };
         let Session { plan, run, limits, gate, .. } = self;
+        let retries = Retries { times: plan.retries, known: plan.known.clone().into() };
         // Both sides of a comparison may be one gateway, which is kept.
         let name = format!("gc-{}-{index}", run.as_str());
-        tokio::join!(run_all(Arc::clone(live), &plan.trials, &name, *limits, gate, sender), tell_all);
+        tokio::join!(run_all(Arc::clone(live), &plan.trials, &name, *limits, &retries, gate, sender), tell_all);
         if broke {
             tell(Event::Log { target: live.target.name.clone(), lines: live.log_tail().await });
         }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use pep440_rs::{Version, VersionSpecifiers};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{FindingKind, Outcome};
+use super::{Finding, FindingKind, Outcome};
 use crate::launch::Target;
 use crate::run::TrialResult;
 use crate::scenario::TrialId;
@@ -49,6 +49,22 @@ impl KnownDeviation {
     fn covers(&self, trial: &str) -> bool {
         matches(&self.scenario, trial)
     }
+
+    fn is_it(&self, finding: &Finding) -> bool {
+        finding.kind == self.finding && self.got.as_deref().is_none_or(|got| got == finding.got)
+    }
+
+    fn expired(&self, today: jiff::civil::Date) -> Option<jiff::civil::Date> {
+        self.until.filter(|until| *until <= today)
+    }
+}
+
+/// Whether all that was found in a trial is known.
+pub fn is_known(known: &[KnownDeviation], target: &Target, result: &TrialResult, today: jiff::civil::Date) -> bool {
+    let holds =
+        |known: &&KnownDeviation| known.is_of(target) && known.covers(&result.trial) && known.expired(today).is_none();
+    let own: Vec<_> = known.iter().filter(holds).collect();
+    result.findings.iter().all(|finding| own.iter().any(|known| known.is_it(finding)))
 }
 
 /// What became of a known deviation on one target, for the report.
@@ -126,7 +142,7 @@ pub fn join<'a>(
 fn unseen<'a>(pattern: &str, corpus: &[TrialId], results: impl Iterator<Item = &'a TrialResult>) -> DeviationState {
     let mut finished: HashMap<&str, bool> = HashMap::new();
     for result in results {
-        let is_finished = matches!(result.outcome, Outcome::Pass | Outcome::Fail);
+        let is_finished = matches!(result.outcome, Outcome::Pass | Outcome::Fail | Outcome::Flaky { .. });
         *finished.entry(&result.trial).or_insert(true) &= is_finished;
     }
     let mut covered = corpus.iter().filter(|trial| matches(pattern, trial)).peekable();
@@ -157,11 +173,10 @@ fn apply_one(
     results: &mut [TrialResult],
     today: jiff::civil::Date,
 ) -> Deviation {
-    let expired = known.until.filter(|until| *until <= today);
+    let expired = known.expired(today);
     let mut seen = 0;
     for result in results.iter_mut().filter(|result| known.covers(&result.trial)) {
-        let is_it = |kind, got: &str| kind == known.finding && known.got.as_deref().is_none_or(|known| known == got);
-        let matching = result.findings.iter_mut().filter(|finding| is_it(finding.kind, &finding.got));
+        let matching = result.findings.iter_mut().filter(|finding| known.is_it(finding));
         let marked = matching.map(|finding| finding.known = Some(known.reason.clone()).filter(|_| expired.is_none()));
         seen += usize::from(marked.count() > 0);
         if result.outcome == Outcome::Fail && result.findings.iter().all(|finding| finding.known.is_some()) {

@@ -1,6 +1,7 @@
 //! Findings to outcome, outcomes to verdict. Pure: it is told what happened, and judges.
 
 pub mod deviation;
+pub mod fail_on;
 pub mod oracle;
 
 use std::fmt;
@@ -52,6 +53,16 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
+    pub const ALL: [FindingKind; 7] = [
+        FindingKind::Bypass,
+        FindingKind::Leak,
+        FindingKind::Overrun,
+        FindingKind::Miscount,
+        FindingKind::FalseRefusal,
+        FindingKind::WrongRefusal,
+        FindingKind::Fault,
+    ];
+
     pub fn word(self) -> &'static str {
         match self {
             FindingKind::Bypass => "bypass",
@@ -62,6 +73,16 @@ impl FindingKind {
             FindingKind::WrongRefusal => "wrong refusal",
             FindingKind::Fault => "fault",
         }
+    }
+
+    /// `1 bypass`, `22 bypasses`
+    pub fn counted(self, count: usize) -> String {
+        let plural = match (count, self) {
+            (1, _) => "",
+            (_, FindingKind::Bypass) => "es",
+            _ => "s",
+        };
+        format!("{count} {}{plural}", self.word())
     }
 
     /// What the gateway did, as a sentence without its subject.
@@ -85,6 +106,10 @@ pub enum Outcome {
     Pass,
     /// There are findings that are not known deviations.
     Fail,
+    /// It failed, and passed when it was tried again. The findings are those of the first time.
+    Flaky {
+        rate: Rate,
+    },
     /// The gateway lacks a capability.
     Skip {
         reason: String,
@@ -100,9 +125,24 @@ impl Outcome {
         match self {
             Outcome::Pass => "pass",
             Outcome::Fail => "FAIL",
+            Outcome::Flaky { .. } => "flaky",
             Outcome::Skip { .. } => "skip",
             Outcome::Error { .. } => "ERROR",
         }
+    }
+}
+
+/// How often a trial failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    pub failed: usize,
+    pub of: usize,
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "failed {} of {} times", self.failed, self.of)
     }
 }
 
@@ -117,7 +157,8 @@ pub enum Verdict {
     Fixed,
     /// Both fail, in the same way.
     StillFailing,
-    /// Both passed in different ways, or both fail and the candidate's way is another, not a worse one.
+    /// Both passed in different ways, or both fail and the candidate's way is another, not a worse one, or one of them is
+    /// flaky.
     Changed,
     /// One of them was skipped, or its environment broke.
     NotComparable,
@@ -159,7 +200,8 @@ pub fn verdict(baseline: &TrialResult, candidate: &TrialResult) -> Verdict {
         }
         (Outcome::Pass, Outcome::Pass) if baseline.behaviour() == candidate.behaviour() => Verdict::Same,
         (Outcome::Pass, Outcome::Pass) => Verdict::Changed,
-        (Outcome::Pass, Outcome::Fail) => Verdict::Regression,
+        (Outcome::Pass | Outcome::Flaky { .. }, Outcome::Fail) => Verdict::Regression,
+        (Outcome::Flaky { .. }, _) | (_, Outcome::Flaky { .. }) => Verdict::Changed,
         (Outcome::Fail, Outcome::Pass) => Verdict::Fixed,
         (Outcome::Fail, Outcome::Fail) => {
             let (before, after) = (ways(baseline), ways(candidate));
@@ -226,6 +268,7 @@ mod tests {
         let pass = || trial(Outcome::Pass, &[], &[429]);
         let pass_with = |status| trial(Outcome::Pass, &[], &[status]);
         let fail = |findings: &[(FindingKind, usize)]| trial(Outcome::Fail, findings, &[200]);
+        let flaky = || trial(Outcome::Flaky { rate: Rate { failed: 1, of: 2 } }, &[(Bypass, 3)], &[200]);
         let skip = || trial(Outcome::Skip { reason: "no teams".into() }, &[], &[]);
         let error = || trial(Outcome::Error { reason: "gone".into() }, &[], &[]);
         let cases = [
@@ -238,6 +281,11 @@ mod tests {
             (fail(&[(WrongRefusal, 3)]), fail(&[(Bypass, 3)]), Verdict::Regression),
             (fail(&[(Bypass, 3)]), fail(&[(Miscount, 4)]), Verdict::Changed),
             (fail(&[(Bypass, 3)]), fail(&[(Bypass, 4)]), Verdict::Changed),
+            (pass(), flaky(), Verdict::Changed),
+            (flaky(), pass(), Verdict::Changed),
+            (flaky(), fail(&[(Bypass, 3)]), Verdict::Regression),
+            (fail(&[(Bypass, 3)]), flaky(), Verdict::Changed),
+            (skip(), flaky(), Verdict::NotComparable),
             (skip(), pass(), Verdict::NotComparable),
             (pass(), skip(), Verdict::NotComparable),
             (error(), fail(&[(Bypass, 3)]), Verdict::NotComparable),

@@ -23,9 +23,9 @@ pub fn free_port() -> u16 {
 /// A gateway that runs already: the built-in one, in this process, under the name of an external target.
 pub struct External {
     builtin: Option<Builtin>,
-    runtime: tokio::runtime::Runtime,
+    pub(super) runtime: tokio::runtime::Runtime,
     pub(super) upstream: SocketAddr,
-    url: String,
+    pub(super) url: String,
 }
 
 impl External {

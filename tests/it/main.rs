@@ -22,6 +22,7 @@ mod mistakes;
 mod process;
 #[cfg(unix)]
 mod real;
+mod reports;
 mod secrets;
 mod upstream;
 

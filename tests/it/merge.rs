@@ -11,6 +11,7 @@ use gatecrash::report::{Judged, Record, Report, json, terminal};
 use gatecrash::run::gate::Gate;
 use gatecrash::run::session::{Event, Plan, execute};
 use gatecrash::scenario::plan::plan;
+use gatecrash::verdict::fail_on::FailOn;
 
 use super::{answer, case, gatecrash, write};
 
@@ -64,13 +65,28 @@ fn a_report_alone_is_shown_as_the_run_itself_showed_it() {
     let trials = plan(&[root.join("scenarios/budget"), root.join("scenarios/access")]).unwrap();
     let trials: Vec<_> = trials.into_iter().filter(|trial| !trial.has_tag("slow")).collect();
     let names: Vec<_> = trials.iter().map(|trial| trial.id.clone()).collect();
-    let plan = Plan { targets, trials, pairs: true, limits: config.limits };
+    let plan = Plan {
+        targets,
+        trials,
+        pairs: true,
+        limits: config.limits,
+        retries: 0,
+        known: config.known_deviations.clone(),
+    };
     let (began, record) = (Instant::now(), Mutex::new(Record::default()));
     let tell = |event: Event| record.lock().unwrap().add(&event);
     tokio::runtime::Runtime::new().unwrap().block_on(execute(&plan, &RunId::new(), &Gate::default(), &tell));
-    let (known, corpus, selected) = (config.known_deviations.as_slice(), names.as_slice(), names.as_slice());
-    let judged =
-        Judged { plan: &plan, known, corpus, partition: None, selected, began, interrupted: false, left_behind: None };
+    let (fail_on, corpus, selected) = (&FailOn::default(), names.as_slice(), names.as_slice());
+    let judged = Judged {
+        plan: &plan,
+        fail_on,
+        corpus,
+        partition: None,
+        selected,
+        began,
+        interrupted: false,
+        left_behind: None,
+    };
     let report = Report::of(record.into_inner().unwrap(), &judged);
     let read = json::read(&json::render(&report)).unwrap();
     let merged = merge::merge(&[Part { name: "one.json".to_owned(), report: read }]).unwrap();

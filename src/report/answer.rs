@@ -1,0 +1,141 @@
+//! The answer of a report, as a sentence for whoever reads nothing else. Not: the exit code, though both say the same.
+
+use std::fmt::Write as _;
+
+use super::{Report, TrialReport};
+use crate::run::TrialResult;
+use crate::verdict::{FindingKind, Outcome, Verdict};
+
+/// `Do not upgrade to litellm@1.82.3: 22 bypasses and 3 miscounts are new.`
+pub fn answer(report: &Report) -> String {
+    let mut answer = String::new();
+    if report.interrupted {
+        let _ = match report.not_run.len() {
+            0 => write!(answer, "Interrupted. "),
+            1 => write!(answer, "Interrupted before 1 trial was run. "),
+            count => write!(answer, "Interrupted before {count} trials were run. "),
+        };
+    }
+    answer.push_str(&of_trials(report));
+    match report.deviations.iter().filter(|deviation| deviation.state.fails_the_run()).count() {
+        0 => {}
+        1 => answer.push_str(" A known deviation no longer happens, or is past its date: look at it."),
+        count => {
+            let _ =
+                write!(answer, " {count} known deviations no longer happen, or are past their dates: look at them.");
+        }
+    }
+    match results(report).filter(|result| is_error(result)).count() {
+        0 => {}
+        broke => {
+            let _ = write!(answer, " The environment broke in {}.", trials(broke, "").trim_end());
+        }
+    }
+    answer
+}
+
+fn of_trials(report: &Report) -> String {
+    let names: Vec<_> = report.targets.iter().map(|target| target.name.as_str()).collect();
+    let failed: Vec<_> = report.trials.iter().filter(|trial| report.failed(trial)).collect();
+    let not_launched: Vec<_> = report.targets.iter().filter(|target| !target.errors.is_empty()).collect();
+    let ran = results(report).filter(|result| has_run(result)).count();
+    if let [first, ..] = not_launched.as_slice()
+        && failed.is_empty()
+    {
+        return format!("Nothing can be said: {} could not be launched.", first.name);
+    }
+    let count = |word: &str| results(report).filter(|result| result.outcome.word() == word).count();
+    match (report.compares, names.as_slice(), failed.is_empty()) {
+        _ if ran == 0 && report.is_left_without_trials() => {
+            "There was nothing to do in this part of the run.".to_owned()
+        }
+        _ if ran == 0 => "Nothing was run, so nothing can be said.".to_owned(),
+        (true, [.., candidate], false) => {
+            format!("Do not upgrade to {candidate}: {} new.", are(&kinds(report, &failed)))
+        }
+        (true, [baseline, candidate], true) => match report.with_verdict(Verdict::Regression).count() {
+            0 => {
+                let changed = report.with_verdict(Verdict::Changed).count();
+                let look = match changed {
+                    0 => String::new(),
+                    1 => ", but 1 trial changed: look at it".to_owned(),
+                    count => format!(", but {count} trials changed: look at them"),
+                };
+                format!("Nothing regressed from {baseline} to {candidate}{look}.")
+            }
+            regressed => format!(
+                "{}, none in a way that fails this run ({}).",
+                trials(regressed, &format!("regressed from {baseline} to {candidate}")),
+                report.fail_on
+            ),
+        },
+        (_, names, false) => {
+            let total = report.trials.len();
+            let kinds = listed(&kinds(report, &failed));
+            format!("{} failed {} of {total} trials: {kinds}.", names.join(", "), failed.len())
+        }
+        (_, names, true) => {
+            let names = names.join(", ");
+            let skipped = match count("skip") {
+                0 => String::new(),
+                skipped => format!(", {skipped} skipped"),
+            };
+            let flaky = match count("flaky") {
+                0 => String::new(),
+                flaky => format!(", {flaky} of them not each time"),
+            };
+            match count("FAIL") {
+                0 => format!("{names} passed {}{flaky}{skipped}.", trials(ran, "").trim_end()),
+                some => {
+                    format!(
+                        "{names} failed {}none in a way that fails this run ({}).",
+                        trials(some, ", "),
+                        report.fail_on
+                    )
+                }
+            }
+        }
+    }
+}
+
+/// `1 trial ...`, `3 trials ...`
+fn trials(count: usize, more: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    let space = if more.starts_with(',') { "" } else { " " };
+    format!("{count} trial{s}{space}{more}")
+}
+
+fn results(report: &Report) -> impl Iterator<Item = &TrialResult> {
+    report.trials.iter().flat_map(|trial| &trial.results)
+}
+
+fn is_error(result: &TrialResult) -> bool {
+    matches!(result.outcome, Outcome::Error { .. })
+}
+
+fn has_run(result: &TrialResult) -> bool {
+    !matches!(result.outcome, Outcome::Skip { .. } | Outcome::Error { .. })
+}
+
+/// How many trials failed in which way, each by its worst finding; the most severe first.
+fn kinds(report: &Report, failed: &[&TrialReport]) -> Vec<(FindingKind, usize)> {
+    let mut worst: Vec<FindingKind> = failed.iter().filter_map(|trial| report.worst(trial)).collect();
+    worst.sort_unstable();
+    let of_kind = worst.chunk_by(|one, other| one == other);
+    of_kind.map(|of_kind| (of_kind[0], of_kind.len())).collect()
+}
+
+/// `22 bypasses and 3 miscounts`
+fn listed(kinds: &[(FindingKind, usize)]) -> String {
+    let each: Vec<String> = kinds.iter().map(|(kind, count)| kind.counted(*count)).collect();
+    match each.as_slice() {
+        [but_last @ .., last] if !but_last.is_empty() => format!("{} and {last}", but_last.join(", ")),
+        all => all.concat(),
+    }
+}
+
+/// `22 bypasses and 3 miscounts are`, `1 bypass is`
+fn are(kinds: &[(FindingKind, usize)]) -> String {
+    let is = if kinds.iter().map(|(_, count)| count).sum::<usize>() == 1 { "is" } else { "are" };
+    format!("{} {is}", listed(kinds))
+}

@@ -1,0 +1,104 @@
+//! The report as JUnit XML, which every CI reads: a suite for each target, or one for a comparison. A finding is a
+//! `failure`, a broken environment an `error`, a lacking capability `skipped`.
+
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestRerun, TestSuite};
+
+use super::{Report, TrialReport, terminal};
+use crate::run::TrialResult;
+use crate::verdict::{Outcome, Verdict};
+
+pub fn render(report: &Report) -> String {
+    let mut document = quick_junit::Report::new("gatecrash");
+    if report.compares {
+        let names: Vec<_> = report.targets.iter().map(|target| target.name.as_str()).collect();
+        let mut suite = TestSuite::new(names.join(" -> "));
+        suite.add_test_cases(report.trials.iter().map(|trial| compared(report, trial)));
+        document.add_test_suite(suite);
+    } else {
+        document.add_test_suites(report.targets.iter().map(|target| {
+            let own = |trial: &&TrialReport| trial.results.iter().any(|result| result.target == target.name);
+            let mut suite = TestSuite::new(&target.name);
+            suite.add_test_cases(report.trials.iter().filter(own).map(|trial| {
+                let result = trial.results.iter().find(|result| result.target == target.name);
+                case(trial, result.map_or_else(TestCaseStatus::success, |result| status(report, trial, result)), result)
+            }));
+            suite
+        }));
+    }
+    // Who reads only this file has to see that there is more to be said.
+    for error in report.targets.iter().flat_map(|target| &target.errors) {
+        let mut suite = TestSuite::new(&error.target);
+        let mut launch = TestCaseStatus::non_success(NonSuccessKind::Error);
+        launch.set_type("launch").set_message(&error.what).set_description(error.to_string());
+        suite.add_test_case(TestCase::new("launch", launch));
+        document.add_test_suite(suite);
+    }
+    document.to_string().unwrap_or_else(|error| format!("<!-- it cannot be written as XML: {error} -->\n"))
+}
+
+/// A case is named by its file and its place there, classes are folders.
+fn case(trial: &TrialReport, status: TestCaseStatus, timed: Option<&TrialResult>) -> TestCase {
+    let (folder, name) = trial.trial.split_once('/').unwrap_or(("", &trial.trial));
+    let mut case = TestCase::new(name, status);
+    case.set_classname(folder);
+    if let Some(timed) = timed {
+        case.set_time(timed.time.whole);
+    }
+    case.extra.insert("file".into(), trial.file.as_str().into());
+    case
+}
+
+fn compared(report: &Report, trial: &TrialReport) -> TestCase {
+    let status = match (trial.verdict, trial.results.as_slice()) {
+        (Some(Verdict::Regression), _) if report.failed(trial) => failed(report, trial),
+        (Some(Verdict::NotComparable), results) => {
+            let unjudged = results.iter().find(|result| !matches!(result.outcome, Outcome::Pass | Outcome::Fail));
+            unjudged.map_or_else(TestCaseStatus::success, |result| status(report, trial, result))
+        }
+        (_, [.., candidate]) if matches!(candidate.outcome, Outcome::Flaky { .. }) => status(report, trial, candidate),
+        _ => TestCaseStatus::success(),
+    };
+    let mut case = case(trial, status, trial.results.last());
+    if let Some(verdict) = trial.verdict {
+        case.add_property(("verdict", verdict.word()));
+    }
+    case
+}
+
+fn status(report: &Report, trial: &TrialReport, result: &TrialResult) -> TestCaseStatus {
+    match &result.outcome {
+        Outcome::Pass => TestCaseStatus::success(),
+        Outcome::Fail => failed(report, trial),
+        Outcome::Flaky { rate } => {
+            let mut status = TestCaseStatus::success();
+            let mut rerun = TestRerun::new(NonSuccessKind::Failure);
+            rerun.set_type("flaky").set_message(rate.to_string()).set_description(in_full(report, trial));
+            status.add_rerun(rerun);
+            status
+        }
+        Outcome::Skip { reason } => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(reason);
+            status
+        }
+        Outcome::Error { reason } => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+            status.set_type("environment").set_message(reason);
+            status
+        }
+    }
+}
+
+fn failed(report: &Report, trial: &TrialReport) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    if let Some((_, finding)) = report.worst_finding(trial) {
+        status.set_type(finding.kind.word());
+        status.set_message(format!("expected {}, got {}", finding.expected, finding.got));
+    }
+    status.set_description(in_full(report, trial));
+    status
+}
+
+fn in_full(report: &Report, trial: &TrialReport) -> String {
+    anstream::adapter::strip_str(&terminal::in_full(report, trial)).to_string()
+}

@@ -1,0 +1,83 @@
+//! Which findings close the gate: all, unless it is told otherwise. The others are reported all the same.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::FindingKind;
+
+/// The word for a trial that failed and then passed.
+const FLAKY: &str = "flaky";
+
+/// What fails a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct FailOn {
+    kinds: Vec<FindingKind>,
+    flaky: bool,
+}
+
+impl Default for FailOn {
+    /// Findings of all kinds; not what passes when it is tried again.
+    fn default() -> FailOn {
+        FailOn { kinds: FindingKind::ALL.to_vec(), flaky: false }
+    }
+}
+
+impl FailOn {
+    pub fn is_kind(&self, kind: FindingKind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
+    pub fn is_flaky(&self) -> bool {
+        self.flaky
+    }
+}
+
+/// How a kind is typed: `false-refusal`.
+fn typed(kind: FindingKind) -> String {
+    kind.word().replace(' ', "-")
+}
+
+impl FromStr for FailOn {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<FailOn, String> {
+        let mut fail_on = FailOn { kinds: Vec::new(), flaky: false };
+        for word in text.split(',').map(str::trim) {
+            match FindingKind::ALL.into_iter().find(|kind| typed(*kind) == word) {
+                _ if word == FLAKY => fail_on.flaky = true,
+                Some(kind) => fail_on.kinds.push(kind),
+                None => {
+                    let known = FindingKind::ALL.map(typed).join(", ");
+                    return Err(format!("`{word}` is none of {known}, {FLAKY}"));
+                }
+            }
+        }
+        fail_on.kinds.sort_unstable();
+        fail_on.kinds.dedup();
+        Ok(fail_on)
+    }
+}
+
+impl TryFrom<String> for FailOn {
+    type Error = String;
+    fn try_from(text: String) -> Result<FailOn, String> {
+        text.parse()
+    }
+}
+
+impl From<FailOn> for String {
+    fn from(fail_on: FailOn) -> String {
+        fail_on.to_string()
+    }
+}
+
+impl fmt::Display for FailOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = self.kinds.iter().map(|kind| typed(*kind));
+        let words: Vec<_> = kinds.chain(self.flaky.then(|| FLAKY.to_owned())).collect();
+        f.write_str(&words.join(","))
+    }
+}
