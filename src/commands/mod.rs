@@ -75,7 +75,7 @@ enum Command {
     /// Say what this machine can launch, what is missing, and the command that mends it.
     Doctor(doctor::Doctor),
     /// Print the JSON Schema of scenario files, for editors.
-    Schema,
+    Schema(print::Schema),
     /// Print the configuration that a gateway of your own needs.
     Config(print::GatewayConfig),
     /// Print completions for a shell.
@@ -209,7 +209,7 @@ pub fn main() -> ExitCode {
         Command::Check(command) => Ok(command.execute()),
         Command::Cache(command) => command.execute(),
         Command::Doctor(command) => Ok(command.execute()),
-        Command::Schema => Ok(print::schema()),
+        Command::Schema(command) => Ok(command.execute()),
         Command::Config(command) => Ok(command.execute()),
         Command::Completions(command) => Ok(command.execute(&mut Cli::command())),
         Command::Man => Ok(print::man(Cli::command())),

@@ -6,9 +6,19 @@ use clap_complete::Shell;
 use super::print;
 use crate::gateway::litellm::deployments::config_yaml;
 
-pub fn schema() -> u8 {
-    let schema = crate::scenario::schema();
-    print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
+#[derive(Debug, Args)]
+#[command(after_help = "Example: gatecrash schema > scenario.schema.json")]
+pub struct Schema {
+    /// That of the JSON report instead.
+    #[arg(long)]
+    report: bool,
+}
+
+impl Schema {
+    pub fn execute(&self) -> u8 {
+        let schema = if self.report { crate::report::json::schema() } else { crate::scenario::schema() };
+        print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
+    }
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ pub mod secret;
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,7 +19,7 @@ pub use secret::{Secret, redact};
 use crate::scenario::{Api, Carrier, ErrorKind, Fields, Kind, Usd};
 
 /// A gateway's answer to one request of a model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "answer", deny_unknown_fields)]
 pub enum Answer {
     /// A whole and well-formed answer of the model.
@@ -37,7 +38,7 @@ pub enum Answer {
 }
 
 /// How an exchange with a gateway broke.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Broken {
     /// No answer within this many milliseconds.
@@ -105,7 +106,7 @@ pub struct Ask {
 }
 
 /// A request as it goes over the wire, but for the key.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sent {
     pub method: String,
@@ -117,7 +118,7 @@ pub struct Sent {
 }
 
 /// What the admin API said of an entity.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Said {
     /// `GET /key/info`

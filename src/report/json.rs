@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Report, Spent, TargetReport, TrialReport};
@@ -14,24 +15,41 @@ use crate::verdict::fail_on::FailOn;
 /// Grows with every change that could break who reads a report.
 const FORMAT: u32 = 3;
 
-#[derive(Serialize, Deserialize)]
+/// A run of gatecrash, judged.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Report")]
 #[serde(deny_unknown_fields)]
 struct Document<'a> {
+    /// Grows with every change that could break who reads a report.
     format: u32,
+    /// The version of gatecrash that made it.
     gatecrash: Cow<'a, str>,
+    /// 0 nothing regressed, 1 a regression or a failed scenario, 3 the environment broke, 4 nothing was run, 130 interrupted.
     exit_code: u8,
+    /// Whether it was interrupted, so that trials may be missing.
     interrupted: bool,
+    /// The trials that an interruption left without a result on every target.
     not_run: Cow<'a, [TrialId]>,
+    /// What could not be taken away, with what to do.
     left_behind: Cow<'a, [String]>,
+    /// Whether it is a comparison of two targets.
     compares: bool,
+    /// What fails it: the kinds of findings, and `flaky`, between commas.
+    #[schemars(with = "String")]
     fail_on: Cow<'a, FailOn>,
+    /// Which part of the run it is, such as `1/4`, if the others were for other machines.
+    #[schemars(with = "Option<String>")]
     partition: Option<Partition>,
+    /// In the order they were named; of a comparison, the baseline first.
     targets: Cow<'a, [TargetReport]>,
     trials: Cow<'a, [TrialReport]>,
+    /// The texts of the trials' scenarios, by their files.
     scenarios: Cow<'a, BTreeMap<String, String>>,
     known_deviations: Cow<'a, [Deviation]>,
     time: Spent,
+    /// The names of all trials that were selected, in whichever part.
     selected: Cow<'a, [TrialId]>,
+    /// The names of all trials of an ordinary run.
     corpus: Cow<'a, [TrialId]>,
 }
 
@@ -66,6 +84,11 @@ pub fn render(report: &Report) -> String {
         corpus: Cow::Borrowed(&report.corpus),
     };
     serde_json::to_string_pretty(&document).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
+}
+
+/// The JSON Schema of what [`render`] writes.
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(Document<'_>)
 }
 
 /// The same report without anything secret in it, whatever it is shown as: a text that is escaped hides what is secret in

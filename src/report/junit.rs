@@ -3,7 +3,7 @@
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
-use super::{Report, TrialReport, terminal};
+use super::{Report, TargetReport, TrialReport, terminal};
 use crate::run::TrialResult;
 use crate::verdict::{Outcome, Verdict};
 
@@ -12,12 +12,14 @@ pub fn render(report: &Report) -> String {
     if report.compares {
         let names: Vec<_> = report.targets.iter().map(|target| target.name.as_str()).collect();
         let mut suite = TestSuite::new(names.join(" -> "));
+        suite.add_test_cases(report.targets.iter().flat_map(not_launched));
         suite.add_test_cases(report.trials.iter().map(|trial| compared(report, trial)));
         document.add_test_suite(suite);
     } else {
         document.add_test_suites(report.targets.iter().map(|target| {
             let own = |trial: &&TrialReport| trial.results.iter().any(|result| result.target == target.name);
             let mut suite = TestSuite::new(&target.name);
+            suite.add_test_cases(not_launched(target));
             suite.add_test_cases(report.trials.iter().filter(own).map(|trial| {
                 let result = trial.results.iter().find(|result| result.target == target.name);
                 case(trial, result.map_or_else(TestCaseStatus::success, |result| status(report, trial, result)), result)
@@ -25,15 +27,16 @@ pub fn render(report: &Report) -> String {
             suite
         }));
     }
-    // Who reads only this file has to see that there is more to be said.
-    for error in report.targets.iter().flat_map(|target| &target.errors) {
-        let mut suite = TestSuite::new(&error.target);
+    document.to_string().unwrap_or_else(|error| format!("<!-- it cannot be written as XML: {error} -->\n"))
+}
+
+/// Who reads only this file has to see that there was to be more.
+fn not_launched(target: &TargetReport) -> impl Iterator<Item = TestCase> {
+    target.errors.iter().map(|error| {
         let mut launch = TestCaseStatus::non_success(NonSuccessKind::Error);
         launch.set_type("launch").set_message(&error.what).set_description(error.to_string());
-        suite.add_test_case(TestCase::new("launch", launch));
-        document.add_test_suite(suite);
-    }
-    document.to_string().unwrap_or_else(|error| format!("<!-- it cannot be written as XML: {error} -->\n"))
+        TestCase::new(format!("launch of {}", error.target), launch)
+    })
 }
 
 /// A case is named by its file and its place there, classes are folders.

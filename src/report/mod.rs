@@ -16,6 +16,7 @@ pub mod terminal;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::launch::{LaunchError, LeftBehind, Origin, Target};
@@ -57,7 +58,7 @@ pub struct Report {
 }
 
 /// A target, and how its launch went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetReport {
     pub name: String,
@@ -75,7 +76,7 @@ pub struct TargetReport {
 }
 
 /// A trial, with its results in the order of the targets. One that has not run is missing.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialReport {
     pub trial: TrialId,
@@ -85,6 +86,7 @@ pub struct TrialReport {
     pub issue: Option<String>,
     pub tags: Vec<String>,
     /// What one accepted request costs, in USD, where a step says nothing else.
+    #[schemars(with = "String")]
     pub price: Usd,
     /// Of a comparison.
     pub verdict: Option<Verdict>,
@@ -109,7 +111,7 @@ impl TrialReport {
 
 /// Where the wall time of a run went. Trials run at the same time; their phase is split as the sum of their own times
 /// is.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spent {
     pub wall_ms: u64,

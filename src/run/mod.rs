@@ -17,6 +17,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Limits;
@@ -29,7 +30,7 @@ use gate::Gate;
 use steps::Steps;
 
 /// What came of one trial on one target, with all that is known of how.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialResult {
     pub trial: TrialId,
@@ -42,7 +43,7 @@ pub struct TrialResult {
 }
 
 /// What else is kept of a trial that failed: what who reads of it asks for next. Of others it is empty.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// What the admin API said of each entity that has books, when the trial had ended: `key laptop` and that.
@@ -52,7 +53,7 @@ pub struct Evidence {
 }
 
 /// One request, and what was known before and after it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// Its number in the trial, from 1.
@@ -74,20 +75,24 @@ pub struct Exchange {
 }
 
 /// Where the time of a trial went.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Time {
     /// From the first exchange to the last.
     #[serde(with = "ms")]
+    #[schemars(with = "u64")]
     pub whole: Duration,
     /// Waiting for answers of the gateway.
     #[serde(with = "ms")]
+    #[schemars(with = "u64")]
     pub requests: Duration,
     /// Waiting for recorded spend.
     #[serde(with = "ms")]
+    #[schemars(with = "u64")]
     pub settle: Duration,
     /// Waiting because the scenario states a pace.
     #[serde(with = "ms")]
+    #[schemars(with = "u64")]
     pub pace: Duration,
 }
 

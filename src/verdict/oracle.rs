@@ -5,12 +5,14 @@ use crate::gateway::Answer;
 use crate::scenario::{ErrorKind, Expect, Place, Refusal, Usd};
 
 /// A budget that holds for a request, and what was spent of it before.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Standing {
     /// Whose budget: `key laptop`.
     pub whose: String,
+    #[schemars(with = "String")]
     pub spent: Usd,
+    #[schemars(with = "String")]
     pub max_budget: Usd,
 }
 

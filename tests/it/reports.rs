@@ -49,6 +49,27 @@ fn as_many_formats_as_are_wanted_are_written_in_one_run() {
 }
 
 #[test]
+fn the_json_report_is_what_its_schema_says() {
+    let (code, schema, _) = answer(gatecrash(&["schema", "--report"]));
+    assert_eq!(code, 0);
+    insta::assert_snapshot!("schema", schema);
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let runs: [&[&str]; 3] = [
+        &["compare", "scenarios/budget/key.yaml", "scenarios/rate"],
+        &["run", "--target", "builtin@fault:hangs", &case("good.yaml"), "--partition", "1/2"],
+        &["run", "--filter", "no-such-trial"],
+    ];
+    for run in runs {
+        let (_, report, _) = answer(gatecrash(&[run, &["--format", "json"]].concat()));
+        let mut report: Value = serde_json::from_str(&report).unwrap();
+        let errors: Vec<_> = schema.iter_errors(&report).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{run:?}: {errors:?}");
+        report["targets"][0]["more"] = true.into();
+        assert!(!schema.is_valid(&report), "{run:?}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_written_is_said_before_anything_is_launched() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("none/r.json").display().to_string();
@@ -71,7 +92,7 @@ fn reports_are_written_if_nothing_could_be_launched() {
     let files = ["--junit", &file("r.xml"), "--markdown", &file("r.md")];
     let (code, ..) = answer(gatecrash(&[&run[..], &files[..]].concat()));
     assert_eq!(code, 3);
-    assert!(read(folder.path(), "r.xml").contains("<error type=\"launch\""));
+    assert!(read(folder.path(), "r.xml").contains("type=\"launch\">mine could not be launched"));
     assert!(read(folder.path(), "r.md").starts_with("## ❌ Nothing can be said: mine could not be launched."));
 }
 
@@ -142,7 +163,7 @@ fn what_passes_when_it_is_tried_again_is_flaky_and_says_how_often() {
     let (code, stdout, _) = run(&["--retries", "2"]);
     let said = ["flaky bypass (failed 1 of 2 times)", "FLAKY good", "mine: 1 flaky"];
     assert_eq!((code, said.iter().all(|said| stdout.contains(said))), (0, true), "{stdout}");
-    assert!(read(folder.path(), "r.xml").contains("<flakyFailure type=\"flaky\" message=\"failed 1 of 2 times\""));
+    assert!(read(folder.path(), "r.xml").contains("<flakyFailure message=\"failed 1 of 2 times\" type=\"flaky\""));
     let (code, stdout, _) = run(&["--retries", "2", "--fail-on", "bypass,flaky"]);
     assert_eq!((code, stdout.contains("1 fail the run")), (1, true), "{stdout}");
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -45,13 +46,17 @@ const LOOK: Duration = Duration::from_millis(50);
 const ENDING: Duration = Duration::from_secs(60);
 
 /// Where a live target came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// It was launched for this run.
     Launched,
     /// It was up already.
-    Kept { pid: u32, since: jiff::Timestamp },
+    Kept {
+        pid: u32,
+        #[schemars(with = "String")]
+        since: jiff::Timestamp,
+    },
     /// It was launched although one was up, which is another.
     LaunchedBeside { why: String },
 }
