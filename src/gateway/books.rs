@@ -74,13 +74,14 @@ impl Books {
         self.0.elsewhere.store(count, Ordering::Relaxed);
     }
 
-    /// Begins to wait for an entity's charges, all of which are made by now.
-    pub fn waiting(&self, entity: &Entity) -> Waiting {
+    /// Waits for an entity's charges, the last of which was made `since` then: all whom a request is charged to are waited
+    /// for in turn, and none longer than if it were alone.
+    pub fn waiting(&self, entity: &Entity, since: Instant) -> Waiting {
         let page = Arc::clone(lock(&self.0.pages).entry(discriminant(entity)).or_default());
         self.0.count.fetch_add(1, Ordering::Relaxed);
         page.count.fetch_add(1, Ordering::Relaxed);
         let is_for_a_key = matches!(entity, Entity::Key(_));
-        Waiting { reading: Arc::clone(&self.0), page, is_for_a_key, began: Instant::now() }
+        Waiting { reading: Arc::clone(&self.0), page, is_for_a_key, began: since }
     }
 }
 
@@ -161,24 +162,24 @@ mod tests {
     #[test]
     fn a_charge_is_overdue_when_three_later_ones_were_seen_each_made_after_the_one_before() {
         let books = Books::default();
-        let waiting = books.waiting(&key());
+        let waiting = books.waiting(&key(), Instant::now());
         // Made at the same time, and so possibly written together.
-        let together: Vec<_> = (0..5).map(|_| books.waiting(&key())).collect();
+        let together: Vec<_> = (0..5).map(|_| books.waiting(&key(), Instant::now())).collect();
         together.iter().for_each(Waiting::is_seen);
         assert!(!waiting.is_overdue());
-        books.waiting(&key()).is_seen();
+        books.waiting(&key(), Instant::now()).is_seen();
         assert!(!waiting.is_overdue());
-        books.waiting(&key()).is_seen();
+        books.waiting(&key(), Instant::now()).is_seen();
         assert!(waiting.is_overdue());
-        assert!(!books.waiting(&key()).is_overdue());
+        assert!(!books.waiting(&key(), Instant::now()).is_overdue());
     }
 
     #[test]
     fn what_others_than_keys_are_charged_tells_nothing() {
         let books = Books::default();
-        let waiting = books.waiting(&key());
+        let waiting = books.waiting(&key(), Instant::now());
         for _ in 0..5 {
-            books.waiting(&Entity::Team("research".into())).is_seen();
+            books.waiting(&Entity::Team("research".into()), Instant::now()).is_seen();
         }
         assert!(!waiting.is_overdue());
     }

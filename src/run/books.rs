@@ -33,10 +33,10 @@ impl<'a> Steps<'a> {
         let began = Instant::now();
         let settled = match self.miscounted.get(name) {
             // It was wrong before, so it will not be equal; waiting for that would only take long.
-            Some(recorded) => moves(&gateway, &entity, *recorded, since + gateway.pace.behind).await,
+            Some(recorded) => moves(&gateway, &entity, *recorded, since).await,
             None => {
                 let until = Until::Overdue(since + self.limits.settle);
-                settle(&gateway, &entity, Spend::exactly(expected), first, until).await
+                settle(&gateway, &entity, Spend::exactly(expected), first, since, until).await
             }
         };
         self.time.settle += began.elapsed();
@@ -97,7 +97,7 @@ impl<'a> Steps<'a> {
                 .await
                 .map_err(|error| reading(name, error, name.place))?;
         }
-        let settled = settle(&gateway, &entity, stated, First::AtOnce, self.patience(fields)).await;
+        let settled = settle(&gateway, &entity, stated, First::AtOnce, began, self.patience(fields)).await;
         self.time.settle += began.elapsed();
         let settled = settled.map_err(|error| reading(name, error, name.place))?;
         self.miscounted.remove(&name.value);
@@ -125,7 +125,7 @@ impl<'a> Steps<'a> {
         let gateway = self.node(Instance::First).await?;
         let until = self.patience(fields);
         let expected = self.ledger.spent(name);
-        let waiting = gateway.books.waiting(&entity);
+        let waiting = gateway.books.waiting(&entity, Instant::now());
         let rows = loop {
             let rows = priced(&gateway, key).await.map_err(|error| reading(name, error, name.place))?;
             let is_right = (wanted.least..=wanted.most).contains(&rows.len()) && sum(&rows).agrees_with(expected);

@@ -72,7 +72,7 @@ pub async fn run_all(
     for phase in Alone::PHASES {
         let mut of_phase: Vec<_> = numbered().filter(|(_, trial)| trial.file.scenario.alone == phase).collect();
         // The longest first: one that waits for a minute must not begin when the others have ended.
-        of_phase.sort_by_key(|(_, trial)| std::cmp::Reverse(length(&trial.file.scenario)));
+        of_phase.sort_by_key(|(_, trial)| std::cmp::Reverse(length(trial)));
         run_phase(&live, of_phase.into_iter(), name, limits, retries, gate, &results).await;
     }
 }

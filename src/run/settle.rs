@@ -60,15 +60,16 @@ fn is_overdue(pace: Pace, waiting: &Waiting) -> bool {
         && (waiting.is_overdue() || (waiting.few_wait() && waited > pace.behind * FEW_WAIT))
 }
 
-/// Waits until the entity's recorded spend is as expected.
+/// Waits until the entity's recorded spend is as expected, after what was charged `since` then at the latest.
 pub(super) async fn settle(
     gateway: &LiteLlm,
     entity: &Entity,
     expected: Spend,
     first: First,
+    since: Instant,
     until: Until,
 ) -> Result<Settled, AdminError> {
-    let waiting = gateway.books.waiting(entity);
+    let waiting = gateway.books.waiting(entity, since);
     if first == First::WhenWritten && !gateway.pace.behind.is_zero() {
         waiting.look_again(gateway.pace.poll, until.left()).await;
     }
@@ -84,10 +85,10 @@ pub(super) async fn moves(
     gateway: &LiteLlm,
     entity: &Entity,
     from: Usd,
-    limit: Instant,
+    since: Instant,
 ) -> Result<Settled, AdminError> {
-    let until = Until::Overdue(limit);
-    poll(gateway, entity, &gateway.books.waiting(entity), until, |recorded| !recorded.agrees_with(from)).await
+    let until = Until::Overdue(since + gateway.pace.behind);
+    poll(gateway, entity, &gateway.books.waiting(entity, since), until, |recorded| !recorded.agrees_with(from)).await
 }
 
 /// Looks until a charge that was on its way `since` then would have arrived, and stops early if the spend is not what it
@@ -99,7 +100,7 @@ pub(super) async fn stays(
     since: Instant,
 ) -> Result<Settled, AdminError> {
     let until = Until::Stated(since + gateway.pace.behind);
-    let waiting = gateway.books.waiting(entity);
+    let waiting = gateway.books.waiting(entity, since);
     Ok(match poll(gateway, entity, &waiting, until, |recorded| !expected.holds(recorded)).await? {
         Settled::As(recorded) | Settled::Differs(recorded) if expected.holds(recorded) => Settled::As(recorded),
         Settled::As(recorded) | Settled::Differs(recorded) => Settled::Differs(recorded),

@@ -27,10 +27,26 @@ const ENDLESS: usize = 20;
 pub(super) const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// About how long a trial takes on a gateway that writes its books some seconds behind: for putting the longest first.
-pub(super) fn length(scenario: &Scenario) -> Duration {
+pub(super) fn length(trial: &Trial) -> Duration {
     const BOOKED: Duration = Duration::from_secs(3);
+    /// For what does not come.
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let scenario = &trial.file.scenario;
     let booked = if scenario.settle == Settle::Each { requests(scenario) } else { 1 };
-    stated_time(scenario).saturating_add(BOOKED.saturating_mul(u32::try_from(booked).unwrap_or(u32::MAX)))
+    let booked = BOOKED.saturating_mul(u32::try_from(booked).unwrap_or(u32::MAX));
+    let patience = if may_go_uncharged(trial) { PATIENCE } else { Duration::ZERO };
+    stated_time(scenario).saturating_add(booked).saturating_add(patience)
+}
+
+/// Whether gateways are known to charge nothing for such requests: streams whose price they learn from the answer only, and
+/// answers that are broken off.
+fn may_go_uncharged(trial: &Trial) -> bool {
+    let late_price = matches!(trial.case.priced_by, PricedBy::Alias | PricedBy::Provider);
+    let is_broken_off = |step: &Step| match step {
+        Step::Drain { fields, .. } | Step::Chat { fields, .. } => fields.is_broken_off(),
+        Step::List { .. } | Step::Check { .. } | Step::Change { .. } | Step::Disturb { .. } => false,
+    };
+    trial.case.stream && late_price || trial.file.scenario.steps.iter().any(is_broken_off)
 }
 
 /// The most requests that a scenario asks, one after the other.
