@@ -7,6 +7,7 @@
 pub mod deployments;
 mod entities;
 mod refusal;
+pub mod release;
 pub mod requests;
 pub mod stream;
 
