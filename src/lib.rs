@@ -21,5 +21,6 @@ pub mod launch;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod upgrade;
 pub mod upstream;
 pub mod verdict;

@@ -1,7 +1,7 @@
 //! `gatecrash run` and `gatecrash compare`.
 
 use std::any::Any;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -18,6 +18,7 @@ use crate::report::terminal::Detail;
 use crate::report::{Judged, Record, Report, github, json, terminal};
 use crate::run::gate::Gate;
 use crate::run::session::{Event, Plan, execute};
+use crate::upgrade::Upgrade;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash run bug.yaml --target litellm@1.82.3")]
@@ -46,6 +47,9 @@ pub struct Compare {
     /// corpus.
     #[arg(value_name = "TARGETS AND SCENARIOS")]
     arguments: Vec<String>,
+    /// Find both versions in what changed since a revision, as in a pull request: in images, packages, charts.
+    #[arg(long, value_name = "REVISION")]
+    from_git: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -54,10 +58,16 @@ impl Compare {
     pub fn execute(&self, config: &Config) -> Result<u8, WrongInput> {
         let meant = self.arguments.iter().take_while(|argument| Target::is_meant(argument, config)).count();
         let (targets, scenarios) = self.arguments.split_at(meant);
-        let targets = match targets {
-            [] => vec![config.compare.baseline.clone(), config.compare.candidate.clone()],
-            [baseline, candidate] => vec![baseline.clone(), candidate.clone()],
-            others => {
+        let targets = match (&self.from_git, targets) {
+            (Some(revision), []) => changed_since(revision, config)?,
+            (Some(_), [target, ..]) => {
+                return Err(WrongInput(format!(
+                    "error: --from-git finds both targets, and `{target}` is named as well\n  help: leave out one or the other"
+                )));
+            }
+            (None, []) => vec![config.compare.baseline.clone(), config.compare.candidate.clone()],
+            (None, [baseline, candidate]) => vec![baseline.clone(), candidate.clone()],
+            (None, others) => {
                 let count = others.len();
                 return Err(WrongInput(format!(
                     "error: a comparison has two targets, not {count}: {}\n  help: gatecrash compare BASELINE CANDIDATE \
@@ -69,6 +79,13 @@ impl Compare {
         let scenarios: Vec<PathBuf> = scenarios.iter().map(PathBuf::from).collect();
         run(config, &targets, &scenarios, true, &self.common)
     }
+}
+
+/// The two targets of an upgrade in version control, which is said first.
+fn changed_since(revision: &str, config: &Config) -> Result<Vec<String>, WrongInput> {
+    let upgrade = Upgrade::since(Path::new("."), revision, &config.gateways.litellm.image)?;
+    say(&upgrade.to_string());
+    Ok(vec![format!("litellm@{}", upgrade.baseline), format!("litellm@{}", upgrade.candidate)])
 }
 
 fn run(

@@ -10,6 +10,7 @@ mod docker;
 mod environment;
 mod failures;
 mod faults;
+mod from_git;
 mod fuzz;
 #[cfg(unix)]
 mod interrupts;

@@ -1,0 +1,194 @@
+//! An upgrade in version control: which version of the gateway a change replaces, and by which. That is what bots that keep
+//! versions fresh propose, and what a gate compares. Not: the comparison.
+//!
+//! git says which files and lines differ ([`git`]); what is deployed is read in them before and after ([`mention`]); what
+//! changed of that is one upgrade, or none.
+
+mod entries;
+mod git;
+mod mention;
+mod wrong;
+
+use std::fmt;
+use std::path::Path;
+
+use crate::gateway::litellm::release::{Releases, order};
+use git::{ChangedFile, Hunk, Repository, Side};
+use mention::{Mention, mentions};
+pub use wrong::NoUpgrade;
+
+/// One version of the gateway that takes the place of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upgrade {
+    pub baseline: String,
+    pub candidate: String,
+    /// Where that is said; at least one.
+    pub places: Vec<Change>,
+    /// The revision that was named, and the commit that it comes down to.
+    since: String,
+}
+
+/// What one place said and says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    old: Option<Said>,
+    new: Option<Said>,
+}
+
+/// What a line says, right or wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Said {
+    path: String,
+    mention: Mention,
+}
+
+impl Upgrade {
+    /// Finds it in what differs from a revision in the repository that `folder` is in: from the commit where it and HEAD
+    /// parted, to the files as they are. `image` is the one of the settings.
+    ///
+    /// # Errors
+    /// When git does not know, nothing changed, or more than one thing did.
+    pub fn since(folder: &Path, revision: &str, image: &str) -> Result<Upgrade, NoUpgrade> {
+        let releases = Releases::launched_as(image);
+        let repository = Repository::open(folder, revision)?;
+        let is_told = |side: &Side| !mentions(&side.path, &side.text, &releases).is_empty();
+        let (files, changed) = repository.changed(is_told)?;
+        let changes = changed.iter().flat_map(|file| of_file(file, &releases)).collect();
+        Upgrade::of(changes, format!("{revision} ({})", repository.base()), files)
+    }
+
+    /// The one that several changes are.
+    fn of(changes: Vec<Change>, since: String, files: Vec<String>) -> Result<Upgrade, NoUpgrade> {
+        let is_other = |change: &&Change| change.versions().is_some_and(|(old, new)| !is_same(old, new));
+        let places: Vec<Change> = changes.iter().filter(is_other).cloned().collect();
+        let Some((old, new)) = places.first().and_then(Change::versions) else {
+            return Upgrade::moved(changes, since, files);
+        };
+        let is_this = |change: &Change| change.versions().is_some_and(|(o, n)| is_same(o, old) && is_same(n, new));
+        if !places.iter().all(is_this) {
+            return Err(NoUpgrade::Several { since, places });
+        }
+        let (baseline, candidate) = (old.to_owned(), new.to_owned());
+        Ok(Upgrade { baseline, candidate, places, since })
+    }
+
+    /// What was said in one place, and is said in another one now, is an upgrade as well, if it is all that there is.
+    fn moved(changes: Vec<Change>, since: String, files: Vec<String>) -> Result<Upgrade, NoUpgrade> {
+        let alone = |(side, other): (Option<&Said>, Option<&Said>)| {
+            side.filter(|said| other.is_none() && said.version().is_some()).cloned()
+        };
+        let sides = || changes.iter().map(|change| (change.old.as_ref(), change.new.as_ref()));
+        let gone: Vec<Said> = sides().filter_map(alone).collect();
+        let come: Vec<Said> = sides().map(|(old, new)| (new, old)).filter_map(alone).collect();
+        match (one_version(&gone), one_version(&come)) {
+            (Some(baseline), Some(candidate)) if !is_same(&baseline, &candidate) => {
+                let places = changes.into_iter().filter(|change| change.version().is_some()).collect();
+                Ok(Upgrade { baseline, candidate, places, since })
+            }
+            _ => Err(NoUpgrade::of(changes, since, files)),
+        }
+    }
+
+    fn is_downgrade(&self) -> bool {
+        matches!((order(&self.baseline), order(&self.candidate)), (Some(old), Some(new)) if new < old)
+    }
+}
+
+/// As people read it, before the comparison: from what to what, and who says so.
+impl fmt::Display for Upgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Upgrade { baseline, candidate, places, since } = self;
+        let down = if self.is_downgrade() { ", a downgrade" } else { "" };
+        write!(f, "litellm {baseline} -> {candidate}{down}, by what changed since {since}:")?;
+        places.iter().try_for_each(|place| write!(f, "\n  {place}"))
+    }
+}
+
+/// `compose.yaml:4  ghcr.io/berriai/litellm:v1.81.0 -> v1.82.3`
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = |said: &Said| format!("{}:{}", said.path, said.mention.line);
+        match (&self.old, &self.new) {
+            (Some(old), Some(new)) if old.path == new.path && old.mention.written == new.mention.written => {
+                write!(f, "{}  {}, as before", at(new), new.mention.written)
+            }
+            (Some(old), Some(new)) if old.path == new.path => {
+                write!(f, "{}  {} -> {}", at(new), old.mention.written, new.mention.written)
+            }
+            (Some(old), Some(new)) => {
+                write!(f, "{} -> {}  {} -> {}", at(old), at(new), old.mention.written, new.mention.written)
+            }
+            (Some(old), None) => write!(f, "{}  {}, no longer", at(old), old.mention.written),
+            (None, Some(new)) => write!(f, "{}  {}, new", at(new), new.mention.written),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl Said {
+    fn version(&self) -> Option<&str> {
+        self.mention.version.as_deref()
+    }
+}
+
+impl Change {
+    /// The versions of both sides, if both say one.
+    fn versions(&self) -> Option<(&str, &str)> {
+        Some((self.old.as_ref()?.version()?, self.new.as_ref()?.version()?))
+    }
+
+    /// Any version that it is about.
+    fn version(&self) -> Option<&str> {
+        self.old.iter().chain(&self.new).find_map(Said::version)
+    }
+}
+
+/// What changed in a file.
+fn of_file(file: &ChangedFile, releases: &Releases<'_>) -> Vec<Change> {
+    let said = |side: &Option<Side>| {
+        let of_side = |side: &Side| {
+            let say = |mention| Said { path: side.path.clone(), mention };
+            mentions(&side.path, &side.text, releases).into_iter().map(say).collect::<Vec<_>>()
+        };
+        side.as_ref().map(of_side).unwrap_or_default()
+    };
+    let (old, new) = (said(&file.old), said(&file.new));
+    if file.old.is_none() || file.new.is_none() {
+        return paired(&old, &new);
+    }
+    let of_hunk = |hunk: &Hunk| {
+        let within = |side: &[Said], lines: &std::ops::Range<usize>| {
+            side.iter().filter(|said| lines.contains(&said.mention.line)).cloned().collect::<Vec<_>>()
+        };
+        paired(&within(&old, &hunk.old), &within(&new, &hunk.new))
+    };
+    file.hunks.iter().flat_map(of_hunk).collect()
+}
+
+/// What takes the place of what, among neighbours: in their order if they are as many, all of them if each side has one
+/// version only.
+fn paired(old: &[Said], new: &[Said]) -> Vec<Change> {
+    let change = |old: Option<&Said>, new: Option<&Said>| Change { old: old.cloned(), new: new.cloned() };
+    if old.len() == new.len() {
+        return old.iter().zip(new).map(|(old, new)| change(Some(old), Some(new))).collect();
+    }
+    match (one_version(old), one_version(new)) {
+        (Some(_), Some(_)) => new.iter().map(|new| change(old.first(), Some(new))).collect(),
+        _ => {
+            let gone = old.iter().map(|old| change(Some(old), None));
+            gone.chain(new.iter().map(|new| change(None, Some(new)))).collect()
+        }
+    }
+}
+
+/// The version that all of them say.
+fn one_version(all: &[Said]) -> Option<String> {
+    let mut versions = all.iter().map(Said::version);
+    let first = versions.next()??;
+    versions.all(|version| version.is_some_and(|version| is_same(version, first))).then(|| first.to_owned())
+}
+
+/// `1.82.3.rc.1` of an image is `1.82.3rc1` of a package.
+fn is_same(one: &str, other: &str) -> bool {
+    one == other || order(one).is_some_and(|order_of_one| Some(order_of_one) == order(other))
+}

@@ -1,0 +1,152 @@
+//! Why a change is no upgrade to compare: what was looked at, and what to do instead.
+
+use std::fmt;
+
+use super::{Change, is_same};
+
+/// Why there is nothing to compare.
+#[derive(Debug)]
+pub enum NoUpgrade {
+    /// git does not answer; what it says.
+    Git(String),
+    UnknownRevision {
+        name: String,
+        shallow: bool,
+    },
+    /// The revision and HEAD have no commit in common.
+    NothingInCommon {
+        name: String,
+        shallow: bool,
+    },
+    /// No changed line names a version.
+    Nothing {
+        since: String,
+        files: Vec<String>,
+        /// Those that name the gateway, but no version.
+        places: Vec<Change>,
+    },
+    /// Lines that name a version changed, and the version did not.
+    SameVersion {
+        since: String,
+        version: String,
+        places: Vec<Change>,
+    },
+    /// It was not there before.
+    OnlyNew {
+        since: String,
+        places: Vec<Change>,
+    },
+    /// It is no longer there.
+    OnlyGone {
+        since: String,
+        places: Vec<Change>,
+    },
+    /// Not one version took the place of one other.
+    Several {
+        since: String,
+        places: Vec<Change>,
+    },
+}
+
+/// How many changed files are named.
+const FILES_SHOWN: usize = 8;
+
+const NAME_THEM: &str = "name the two targets: gatecrash compare litellm@OLD litellm@NEW";
+
+impl NoUpgrade {
+    /// Of changes of which none is from one version to another.
+    pub(super) fn of(changes: Vec<Change>, since: String, files: Vec<String>) -> NoUpgrade {
+        let (places, silent): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| change.version().is_some());
+        let has = |side: fn(&Change) -> bool| places.iter().any(side);
+        let Some(version) = places.first().and_then(Change::version).map(str::to_owned) else {
+            return NoUpgrade::Nothing { since, files, places: silent };
+        };
+        match (has(|change| change.old.is_some()), has(|change| change.new.is_some())) {
+            (false, _) => NoUpgrade::OnlyNew { since, places },
+            (_, false) => NoUpgrade::OnlyGone { since, places },
+            (true, true) => {
+                let said = places.iter().flat_map(|change| change.old.iter().chain(&change.new));
+                let is_one = said.into_iter().all(|said| said.version().is_some_and(|own| is_same(own, &version)));
+                match is_one {
+                    true => NoUpgrade::SameVersion { since, version, places },
+                    false => NoUpgrade::Several { since, places },
+                }
+            }
+        }
+    }
+}
+
+impl std::error::Error for NoUpgrade {}
+
+impl fmt::Display for NoUpgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, places: &[Change]| {
+            places.iter().try_for_each(|place| write!(f, "\n  {place}"))
+        };
+        match self {
+            NoUpgrade::Git(said) => write!(
+                f,
+                "git does not know what changed: {said}\n  help: --from-git needs git, and to be run in a repository; or \
+                 {NAME_THEM}"
+            ),
+            NoUpgrade::UnknownRevision { name, shallow } => {
+                let fetch = "git fetch origin; then for example --from-git origin/main";
+                write!(f, "`{name}` is no revision of this repository{}", help(*shallow, fetch))
+            }
+            NoUpgrade::NothingInCommon { name, shallow } => {
+                write!(f, "`{name}` and HEAD have no commit in common{}", help(*shallow, NAME_THEM))
+            }
+            NoUpgrade::Nothing { since, files, places } => {
+                write!(
+                    f,
+                    "nothing that names a version of litellm changed since {since}\n  looked at {}",
+                    named(files)
+                )?;
+                list(f, places)?;
+                let about = "images, packages, charts and variables are found in files that git tracks";
+                write!(f, "\n  help: {about}; if the version is elsewhere, {NAME_THEM}")
+            }
+            NoUpgrade::SameVersion { since, version, places } => {
+                write!(f, "litellm is {version} as it was; what changed since {since} is not its version:")?;
+                list(f, places)?;
+                write!(f, "\n  help: versions are compared, not builds of one; to compare others, {NAME_THEM}")
+            }
+            NoUpgrade::OnlyNew { since, places } => {
+                write!(f, "litellm is new since {since}, so that there is no version to compare it with:")?;
+                list(f, places)?;
+                write!(f, "\n  help: gatecrash run --target litellm@VERSION runs one version; or {NAME_THEM}")
+            }
+            NoUpgrade::OnlyGone { since, places } => {
+                write!(f, "litellm is gone since {since}, so that there is no version to compare with:")?;
+                list(f, places)?;
+                write!(f, "\n  help: if it is elsewhere now, {NAME_THEM}")
+            }
+            NoUpgrade::Several { since, places } => {
+                write!(f, "more than one version of litellm changed since {since}:")?;
+                list(f, places)?;
+                write!(f, "\n  help: one comparison is of two versions; for each, {NAME_THEM}")
+            }
+        }
+    }
+}
+
+/// What to do about a commit that is not there.
+fn help(shallow: bool, otherwise: &str) -> String {
+    match shallow {
+        true => "; this clone is a shallow one\n  help: fetch the history that is missing: git fetch --unshallow; in GitHub \
+                 Actions, `fetch-depth: 0` for actions/checkout"
+            .to_owned(),
+        false => format!("\n  help: {otherwise}"),
+    }
+}
+
+/// `3 changed files: a, b, c`
+fn named(files: &[String]) -> String {
+    let shown = files.iter().take(FILES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match (files.len(), files.len().saturating_sub(FILES_SHOWN)) {
+        (0, _) => "no file, because none has changed".to_owned(),
+        (1, _) => format!("1 changed file: {shown}"),
+        (count, 0) => format!("{count} changed files: {shown}"),
+        (count, more) => format!("{count} changed files: {shown} and {more} more"),
+    }
+}
