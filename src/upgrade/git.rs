@@ -48,18 +48,17 @@ struct Raw {
 impl Repository {
     /// The one that a folder is in, beside the commit where HEAD and a revision parted.
     pub(super) fn open(folder: &Path, revision: &str) -> Result<Repository, NoUpgrade> {
+        let name = revision.to_owned();
+        // What begins with a dash is no name of git's, but may be an option.
+        if revision.is_empty() || revision.starts_with('-') {
+            return Err(NoUpgrade::UnknownRevision { name, shallow: false });
+        }
         let root = run(folder, &["rev-parse", "--show-toplevel"]).map_err(NoUpgrade::Git)?;
         let root = PathBuf::from(String::from_utf8_lossy(&root).trim_end_matches('\n'));
         let shallow =
             || run(&root, &["rev-parse", "--is-shallow-repository"]).is_ok_and(|said| said.starts_with(b"true"));
-        let name = revision.to_owned();
-        // What begins with a dash is no name of git's, but may be an option.
         let commit = format!("{revision}^{{commit}}");
-        let found = match revision {
-            "" => Err(String::new()),
-            option if option.starts_with('-') => Err(String::new()),
-            _ => run(&root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]),
-        };
+        let found = run(&root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]);
         let Ok(commit) = found else { return Err(NoUpgrade::UnknownRevision { name, shallow: shallow() }) };
         let commit = String::from_utf8_lossy(&commit).trim().to_owned();
         let base = run(&root, &["merge-base", &commit, "HEAD"]);

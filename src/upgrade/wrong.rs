@@ -91,7 +91,10 @@ impl fmt::Display for NoUpgrade {
             ),
             NoUpgrade::UnknownRevision { name, shallow } => {
                 let fetch = "git fetch origin; then for example --from-git origin/main";
-                write!(f, "`{name}` is no revision of this repository{}", help(*shallow, fetch))
+                match name.as_str() {
+                    "" => write!(f, "no revision is named{}", help(*shallow, fetch)),
+                    name => write!(f, "`{name}` is no revision of this repository{}", help(*shallow, fetch)),
+                }
             }
             NoUpgrade::NothingInCommon { name, shallow } => {
                 write!(f, "`{name}` and HEAD have no commit in common{}", help(*shallow, NAME_THEM))

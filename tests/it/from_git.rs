@@ -172,7 +172,7 @@ fn what_git_does_not_know_is_said_with_what_to_do() {
     let output = format!("--from-git=--output={}", marker.display());
     let cases: [(&Path, &[&str], &[&str]); 8] = [
         (repository.path(), &["--from-git", "origin/mian"], &["`origin/mian` is no revision", "git fetch origin"]),
-        (repository.path(), &["--from-git="], &["`` is no revision"]),
+        (repository.path(), &["--from-git="], &["no revision is named", "for example --from-git origin/main"]),
         (repository.path(), &[&output], &["is no revision of this repository"]),
         (repository.path(), &["--from-git", "main:compose.yaml"], &["is no revision of this repository"]),
         (repository.path(), &["--from-git", "unrelated"], &["have no commit in common", "name the two targets"]),
