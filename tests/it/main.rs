@@ -3,6 +3,8 @@
 // What is printed here is for who runs the tests.
 #![allow(clippy::disallowed_macros)]
 
+#[cfg(unix)]
+mod action;
 mod cache;
 mod commands;
 mod docker;
