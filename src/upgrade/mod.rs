@@ -1,7 +1,7 @@
 //! An upgrade in version control: which version of the gateway a change replaces, and by which. That is what bots that keep
 //! versions fresh propose, and what a gate compares. Not: the comparison.
 //!
-//! git says which files and lines differ ([`git`]); what is deployed is read in them before and after ([`mention`]); what
+//! git says which files and lines differ (`git`); what is deployed is read in them before and after (`mention`); what
 //! changed of that is one upgrade, or none.
 
 mod entries;
