@@ -22,7 +22,6 @@ pub(super) struct Repository {
 pub(super) struct ChangedFile {
     pub old: Option<Side>,
     pub new: Option<Side>,
-    pub hunks: Vec<Hunk>,
 }
 
 #[derive(Debug)]
@@ -71,35 +70,24 @@ impl Repository {
         self.base.get(..10).unwrap_or(&self.base)
     }
 
-    /// The names of all changed files, and those of them in which `is_told` finds something, before or after.
-    pub(super) fn changed(
-        &self,
-        is_told: impl Fn(&Side) -> bool,
-    ) -> Result<(Vec<String>, Vec<ChangedFile>), NoUpgrade> {
+    /// The changed files, each with its name; read when it is their turn.
+    pub(super) fn changed(&self) -> Result<impl Iterator<Item = (String, ChangedFile)>, NoUpgrade> {
         let raw = ["diff", "--raw", "-z", "--no-abbrev", "--no-relative", "--find-renames", "--no-ext-diff"];
         let raw = run(&self.root, &[&raw[..], &[self.base.as_str(), "--"]].concat()).map_err(NoUpgrade::Git)?;
-        let (mut names, mut changed) = (Vec::new(), Vec::new());
-        for Raw { old, new } in parse_raw(&raw) {
+        Ok(parse_raw(&raw).into_iter().map(|Raw { old, new }| {
             let name = new.as_ref().or(old.as_ref().map(|(path, _)| path)).cloned().unwrap_or_default();
             let old = old.and_then(|(path, blob)| {
                 let bytes = run(&self.root, &["cat-file", "blob", &blob]).ok()?;
                 Some(Side { path, text: String::from_utf8_lossy(&bytes).into_owned() })
             });
             let new = new.and_then(|path| Some(Side { text: read(&self.root.join(&path))?, path }));
-            names.push(name);
-            if old.as_ref().is_some_and(&is_told) || new.as_ref().is_some_and(&is_told) {
-                let hunks = match (&old, &new) {
-                    (Some(old), Some(new)) => self.hunks(&old.path, &new.path)?,
-                    _ => Vec::new(),
-                };
-                changed.push(ChangedFile { old, new, hunks });
-            }
-        }
-        Ok((names, changed))
+            (name, ChangedFile { old, new })
+        }))
     }
 
-    /// As text, whatever the repository's attributes say: lock files are often marked as not to be shown.
-    fn hunks(&self, old: &str, new: &str) -> Result<Vec<Hunk>, NoUpgrade> {
+    /// Where a file differs. As text, whatever the repository's attributes say: lock files are often marked as not to be
+    /// shown.
+    pub(super) fn hunks(&self, old: &str, new: &str) -> Result<Vec<Hunk>, NoUpgrade> {
         let options = ["diff", "--unified=0", "--inter-hunk-context=0", "--text", "--no-textconv", "--no-ext-diff"];
         let more = ["--no-color", "--no-relative", "--find-renames", self.base.as_str(), "--", old, new];
         let diff = run(&self.root, &[&options[..], &more[..]].concat()).map_err(NoUpgrade::Git)?;

@@ -51,9 +51,11 @@ impl Upgrade {
     pub fn since(folder: &Path, revision: &str, image: &str) -> Result<Upgrade, NoUpgrade> {
         let releases = Releases::launched_as(image);
         let repository = Repository::open(folder, revision)?;
-        let is_told = |side: &Side| !mentions(&side.path, &side.text, &releases).is_empty();
-        let (files, changed) = repository.changed(is_told)?;
-        let changes = changed.iter().flat_map(|file| of_file(file, &releases)).collect();
+        let (mut files, mut changes) = (Vec::new(), Vec::new());
+        for (name, file) in repository.changed()? {
+            files.push(name);
+            changes.extend(of_file(&repository, &file, &releases)?);
+        }
         Upgrade::of(changes, format!("{revision} ({})", repository.base()), files)
     }
 
@@ -144,7 +146,7 @@ impl Change {
 }
 
 /// What changed in a file.
-fn of_file(file: &ChangedFile, releases: &Releases<'_>) -> Vec<Change> {
+fn of_file(repository: &Repository, file: &ChangedFile, releases: &Releases<'_>) -> Result<Vec<Change>, NoUpgrade> {
     let said = |side: &Option<Side>| {
         let of_side = |side: &Side| {
             let say = |mention| Said { path: side.path.clone(), mention };
@@ -153,16 +155,20 @@ fn of_file(file: &ChangedFile, releases: &Releases<'_>) -> Vec<Change> {
         side.as_ref().map(of_side).unwrap_or_default()
     };
     let (old, new) = (said(&file.old), said(&file.new));
-    if file.old.is_none() || file.new.is_none() {
-        return paired(&old, &new);
-    }
     let of_hunk = |hunk: &Hunk| {
         let within = |side: &[Said], lines: &std::ops::Range<usize>| {
             side.iter().filter(|said| lines.contains(&said.mention.line)).cloned().collect::<Vec<_>>()
         };
         paired(&within(&old, &hunk.old), &within(&new, &hunk.new))
     };
-    file.hunks.iter().flat_map(of_hunk).collect()
+    match (&file.old, &file.new) {
+        // Most files say nothing of it: where they differ need not be known.
+        _ if old.is_empty() && new.is_empty() => Ok(Vec::new()),
+        (Some(before), Some(after)) => {
+            Ok(repository.hunks(&before.path, &after.path)?.iter().flat_map(of_hunk).collect())
+        }
+        _ => Ok(paired(&old, &new)),
+    }
 }
 
 /// What takes the place of what, among neighbours: in their order if they are as many, all of them if each side has one

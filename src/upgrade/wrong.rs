@@ -78,68 +78,73 @@ impl NoUpgrade {
 
 impl std::error::Error for NoUpgrade {}
 
+/// What is wrong, the places that it is about, and what to do.
 impl fmt::Display for NoUpgrade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |f: &mut fmt::Formatter<'_>, places: &[Change]| {
-            places.iter().try_for_each(|place| write!(f, "\n  {place}"))
-        };
-        match self {
-            NoUpgrade::Git(said) => write!(
-                f,
-                "git does not know what changed: {said}\n  help: --from-git needs git, and to be run in a repository; or \
-                 {NAME_THEM}"
+        let (wrong, places, help): (String, &[Change], String) = match self {
+            NoUpgrade::Git(said) => (
+                format!("git does not know what changed: {said}"),
+                &[],
+                format!("--from-git needs git, and to be run in a repository; or {NAME_THEM}"),
             ),
             NoUpgrade::UnknownRevision { name, shallow } => {
-                let fetch = "git fetch origin; then for example --from-git origin/main";
-                match name.as_str() {
-                    "" => write!(f, "no revision is named{}", help(*shallow, fetch)),
-                    name => write!(f, "`{name}` is no revision of this repository{}", help(*shallow, fetch)),
-                }
+                let wrong = match name.as_str() {
+                    "" => "no revision is named".to_owned(),
+                    name => format!("`{name}` is no revision of this repository"),
+                };
+                let (wrong, help) =
+                    missing(wrong, *shallow, "git fetch origin; then for example --from-git origin/main");
+                (wrong, &[], help)
             }
             NoUpgrade::NothingInCommon { name, shallow } => {
-                write!(f, "`{name}` and HEAD have no commit in common{}", help(*shallow, NAME_THEM))
+                let (wrong, help) = missing(format!("`{name}` and HEAD have no commit in common"), *shallow, NAME_THEM);
+                (wrong, &[], help)
             }
-            NoUpgrade::Nothing { since, files, places } => {
-                write!(
-                    f,
-                    "nothing that names a version of litellm changed since {since}\n  looked at {}",
-                    named(files)
-                )?;
-                list(f, places)?;
-                let about = "images, packages, charts and variables are found in files that git tracks";
-                write!(f, "\n  help: {about}; if the version is elsewhere, {NAME_THEM}")
-            }
-            NoUpgrade::SameVersion { since, version, places } => {
-                write!(f, "litellm is {version} as it was; what changed since {since} is not its version:")?;
-                list(f, places)?;
-                write!(f, "\n  help: versions are compared, not builds of one; to compare others, {NAME_THEM}")
-            }
-            NoUpgrade::OnlyNew { since, places } => {
-                write!(f, "litellm is new since {since}, so that there is no version to compare it with:")?;
-                list(f, places)?;
-                write!(f, "\n  help: gatecrash run --target litellm@VERSION runs one version; or {NAME_THEM}")
-            }
-            NoUpgrade::OnlyGone { since, places } => {
-                write!(f, "litellm is gone since {since}, so that there is no version to compare with:")?;
-                list(f, places)?;
-                write!(f, "\n  help: if it is elsewhere now, {NAME_THEM}")
-            }
-            NoUpgrade::Several { since, places } => {
-                write!(f, "more than one version of litellm changed since {since}:")?;
-                list(f, places)?;
-                write!(f, "\n  help: one comparison is of two versions; for each, {NAME_THEM}")
-            }
-        }
+            NoUpgrade::Nothing { since, files, places } => (
+                format!("nothing that names a version of litellm changed since {since}\n  looked at {}", named(files)),
+                places,
+                format!(
+                    "images, packages, charts and variables are found in files that git tracks; if the version is \
+                     elsewhere, {NAME_THEM}"
+                ),
+            ),
+            NoUpgrade::SameVersion { since, version, places } => (
+                format!("litellm is {version} as it was; what changed since {since} is not its version:"),
+                places,
+                format!("versions are compared, not builds of one; to compare others, {NAME_THEM}"),
+            ),
+            NoUpgrade::OnlyNew { since, places } => (
+                format!("litellm is new since {since}, so that there is no version to compare it with:"),
+                places,
+                format!("gatecrash run --target litellm@VERSION runs one version; or {NAME_THEM}"),
+            ),
+            NoUpgrade::OnlyGone { since, places } => (
+                format!("litellm is gone since {since}, so that there is no version to compare with:"),
+                places,
+                format!("if it is elsewhere now, {NAME_THEM}"),
+            ),
+            NoUpgrade::Several { since, places } => (
+                format!("more than one version of litellm changed since {since}:"),
+                places,
+                format!("one comparison is of two versions; for each, {NAME_THEM}"),
+            ),
+        };
+        f.write_str(&wrong)?;
+        places.iter().try_for_each(|place| write!(f, "\n  {place}"))?;
+        write!(f, "\n  help: {help}")
     }
 }
 
-/// What to do about a commit that is not there.
-fn help(shallow: bool, otherwise: &str) -> String {
+/// What is wrong if a commit is not there, and what to do.
+fn missing(wrong: String, shallow: bool, otherwise: &str) -> (String, String) {
     match shallow {
-        true => "; this clone is a shallow one\n  help: fetch the history that is missing: git fetch --unshallow; in GitHub \
-                 Actions, `fetch-depth: 0` for actions/checkout"
-            .to_owned(),
-        false => format!("\n  help: {otherwise}"),
+        true => (
+            format!("{wrong}; this clone is a shallow one"),
+            "fetch the history that is missing: git fetch --unshallow; in GitHub Actions, `fetch-depth: 0` for \
+             actions/checkout"
+                .to_owned(),
+        ),
+        false => (wrong, otherwise.to_owned()),
     }
 }
 
