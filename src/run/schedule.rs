@@ -32,25 +32,25 @@ impl Retries {
         limits: Limits,
         gate: &Gate,
     ) -> Option<TrialResult> {
-        let today = jiff::ZonedDateTime::now().date();
         let mut first = run_trial(live, trial, name, limits, gate).await?;
-        let fails = |result: &TrialResult| {
-            result.outcome == Outcome::Fail && !is_known(&self.known, &live.target, result, today)
+        let is_known =
+            |result: &TrialResult| is_known(&self.known, &live.target, result, jiff::ZonedDateTime::now().date());
+        let passes = |result: &TrialResult| match result.outcome {
+            Outcome::Pass => true,
+            Outcome::Fail => is_known(result),
+            Outcome::Flaky { .. } | Outcome::Skip { .. } | Outcome::Error { .. } => false,
         };
+        if first.outcome != Outcome::Fail || passes(&first) {
+            return Some(first);
+        }
         for time in 1..=self.times {
-            if !fails(&first) {
-                break;
-            }
             let Some(again) = run_trial(live, trial, &format!("{name}-again-{time}"), limits, gate).await else {
                 break;
             };
             first.time += again.time;
-            match again.outcome {
-                Outcome::Pass => first.outcome = Outcome::Flaky { rate: Rate { failed: time, of: time + 1 } },
-                Outcome::Fail if !fails(&again) => {
-                    first.outcome = Outcome::Flaky { rate: Rate { failed: time, of: time + 1 } };
-                }
-                Outcome::Fail | Outcome::Flaky { .. } | Outcome::Skip { .. } | Outcome::Error { .. } => {}
+            if passes(&again) {
+                first.outcome = Outcome::Flaky { rate: Rate { failed: time, of: time + 1 } };
+                break;
             }
         }
         Some(first)
