@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{WrongInput, say};
-use crate::report::console::BROKE;
+use super::WrongInput;
+use crate::gateway::redact;
+use crate::gateway::secret::redact_json;
+use crate::report::console::{save, unwritten};
 use crate::report::{Report, json, junit, markdown};
 
 #[derive(Debug, Args)]
@@ -23,22 +25,24 @@ pub struct Files {
     markdown: Option<PathBuf>,
 }
 
-/// A report as a text.
-type Render = fn(&Report) -> String;
+/// How a report becomes a text, and how that is redacted.
+type Format = (fn(&Report) -> String, fn(&str) -> String);
 
 impl Files {
-    fn wanted(&self) -> impl Iterator<Item = (&Path, Render)> {
-        let all: [(&Option<PathBuf>, Render); 3] =
-            [(&self.json, json::render), (&self.junit, junit::render), (&self.markdown, markdown::render)];
-        all.into_iter().filter_map(|(file, render)| Some((file.as_deref()?, render)))
+    fn wanted(&self) -> impl Iterator<Item = (&Path, Format)> {
+        let all: [(&Option<PathBuf>, Format); 3] = [
+            (&self.json, (json::render, redact_json)),
+            (&self.junit, (junit::render, redact)),
+            (&self.markdown, (markdown::render, redact)),
+        ];
+        all.into_iter().filter_map(|(file, format)| Some((file.as_deref()?, format)))
     }
 
     /// That they can be written, before anything is launched: what a long run found must not be lost to a slip of the pen.
     pub fn check(&self) -> Result<(), WrongInput> {
         let mut seen = Vec::new();
         for (file, _) in self.wanted() {
-            let wrong =
-                |what: String| WrongInput(format!("error: the report cannot be written to {}: {what}", file.display()));
+            let wrong = |what: String| WrongInput(format!("error: {}", unwritten(file, what)));
             if seen.contains(&file) {
                 return Err(wrong("another format is to be written there, too".to_owned()));
             }
@@ -48,16 +52,14 @@ impl Files {
         Ok(())
     }
 
-    /// Writes them; gives the exit code of that. The report has no secrets any more.
+    /// Writes them; gives the exit code of that.
     #[must_use]
     pub fn write(&self, report: &Report) -> u8 {
-        let mut code = 0;
-        for (file, render) in self.wanted() {
-            if let Err(error) = std::fs::write(file, render(report)) {
-                say(&format!("error: the report cannot be written to {}: {error}", file.display()));
-                code = BROKE;
-            }
-        }
-        code
+        let mut redacted = None;
+        let codes = self.wanted().map(|(file, (render, redact))| {
+            let report = redacted.get_or_insert_with(|| json::redacted(report));
+            save(file, &render(report), redact)
+        });
+        codes.max().unwrap_or_default()
     }
 }

@@ -136,26 +136,14 @@ fn run(
 /// Prints a report as it is wanted, and writes its files; gives the exit code: the report's, unless it is 0 and could not
 /// be printed or written.
 pub(super) fn show(report: &Report, shown: &Shown) -> u8 {
-    let report = &json::redacted(report);
     let detail = if shown.quiet { Detail::Quiet } else { Detail::All };
     let written = shown.files.write(report);
-    let (text, printed) = match shown.format {
-        Format::Terminal => {
-            let text = terminal::render(report, detail);
-            let printed = print(&text);
-            (text, printed)
-        }
-        Format::Json => {
-            let text = json::render(report);
-            let printed = print_json(&text);
-            (text, printed)
-        }
-        Format::Github => {
-            let text = github::render(report);
-            let printed = print(&text);
-            (text, printed)
-        }
+    let (text, print): (String, fn(&str) -> u8) = match shown.format {
+        Format::Terminal => (terminal::render(report, detail), print),
+        Format::Json => (json::render(report), print_json),
+        Format::Github => (github::render(&json::redacted(report)), print),
     };
+    let printed = print(&text);
     if printed != 0 {
         // What was found is not to be lost.
         say(&text);

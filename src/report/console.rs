@@ -1,7 +1,8 @@
-//! The two ways out of this process: standard output and standard error. Whatever leaves is redacted here once more, whoever
+//! The ways out of this process: standard output, standard error, and the files of a report. Whatever leaves is redacted here once more, whoever
 //! wrote it and wherever it came from: a scenario, the settings, an argument, a gateway, a panic.
 
 use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 
 use crate::gateway::redact;
 use crate::gateway::secret::{know_environment, redact_json};
@@ -31,6 +32,23 @@ fn print_redacted(text: &str) -> u8 {
         }
         Ok(()) | Err(_) => 0,
     }
+}
+
+/// Writes a file of a report, in which `redact` leaves nothing secret; gives the exit code of that.
+#[must_use]
+pub fn save(file: &Path, text: &str, redact: fn(&str) -> String) -> u8 {
+    match std::fs::write(file, redact(text)) {
+        Ok(()) => 0,
+        Err(error) => {
+            say(&format!("error: {}", unwritten(file, &error)));
+            BROKE
+        }
+    }
+}
+
+/// Why a report is not in its file.
+pub fn unwritten(file: &Path, why: impl std::fmt::Display) -> String {
+    format!("the report cannot be written to {}: {why}", file.display())
 }
 
 /// Says a line on standard error.
