@@ -243,8 +243,7 @@ impl Suite {
         if !report.failed(of_trial) {
             return Ok(Completion::Completed);
         }
-        let text = terminal::in_full(&report, of_trial);
-        Err(anstream::adapter::strip_str(&text).to_string().into())
+        Err(terminal::in_full_without_colours(&report, of_trial).into())
     }
 
     /// None if it was interrupted before it began.

@@ -13,7 +13,7 @@ pub fn answer(report: &Report) -> String {
         let _ = match report.not_run.len() {
             0 => write!(answer, "Interrupted. "),
             1 => write!(answer, "Interrupted before 1 trial was run. "),
-            count => write!(answer, "Interrupted before {count} trials were run. "),
+            count => write!(answer, "Interrupted before {} were run. ", trials(count)),
         };
     }
     answer.push_str(&of_trials(report));
@@ -25,10 +25,10 @@ pub fn answer(report: &Report) -> String {
                 write!(answer, " {count} known deviations no longer happen, or are past their dates: look at them.");
         }
     }
-    match results(report).filter(|result| is_error(result)).count() {
+    match report.with_outcome("ERROR") {
         0 => {}
         broke => {
-            let _ = write!(answer, " The environment broke in {}.", trials(broke, "").trim_end());
+            let _ = write!(answer, " The environment broke in {}.", trials(broke));
         }
     }
     answer
@@ -38,13 +38,12 @@ fn of_trials(report: &Report) -> String {
     let names: Vec<_> = report.targets.iter().map(|target| target.name.as_str()).collect();
     let failed: Vec<_> = report.trials.iter().filter(|trial| report.failed(trial)).collect();
     let not_launched: Vec<_> = report.targets.iter().filter(|target| !target.errors.is_empty()).collect();
-    let ran = results(report).filter(|result| has_run(result)).count();
+    let ran = report.results().filter(|result| has_run(result)).count();
     if let [first, ..] = not_launched.as_slice()
         && failed.is_empty()
     {
         return format!("Nothing can be said: {} could not be launched.", first.name);
     }
-    let count = |word: &str| results(report).filter(|result| result.outcome.word() == word).count();
     match (report.compares, names.as_slice(), failed.is_empty()) {
         _ if ran == 0 && report.is_left_without_trials() => {
             "There was nothing to do in this part of the run.".to_owned()
@@ -64,53 +63,39 @@ fn of_trials(report: &Report) -> String {
                 format!("Nothing regressed from {baseline} to {candidate}{look}.")
             }
             regressed => format!(
-                "{}, none in a way that fails this run ({}).",
-                trials(regressed, &format!("regressed from {baseline} to {candidate}")),
+                "{} regressed from {baseline} to {candidate}, none in a way that fails this run ({}).",
+                trials(regressed),
                 report.fail_on
             ),
         },
         (_, names, false) => {
-            let total = report.trials.len();
             let kinds = listed(&kinds(report, &failed));
-            format!("{} failed {} of {total} trials: {kinds}.", names.join(", "), failed.len())
+            format!("{} failed {} of {} trials: {kinds}.", names.join(", "), failed.len(), report.trials.len())
         }
         (_, names, true) => {
             let names = names.join(", ");
-            let skipped = match count("skip") {
+            let skipped = match report.with_outcome("skip") {
                 0 => String::new(),
                 skipped => format!(", {skipped} skipped"),
             };
-            let flaky = match count("flaky") {
+            let flaky = match report.with_outcome("flaky") {
                 0 => String::new(),
                 flaky => format!(", {flaky} of them not each time"),
             };
-            match count("FAIL") {
-                0 => format!("{names} passed {}{flaky}{skipped}.", trials(ran, "").trim_end()),
+            match report.with_outcome("FAIL") {
+                0 => format!("{names} passed {}{flaky}{skipped}.", trials(ran)),
                 some => {
-                    format!(
-                        "{names} failed {}none in a way that fails this run ({}).",
-                        trials(some, ", "),
-                        report.fail_on
-                    )
+                    let fail_on = &report.fail_on;
+                    format!("{names} failed {}, none in a way that fails this run ({fail_on}).", trials(some))
                 }
             }
         }
     }
 }
 
-/// `1 trial ...`, `3 trials ...`
-fn trials(count: usize, more: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    let space = if more.starts_with(',') { "" } else { " " };
-    format!("{count} trial{s}{space}{more}")
-}
-
-fn results(report: &Report) -> impl Iterator<Item = &TrialResult> {
-    report.trials.iter().flat_map(|trial| &trial.results)
-}
-
-fn is_error(result: &TrialResult) -> bool {
-    matches!(result.outcome, Outcome::Error { .. })
+/// `1 trial`, `3 trials`
+fn trials(count: usize) -> String {
+    format!("{count} trial{}", if count == 1 { "" } else { "s" })
 }
 
 fn has_run(result: &TrialResult) -> bool {
@@ -119,7 +104,8 @@ fn has_run(result: &TrialResult) -> bool {
 
 /// How many trials failed in which way, each by its worst finding; the most severe first.
 fn kinds(report: &Report, failed: &[&TrialReport]) -> Vec<(FindingKind, usize)> {
-    let mut worst: Vec<FindingKind> = failed.iter().filter_map(|trial| report.worst(trial)).collect();
+    let mut worst: Vec<FindingKind> =
+        failed.iter().filter_map(|trial| report.worst_finding(trial)).map(|finding| finding.kind).collect();
     worst.sort_unstable();
     let of_kind = worst.chunk_by(|one, other| one == other);
     of_kind.map(|of_kind| (of_kind[0], of_kind.len())).collect()

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{Report, TrialReport, answer};
-use crate::verdict::{Finding, Outcome, Verdict};
+use crate::verdict::{Finding, Verdict};
 
 /// How many trials an annotation names.
 const NAMED: usize = 10;
@@ -14,7 +14,7 @@ pub fn render(report: &Report) -> String {
     let mut said: Vec<(Level, &TrialReport, &Finding, Vec<&str>)> = Vec::new();
     for trial in &report.trials {
         let Some(level) = level(report, trial) else { continue };
-        let Some((_, finding)) = report.worst_finding(trial) else { continue };
+        let Some(finding) = report.worst_finding(trial) else { continue };
         let same = |(of, other, about, _): &&mut (Level, &TrialReport, &Finding, Vec<&str>)| {
             (*of, &other.file, about.place.line, about.kind) == (level, &trial.file, finding.place.line, finding.kind)
         };
@@ -71,15 +71,13 @@ impl Level {
 
 /// What fails the run is an error, what fails all the same, or now and then, a warning.
 fn level(report: &Report, trial: &TrialReport) -> Option<Level> {
-    let fails = |outcome: &Outcome| matches!(outcome, Outcome::Fail | Outcome::Flaky { .. });
-    match trial.verdict {
-        _ if report.failed(trial) => Some(Level::Error),
-        Some(Verdict::Regression | Verdict::StillFailing | Verdict::Changed) | None
-            if trial.results.last().is_some_and(|result| fails(&result.outcome)) =>
-        {
-            Some(Level::Warning)
-        }
-        _ => None,
+    let has_failed = trial.results.last().is_some_and(|result| result.outcome.has_failed());
+    if report.failed(trial) {
+        Some(Level::Error)
+    } else if has_failed && trial.verdict != Some(Verdict::NotComparable) {
+        Some(Level::Warning)
+    } else {
+        None
     }
 }
 

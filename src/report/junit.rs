@@ -10,8 +10,7 @@ use crate::verdict::{Outcome, Verdict};
 pub fn render(report: &Report) -> String {
     let mut document = quick_junit::Report::new("gatecrash");
     if report.compares {
-        let names: Vec<_> = report.targets.iter().map(|target| target.name.as_str()).collect();
-        let mut suite = TestSuite::new(names.join(" -> "));
+        let mut suite = TestSuite::new(report.of_targets());
         suite.add_test_cases(report.targets.iter().flat_map(not_launched));
         suite.add_test_cases(report.trials.iter().map(|trial| compared(report, trial)));
         document.add_test_suite(suite);
@@ -75,7 +74,10 @@ fn status(report: &Report, trial: &TrialReport, result: &TrialResult) -> TestCas
         Outcome::Flaky { rate } => {
             let mut status = TestCaseStatus::success();
             let mut rerun = TestRerun::new(NonSuccessKind::Failure);
-            rerun.set_type("flaky").set_message(rate.to_string()).set_description(in_full(report, trial));
+            rerun
+                .set_type("flaky")
+                .set_message(rate.to_string())
+                .set_description(terminal::in_full_without_colours(report, trial));
             status.add_rerun(rerun);
             status
         }
@@ -94,14 +96,10 @@ fn status(report: &Report, trial: &TrialReport, result: &TrialResult) -> TestCas
 
 fn failed(report: &Report, trial: &TrialReport) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    if let Some((_, finding)) = report.worst_finding(trial) {
+    if let Some(finding) = report.worst_finding(trial) {
         status.set_type(finding.kind.word());
         status.set_message(format!("expected {}, got {}", finding.expected, finding.got));
     }
-    status.set_description(in_full(report, trial));
+    status.set_description(terminal::in_full_without_colours(report, trial));
     status
-}
-
-fn in_full(report: &Report, trial: &TrialReport) -> String {
-    anstream::adapter::strip_str(&terminal::in_full(report, trial)).to_string()
 }

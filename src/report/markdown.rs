@@ -33,7 +33,7 @@ pub fn render(report: &Report) -> String {
             writeln!(text, "\n{left_out} more are left out here, for there is no room; the other formats have them.");
     }
     let rest = [terminal::environment(report), terminal::deviations(&report.deviations)].concat();
-    let rest = anstream::adapter::strip_str(&rest).to_string();
+    let rest = terminal::without_colours(&rest);
     if !rest.trim().is_empty() {
         let _ = writeln!(text, "\n{}", fenced(rest.trim()));
     }
@@ -44,12 +44,10 @@ fn targets(report: &Report) -> String {
     let mut text = String::new();
     for TargetReport { name, version, launcher, errors, .. } in &report.targets {
         let version = version.as_ref().map(|version| format!(", says it is {}", plain(version))).unwrap_or_default();
-        let how = match (launcher.as_str(), errors.is_empty()) {
-            (_, false) => "could not be launched",
-            ("docker", true) => "in Docker",
-            ("process", true) => "as processes",
-            ("external", true) => "ran already",
-            (_, true) => "in gatecrash's own process",
+        let how = match launcher.as_str() {
+            _ if !errors.is_empty() => "could not be launched",
+            "external" => "ran already",
+            launcher => terminal::how(launcher).unwrap_or("in gatecrash's own process"),
         };
         let _ = writeln!(text, "- `{name}`: {how}{version}");
     }
@@ -65,10 +63,7 @@ fn counts(report: &Report) -> String {
     let counts = match report.compares {
         true => counted(Verdict::ALL.map(|verdict| (report.with_verdict(verdict).count(), verdict.word())).to_vec()),
         false => {
-            let results: Vec<_> = report.trials.iter().flat_map(|trial| &trial.results).collect();
-            let count =
-                |word: &'static str| (results.iter().filter(|result| result.outcome.word() == word).count(), word);
-            counted(["FAIL", "flaky", "ERROR", "skip", "pass"].map(count).to_vec())
+            counted(["FAIL", "flaky", "ERROR", "skip", "pass"].map(|word| (report.with_outcome(word), word)).to_vec())
         }
     };
     format!("- {} trials: {counts}; {:.1} s\n\n", report.trials.len(), report.spent.wall_ms as f64 / 1000.0)
@@ -94,7 +89,7 @@ fn table(report: &Report, trials: &[&TrialReport]) -> String {
 }
 
 fn outcome(result: &TrialResult) -> String {
-    let shown = plain(&anstream::adapter::strip_str(&terminal::outcome(result)).to_string());
+    let shown = plain(&terminal::without_colours(&terminal::outcome(result)));
     let mark = match result.outcome {
         Outcome::Pass => "✅",
         Outcome::Fail => "❌",
@@ -105,7 +100,7 @@ fn outcome(result: &TrialResult) -> String {
 }
 
 fn folded(report: &Report, trial: &TrialReport) -> String {
-    let full = anstream::adapter::strip_str(&terminal::in_full(report, trial)).to_string();
+    let full = terminal::in_full_without_colours(report, trial);
     let verdict = trial.verdict.map_or("failed", Verdict::word);
     format!("\n<details><summary>{verdict}: {}</summary>\n\n{}\n</details>\n", html(&trial.trial), fenced(full.trim()))
 }

@@ -74,10 +74,6 @@ pub fn merge(parts: &[Part]) -> Result<Report, NotOneRun> {
 /// What two reports of one run may not differ in, and do.
 fn difference(one: &Report, other: &Report) -> Option<String> {
     let differ = |what: &str, one: &str, other: &str| (one != other).then(|| format!("{what} {one}, and {other}"));
-    let targets = |report: &Report| {
-        let names: Vec<_> = report.targets.iter().map(|target| target.name.as_str()).collect();
-        names.join(if report.compares { " -> " } else { ", " })
-    };
     let versions = one.targets.iter().zip(&other.targets).find_map(|(one, other)| {
         let (version, other) = (one.version.as_deref()?, other.version.as_deref()?);
         differ(&format!("{} was", one.name), version, other)
@@ -99,7 +95,7 @@ fn difference(one: &Report, other: &Report) -> Option<String> {
         in_parts.then(|| "other trials were selected: were the files, --filter and --tag the same?".to_owned())
     };
     differ("they were made by gatecrash", &one.gatecrash, &other.gatecrash)
-        .or_else(|| differ("they ran on", &targets(one), &targets(other)))
+        .or_else(|| differ("they ran on", &one.of_targets(), &other.of_targets()))
         .or_else(|| {
             let kind = |report: &Report| if report.compares { "a comparison" } else { "a run" };
             differ("they are", kind(one), kind(other))

@@ -25,7 +25,7 @@ use crate::run::{Time, TrialResult};
 use crate::scenario::{Partition, Trial, TrialId, Usd};
 use crate::verdict::deviation::{Deviation, apply, join};
 use crate::verdict::fail_on::FailOn;
-use crate::verdict::{Finding, FindingKind, Outcome, Verdict, verdict};
+use crate::verdict::{Finding, Outcome, Verdict, verdict};
 
 /// A whole run, or one of its parts, judged. It is all that is told in any format.
 #[derive(Debug, Clone)]
@@ -256,12 +256,11 @@ impl Report {
     /// regressed, 1 a regression or a failed scenario, 3 the environment broke, 130 interrupted. A partition for which
     /// no trial is left is as it should be: the others have them, and whoever merges the reports sees if none has.
     pub fn exit_code(&self) -> u8 {
-        let results = || self.trials.iter().flat_map(|trial| &trial.results);
         let failed = self.trials.iter().any(|trial| self.failed(trial));
         let broke = !self.left_behind.is_empty()
             || self.targets.iter().any(|target| !target.errors.is_empty())
-            || results().any(|result| matches!(result.outcome, Outcome::Error { .. }));
-        let ran = results().any(|result| !matches!(result.outcome, Outcome::Skip { .. }));
+            || self.results().any(|result| matches!(result.outcome, Outcome::Error { .. }));
+        let ran = self.results().any(|result| !matches!(result.outcome, Outcome::Skip { .. }));
         if self.interrupted {
             130
         } else if failed || self.deviations.iter().any(|deviation| deviation.state.fails_the_run()) {
@@ -305,22 +304,32 @@ impl Report {
         }
     }
 
-    /// The most severe finding that can fail a run, and whose it is.
-    pub fn worst_finding<'a>(&self, trial: &'a TrialReport) -> Option<(&'a TrialResult, &'a Finding)> {
-        let of = |result: &'a TrialResult| result.findings.iter().map(move |finding| (result, finding));
-        let unknown = self.may_fail(trial).iter().flat_map(of).filter(|(_, finding)| finding.known.is_none());
-        unknown.min_by_key(|(_, finding)| finding.kind)
-    }
-
-    /// The most severe kind of finding that can fail a run.
-    pub fn worst(&self, trial: &TrialReport) -> Option<FindingKind> {
-        self.worst_finding(trial).map(|(_, finding)| finding.kind)
+    /// The most severe finding that can fail a run.
+    pub fn worst_finding<'a>(&self, trial: &'a TrialReport) -> Option<&'a Finding> {
+        let findings = self.may_fail(trial).iter().flat_map(|result| &result.findings);
+        findings.filter(|finding| finding.known.is_none()).min_by_key(|finding| finding.kind)
     }
 
     /// A line of a trial's scenario, by its number from 1.
     pub fn line(&self, trial: &TrialReport, number: usize) -> &str {
         let text = self.scenarios.get(&trial.file).map(String::as_str).unwrap_or_default();
         text.lines().nth(number.saturating_sub(1)).unwrap_or_default()
+    }
+
+    /// Those of all trials on all targets.
+    pub fn results(&self) -> impl Iterator<Item = &TrialResult> {
+        self.trials.iter().flat_map(|trial| &trial.results)
+    }
+
+    /// How many of them have an outcome, by its word.
+    pub fn with_outcome(&self, word: &str) -> usize {
+        self.results().filter(|result| result.outcome.word() == word).count()
+    }
+
+    /// What it is of: `litellm@1.81.0 -> litellm@1.82.3`.
+    pub fn of_targets(&self) -> String {
+        let names: Vec<_> = self.targets.iter().map(|target| target.name.as_str()).collect();
+        names.join(if self.compares { " -> " } else { ", " })
     }
 
     pub fn with_verdict(&self, verdict: Verdict) -> impl Iterator<Item = &TrialReport> {

@@ -57,14 +57,10 @@ pub fn is_worth_a_line(trial: &TrialReport) -> bool {
 pub fn is_shown_in_full(trial: &TrialReport, compares: bool) -> bool {
     match trial.verdict {
         Some(Verdict::Regression) => true,
-        Some(Verdict::Changed) => trial.results.iter().any(has_findings),
+        Some(Verdict::Changed) => trial.results.iter().any(|result| result.outcome.has_failed()),
         Some(Verdict::Same | Verdict::Fixed | Verdict::StillFailing | Verdict::NotComparable) => false,
-        None => !compares && trial.results.iter().any(has_findings),
+        None => !compares && trial.results.iter().any(|result| result.outcome.has_failed()),
     }
-}
-
-fn has_findings(result: &TrialResult) -> bool {
-    matches!(result.outcome, Outcome::Fail | Outcome::Flaky { .. })
 }
 
 fn painted(style: Style, text: impl std::fmt::Display) -> String {
@@ -164,6 +160,15 @@ pub fn in_full(report: &Report, trial: &TrialReport) -> String {
     let _ = writeln!(text, "\n{}", transcripts(&trial.results));
     let _ = writeln!(text, "  repeat: {}", painted(BOLD, repeat(report, trial)));
     text
+}
+
+/// The same, for where there are none.
+pub fn in_full_without_colours(report: &Report, trial: &TrialReport) -> String {
+    without_colours(&in_full(report, trial))
+}
+
+pub fn without_colours(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
 }
 
 /// A finding, pointing into the scenario's file.
@@ -307,16 +312,21 @@ pub fn deviations(deviations: &[Deviation]) -> String {
     text
 }
 
+/// How a launcher launches real gateways.
+pub fn how(launcher: &str) -> Option<&'static str> {
+    match launcher {
+        "docker" => Some("in Docker"),
+        "process" => Some("as processes"),
+        _ => None,
+    }
+}
+
 /// How real gateways were launched, if there are any.
 fn launchers(report: &Report) -> String {
     let mut text = String::new();
     let mut said = Vec::new();
     for TargetReport { name, launcher, launcher_because, errors, .. } in &report.targets {
-        let how = match launcher.as_str() {
-            "docker" => "in Docker",
-            "process" => "as processes",
-            _ => continue,
-        };
+        let Some(how) = how(launcher) else { continue };
         let because = launcher_because.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         let was = if errors.is_empty() { "was launched" } else { "was to be launched" };
         let line = painted(FAINT, format!("{name} {was} {how}{because}"));
@@ -331,9 +341,7 @@ fn launchers(report: &Report) -> String {
 /// The last line: the answer.
 fn answer(report: &Report) -> String {
     let seconds = report.spent.wall_ms as f64 / 1000.0;
-    let names: Vec<_> = report.targets.iter().map(|target| target.name.as_str()).collect();
-    let results: Vec<_> = report.trials.iter().flat_map(|trial| &trial.results).collect();
-    let count = |word: &str| results.iter().filter(|result| result.outcome.word() == word).count();
+    let count = |word: &str| report.with_outcome(word);
     let counts = match report.compares {
         true => {
             let verdicts =
@@ -366,8 +374,7 @@ fn answer(report: &Report) -> String {
         selected => format!("nothing to do: the {selected} selected trials are in others"),
     };
     let partition = report.partition.map(|partition| format!("partition {partition}: ")).unwrap_or_default();
-    let between = if report.compares { " -> " } else { ", " };
-    format!("\n{}: {partition}{interrupted}{counts}{fail_on} ({seconds:.1} s)\n", painted(BOLD, names.join(between)))
+    format!("\n{}: {partition}{interrupted}{counts}{fail_on} ({seconds:.1} s)\n", painted(BOLD, report.of_targets()))
 }
 
 fn counted<'a>(counts: impl IntoIterator<Item = (usize, &'a str, Style)>) -> String {

@@ -131,6 +131,11 @@ impl Outcome {
             Outcome::Error { .. } => "ERROR",
         }
     }
+
+    /// Whether it failed, each time or not.
+    pub fn has_failed(&self) -> bool {
+        matches!(self, Outcome::Fail | Outcome::Flaky { .. })
+    }
 }
 
 /// How often a trial failed.
