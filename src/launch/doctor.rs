@@ -16,6 +16,8 @@ pub struct Machine {
     pub python: Option<PathBuf>,
     /// The folder of PostgreSQL's programs.
     pub postgres: Option<PathBuf>,
+    /// Whether the environment names a PostgreSQL server that runs already.
+    pub server: bool,
     pub redis: Option<PathBuf>,
     /// Whether Prisma is told where its engines are, and need not download them.
     pub prisma_is_told: bool,

@@ -15,6 +15,7 @@ mod gateways;
 pub mod keeper;
 mod process;
 pub mod reaper;
+mod server;
 mod sweep;
 pub mod target;
 mod template;
@@ -284,7 +285,7 @@ impl Live {
                     tokio::time::timeout(ENGINE, containers.dead()).await.unwrap_or(Some(silent))
                 }
                 Kept::External(_) | Kept::Attached(_) => None,
-                Kept::Process(processes) => processes.dead(),
+                Kept::Process(processes) => processes.dead().await,
             };
             if let Some(how) = dead {
                 return Health::Dead(how);

@@ -20,6 +20,8 @@ const REAPER: &str = "GATECRASH_REAPER";
 const READY: &[u8] = b"ready\n";
 /// The run has made something in Docker.
 const DOCKER: &str = "docker";
+/// The run has made a database in a server that runs elsewhere.
+const SERVER: &str = "server";
 /// Nothing is left to be taken away.
 const DONE: &str = "done";
 
@@ -56,7 +58,7 @@ async fn serve(run: &RunId) {
     let told = told.await.unwrap_or_default();
     let has = |word| told.lines().any(|line| line == word);
     if !has(DONE) {
-        let _ = sweep(run, Uses { docker: has(DOCKER) }, AFTER_DEATH).await;
+        let _ = sweep(run, Uses { docker: has(DOCKER), server: has(SERVER) }, AFTER_DEATH).await;
     }
 }
 
@@ -87,14 +89,15 @@ impl RunId {
             if made.uses.is_none() {
                 made.reaper = Reaper::start(&run)?;
             }
-            let docker = made.uses.is_some_and(|uses| uses.docker);
-            if uses.docker
-                && !docker
-                && let Some(reaper) = &mut made.reaper
-            {
-                reaper.tell(DOCKER)?;
+            let before = made.uses.unwrap_or_default();
+            if let Some(reaper) = &mut made.reaper {
+                for (word, is, was) in [(DOCKER, uses.docker, before.docker), (SERVER, uses.server, before.server)] {
+                    if is && !was {
+                        reaper.tell(word)?;
+                    }
+                }
             }
-            made.uses = Some(Uses { docker: docker || uses.docker });
+            made.uses = Some(Uses { docker: before.docker || uses.docker, server: before.server || uses.server });
             Ok(())
         });
         told.await.unwrap_or_else(|broken| Err(io::Error::other(broken)))

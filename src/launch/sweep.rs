@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use sysinfo::{Process, ProcessRefreshKind, ProcessesToUpdate, Signal, System, UpdateKind};
 
+use super::server::{self, Server};
 use super::{RunId, docker};
 
 /// The environment variable that every process of a run has; its value is the run.
@@ -22,6 +23,8 @@ const DATABASE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Uses {
     pub docker: bool,
+    /// A PostgreSQL server that runs elsewhere.
+    pub server: bool,
 }
 
 /// When a sweep has done enough.
@@ -48,7 +51,7 @@ pub struct LeftBehind {
 
 impl LeftBehind {
     fn still_there(run: &RunId, count: usize) -> LeftBehind {
-        let what = format!("{count} containers, networks, volumes or processes do not go away");
+        let what = format!("{count} containers, networks, volumes, processes or databases do not go away");
         LeftBehind { what, help: docker::remove_by_hand(run) }
     }
 }
@@ -91,14 +94,26 @@ async fn look(run: &RunId, uses: Uses) -> Result<usize, LeftBehind> {
             false => Ok(0),
         }
     };
+    let in_server = async {
+        match uses.server.then(Server::named).flatten() {
+            Some(server) => tokio::time::timeout(LOOK, async { server?.drop_all(run).await })
+                .await
+                .unwrap_or_else(|_| Err(format!("the database server has not answered within {} s", LOOK.as_secs()))),
+            None => Ok(0),
+        }
+    };
     let here = async {
         let processes = end_processes(run).await;
         // Not before: by their working directory, which is in there, some processes are found.
         (processes, if processes == 0 { remove_folder(&folder(run)) } else { Ok(0) })
     };
-    let (in_docker, (processes, folder)) = tokio::join!(in_docker, here);
+    let (in_docker, in_server, (processes, folder)) = tokio::join!(in_docker, in_server, here);
     let in_docker = in_docker.map_err(|what| LeftBehind { what, help: docker::remove_by_hand(run) })?;
-    Ok(in_docker + processes + folder?)
+    let in_server = in_server.map_err(|what| LeftBehind {
+        what: format!("its databases in the server of {} cannot be dropped: {what}", server::VARIABLE),
+        help: format!("drop the databases whose names begin with {}", server::beginning(run)),
+    })?;
+    Ok(in_docker + in_server + processes + folder?)
 }
 
 /// The run's folder, by the name by which the system knows it.

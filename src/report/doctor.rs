@@ -60,11 +60,11 @@ fn parts(text: &mut String, machine: &Machine) {
             part("python3", python, "");
         }
     }
-    part(
-        "PostgreSQL",
-        &machine.postgres,
-        "not found: a package that ships it is installed\n                             help: apt install postgresql, or brew install postgresql",
+    let server = if machine.server { ", else the server of DATABASE_URL is used" } else { "" };
+    let without = format!(
+        "not found: a package that ships it is installed{server}\n                             help: apt install postgresql, or brew install postgresql"
     );
+    part("PostgreSQL", &machine.postgres, &without);
     part(
         "redis-server",
         &machine.redis,
@@ -89,6 +89,7 @@ mod tests {
             uv: Some("/usr/bin/uv".into()),
             python: Some("/usr/bin/python3".into()),
             postgres: Some("/usr/lib/postgresql/17/bin".into()),
+            server: false,
             redis: Some("/usr/bin/redis-server".into()),
             prisma_is_told: false,
         }
@@ -105,6 +106,16 @@ mod tests {
         let machine = Machine { docker, uv: None, postgres: None, redis: None, prisma_is_told: true, ..full() };
         assert!(machine.launches_real_gateways());
         insta::assert_snapshot!(render(&machine));
+    }
+
+    #[test]
+    fn a_machine_with_a_server_of_postgresql() {
+        let machine = Machine { postgres: None, server: true, ..full() };
+        let text = render(&machine);
+        assert!(
+            text.contains("a package that ships it is installed, else the server of DATABASE_URL is used"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use futures_util::future::{join_all, try_join_all};
 
 use super::super::disturb::Deed;
+use super::super::server::VARIABLE;
 use super::super::{LaunchError, Topology, Undisturbed};
 use super::gateways::Node;
-use super::stores::Redis;
+use super::stores::{Postgres, Redis};
 use super::{Processes, system};
 use crate::scenario::{Disturbance, Part};
 
@@ -27,17 +28,22 @@ impl Processes {
         act: Disturbance,
         part: Part,
     ) -> Result<(), Undisturbed> {
-        let Processes { site, database, .. } = self;
-        let limit = self.limits.launch;
+        let (site, limit) = (&self.site, self.limits.launch);
         match Deed::on(topology, act, part)? {
             Deed::RestartGateway => self.restart(topology).await?,
-            Deed::StopDatabase => site.stop(&database.process).await?,
-            Deed::StartDatabase => database.start_again(site, limit).await?,
+            Deed::StopDatabase => site.stop(&self.postgres()?.process).await?,
+            Deed::StartDatabase => self.postgres()?.start_again(site, limit).await?,
             Deed::StopRedis => site.stop(&self.redis().await?.process).await?,
             Deed::StartRedis => self.redis().await?.start_again(site, limit).await?,
             Deed::FlushRedis => self.redis().await?.flush(site).await?,
         }
         Ok(())
+    }
+
+    /// The database, where it is one that can be stopped.
+    fn postgres(&self) -> Result<&Postgres, Undisturbed> {
+        let lacks = || Undisturbed::Lacks(format!("its database is in the server of {VARIABLE}, which runs on"));
+        self.database.launched().ok_or_else(lacks)
     }
 
     /// All instances at once, as if the machine they are on had been.
@@ -54,8 +60,10 @@ impl Processes {
     pub(in super::super) async fn restore(&self) -> Result<(), LaunchError> {
         let Processes { site, database, .. } = self;
         let limit = self.limits.launch;
-        if database.process.stopped().is_some() {
-            database.start_again(site, limit).await?;
+        if let Some(postgres) = database.launched()
+            && postgres.process.stopped().is_some()
+        {
+            postgres.start_again(site, limit).await?;
         }
         if let Some(redis) = self.redis.get()
             && redis.process.stopped().is_some()

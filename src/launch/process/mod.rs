@@ -22,6 +22,7 @@ use tokio::sync::OnceCell;
 use super::cache::Cache;
 use super::doctor::Machine;
 use super::gateways::{Common, Gateways, Schema};
+use super::server::Server;
 use super::template::Begun;
 use super::{Kept, LaunchError, Launcher, Live, RunId, Target, Topology, http, random_hex, upstream};
 use crate::config::Limits;
@@ -44,6 +45,7 @@ pub(super) fn machine() -> Machine {
         uv: system::on_path(Uv::PROGRAM),
         python: system::on_path("python3"),
         postgres: Programs::of_this_machine().map(Programs::into_folder),
+        server: Server::named().is_some_and(|server| server.is_ok()),
         redis: system::on_path(Redis::PROGRAM),
         prisma_is_told: std::env::vars_os().any(|(name, _)| name.to_str().is_some_and(is_prismas)),
     }
@@ -65,12 +67,8 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
     };
     let site = Site::new(target, run).await?;
     let cache = Cache::find().map_err(|error| site.failed(error.to_string()))?;
-    let database = async {
-        let programs = Programs::find(&site, &cache).await?;
-        let database = Database::launch(&site, &programs, limits.launch).await?;
-        Ok((programs, database))
-    };
-    let (environment, (programs, database)) = try_join(Environment::of(&site, &cache, package), database).await?;
+    let database = Database::launch(&site, &cache, limits.launch);
+    let (environment, database) = try_join(Environment::of(&site, &cache, package), database).await?;
     let upstream = upstream(target, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let common = Common {
         env: env.clone(),
@@ -81,7 +79,7 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
         limits,
     };
     let recipe = Recipe { environment, common };
-    let Begun { database, first, said, remark } = begin(target, &site, &recipe, &programs, database).await?;
+    let Begun { database, first, said, remark } = begin(target, &site, &recipe, database).await?;
     let processes =
         Processes { site, limits, recipe, database, gateways: Gateways::begun_with(first), redis: OnceCell::new() };
     let live = Live { remark, ..Live::new(target, upstream, Kept::Process(Box::new(processes))) };
@@ -110,7 +108,7 @@ impl Processes {
         };
         let launch = || async {
             // The first gateway has made the tables.
-            self.recipe.launch(&self.site, &self.database.url, redis, Schema::Leave).await.map(|(node, _)| node)
+            self.recipe.launch(&self.site, self.database.url(), redis, Schema::Leave).await.map(|(node, _)| node)
         };
         self.gateways.of(topology, instance).get_or_try_init(launch).await
     }
@@ -127,15 +125,22 @@ impl Processes {
         self.launched().map(Node::client).collect()
     }
 
-    /// Those of what keeps something: the database, and Redis if there is one.
+    /// Those of what keeps something, as far as it was launched: the database, and Redis if there is one.
     fn stores(&self) -> impl Iterator<Item = &Process> {
-        [&self.database.process].into_iter().chain(self.redis.get().map(|redis| &redis.process))
+        let database = self.database.launched().map(|postgres| &postgres.process);
+        database.into_iter().chain(self.redis.get().map(|redis| &redis.process))
     }
 
     /// How a part of it died, if one did.
-    pub(super) fn dead(&self) -> Option<String> {
+    pub(super) async fn dead(&self) -> Option<String> {
         let mut all = self.launched().map(|node| &node.process).chain(self.stores());
-        all.find_map(|process| process.stopped().map(|how| format!("{} {how}", process.name())))
+        let stopped = all.find_map(|process| process.stopped().map(|how| format!("{} {how}", process.name())));
+        match (&stopped, &self.database) {
+            (None, Database::InServer(own)) => {
+                own.answers().await.err().map(|why| format!("its database does not answer: {why}"))
+            }
+            _ => stopped,
+        }
     }
 
     /// The end of each gateway's log.
@@ -145,7 +150,8 @@ impl Processes {
 
     pub(super) async fn remove(self) {
         join_all(self.launched().map(|node| node.process.abandon())).await;
-        join_all(self.stores().map(Process::abandon)).await;
+        self.database.abandon().await;
+        join_all(self.redis.get().map(|redis| redis.process.abandon())).await;
         self.site.remove();
     }
 }

@@ -45,16 +45,24 @@ impl Site {
             let help = "use Docker (--launcher docker), or the built-in gateway (`builtin`)";
             return Err(LaunchError::new(target, "processes are launched on Linux and macOS only").help(help));
         }
-        run.will_use(Uses { docker: false }).await.map_err(|error| {
-            LaunchError::new(target, format!("nobody would take it away if gatecrash were killed: {error}"))
-        })?;
         let others = system::instead_of_root().is_some();
         let folder = run.folder().join(random_hex());
         let site = Site { target: target.clone(), run: run.clone(), folder };
+        site.will_use(Uses::default()).await?;
         let made = system::make_private(&run.folder(), others);
         made.and_then(|()| system::make_private(&site.folder, others))
             .map_err(|error| site.failed(format!("its folder {} cannot be made: {error}", site.folder.display())))?;
         Ok(site)
+    }
+
+    /// To be called before anything of this kind is made.
+    pub(super) async fn will_use(&self, uses: Uses) -> Result<(), LaunchError> {
+        let told = self.run.will_use(uses).await;
+        told.map_err(|error| self.failed(format!("nobody would take it away if gatecrash were killed: {error}")))
+    }
+
+    pub(super) fn run_id(&self) -> &RunId {
+        &self.run
     }
 
     pub(super) fn failed(&self, what: impl Into<String>) -> LaunchError {

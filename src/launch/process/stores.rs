@@ -3,28 +3,83 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::super::cache::Cache;
+use super::super::server::{self, Server};
+use super::super::sweep::Uses;
 use super::super::{LaunchError, random_hex};
 use super::postgres::Programs;
 use super::site::{About, Children, Process, Site, free_port};
 use super::system::{self, Signal};
 use crate::gateway::Secret;
 
-/// A PostgreSQL of its own, on loopback.
-pub(super) struct Database {
-    pub process: Process,
-    /// For gateways.
-    pub url: String,
-    pub port: u16,
-    pub password: Secret,
-    data: PathBuf,
+/// The database of a target.
+pub(super) enum Database {
+    Launched(Postgres),
+    /// In a server that runs already.
+    InServer(server::Own),
 }
 
 impl Database {
+    /// A PostgreSQL of its own, with the programs of this machine or of a package; else a database of its own in the
+    /// server that the environment names.
+    pub(super) async fn launch(site: &Site, cache: &Cache, limit: Duration) -> Result<Database, LaunchError> {
+        let error = match Programs::find(site, cache).await {
+            Ok(programs) => return Postgres::launch(site, programs, limit).await.map(Database::Launched),
+            Err(error) => error,
+        };
+        let Some(server) = Server::named() else {
+            return Err(LaunchError { what: format!("{}, and {} is not set", error.what, server::VARIABLE), ..error });
+        };
+        site.will_use(Uses { server: true, ..Uses::default() }).await?;
+        let created = async { server?.create(site.run_id()).await }.await;
+        created.map(Database::InServer).map_err(|why| LaunchError {
+            what: format!("{}; and no database could be made in the server of {}: {why}", error.what, server::VARIABLE),
+            ..error
+        })
+    }
+
+    /// For gateways.
+    pub(super) fn url(&self) -> &str {
+        match self {
+            Database::Launched(postgres) => &postgres.url,
+            Database::InServer(own) => own.url.reveal(),
+        }
+    }
+
+    /// The one that was launched for it, which can be stopped.
+    pub(super) fn launched(&self) -> Option<&Postgres> {
+        match self {
+            Database::Launched(postgres) => Some(postgres),
+            Database::InServer(_) => None,
+        }
+    }
+
+    /// Ends it without asking for more than that.
+    pub(super) async fn abandon(&self) {
+        match self {
+            Database::Launched(postgres) => postgres.process.abandon().await,
+            // One that cannot be dropped now is found again by the sweep, which says so.
+            Database::InServer(own) => drop(own.drop().await),
+        }
+    }
+}
+
+/// A PostgreSQL of its own, on loopback.
+pub(super) struct Postgres {
+    pub process: Process,
+    pub programs: Programs,
+    pub port: u16,
+    pub password: Secret,
+    pub url: String,
+    data: PathBuf,
+}
+
+impl Postgres {
     pub(super) const USER: &str = "gatecrash";
     /// The one that is always there.
     pub(super) const NAME: &str = "postgres";
 
-    pub(super) async fn launch(site: &Site, programs: &Programs, limit: Duration) -> Result<Database, LaunchError> {
+    pub(super) async fn launch(site: &Site, programs: Programs, limit: Duration) -> Result<Postgres, LaunchError> {
         // It begins as other secrets do, so that it is redacted as they are.
         let password = format!("sk-database-{}{}", random_hex(), random_hex());
         let port = free_port().map_err(|error| site.failed(format!("its database has no port: {error}")))?;
@@ -40,7 +95,7 @@ impl Database {
 
         let mut init = site.command(&programs.initdb(), &home, None);
         init.arg("--pgdata").arg(&data).arg("--pwfile").arg(&file);
-        init.args(["--username", Database::USER, "--auth", "scram-sha-256"]);
+        init.args(["--username", Postgres::USER, "--auth", "scram-sha-256"]);
         init.args(["--encoding", "UTF8", "--no-locale", "--no-sync"]);
         let about = About {
             name: "initdb",
@@ -73,10 +128,10 @@ impl Database {
             user,
         };
         let process = site.start(about, server)?;
-        let url = format!("postgresql://{}:{password}@127.0.0.1:{port}/{}", Database::USER, Database::NAME);
-        let database = Database { process, url, port, password: Secret::new(password), data };
-        database.until_ready(site, limit).await?;
-        Ok(database)
+        let url = format!("postgresql://{}:{password}@127.0.0.1:{port}/{}", Postgres::USER, Postgres::NAME);
+        let postgres = Postgres { process, programs, port, password: Secret::new(password), url, data };
+        postgres.until_ready(site, limit).await?;
+        Ok(postgres)
     }
 
     pub(super) async fn start_again(&self, site: &Site, limit: Duration) -> Result<(), LaunchError> {
@@ -154,5 +209,68 @@ impl Redis {
             answer if answer == expected => Ok(()),
             other => Err(std::io::Error::other(other.to_owned())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{GatewayName, Launcher, RunId, Target};
+    use super::*;
+    use crate::gateway::redact;
+
+    /// A server as `DATABASE_URL` may name it; none where this machine has no PostgreSQL, which is said.
+    #[expect(clippy::disallowed_macros)]
+    async fn server(run: &RunId) -> Option<(Site, Postgres)> {
+        let Some(programs) = Programs::of_this_machine() else {
+            println!("not tried: this machine has no PostgreSQL");
+            return None;
+        };
+        let target = Target {
+            name: "litellm@1.82.3".to_owned(),
+            gateway: GatewayName::LiteLlm,
+            version: None,
+            launcher: Launcher::Builtin { fault: None },
+            chosen: None,
+        };
+        let site = Site::new(&target, run).await.unwrap();
+        let postgres = Postgres::launch(&site, programs, Duration::from_secs(60)).await.unwrap();
+        Some((site, postgres))
+    }
+
+    #[tokio::test]
+    async fn of_a_server_that_runs_already_each_run_has_databases_of_its_own() {
+        let owner = RunId::new();
+        let Some((site, postgres)) = server(&owner).await else { return };
+        // As others write it, with something for Prisma in it.
+        let named = Server::of(&format!("{}?schema=public&connection_limit=5", postgres.url)).unwrap();
+        let (run, other) = (RunId::new(), RunId::new());
+        let first = named.create(&run).await.unwrap();
+        let second = named.create(&run).await.unwrap();
+        let others = named.create(&other).await.unwrap();
+        assert!(first.url.reveal().ends_with("?schema=public&connection_limit=5"));
+        assert!(!redact(&format!("at {}", first.url.reveal())).contains(postgres.password.reveal()));
+
+        // Somebody who is connected does not keep it.
+        let connect = async |own: &server::Own| {
+            let url = own.url.reveal().split('?').next().unwrap().to_owned();
+            let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
+            tokio::spawn(connection);
+            Ok::<_, tokio_postgres::Error>(client)
+        };
+        let _connected = connect(&first).await.unwrap();
+        second.drop().await.unwrap();
+        assert!(connect(&second).await.is_err());
+        assert_eq!(named.drop_all(&run).await, Ok(1));
+        assert!(connect(&first).await.is_err());
+        assert_eq!(named.drop_all(&run).await, Ok(0));
+        assert!(connect(&others).await.is_ok(), "that of another run is not touched");
+        assert_eq!(named.drop_all(&other).await, Ok(1));
+
+        assert!(first.answers().await.is_ok(), "the server is there");
+        postgres.process.abandon().await;
+        let why = first.answers().await.unwrap_err();
+        assert!(why.contains("connect"), "{why}");
+        site.remove();
+        owner.sweep().await.unwrap();
     }
 }
