@@ -8,6 +8,7 @@ use super::choice::Choice;
 use super::process::Package;
 use crate::builtin::{FAULTS, Fault};
 use crate::config::{Config, Images, LauncherName};
+use crate::gateway::litellm::release;
 use crate::scenario::diagnostic::nearest;
 
 /// A gateway at a version, and how to launch it.
@@ -67,9 +68,6 @@ pub struct TargetError {
     help: Option<String>,
 }
 
-/// Releases that were published with stolen credentials and carried malware.
-const COMPROMISED: [&str; 2] = ["1.82.7", "1.82.8"];
-
 /// Whether a compromised release may be launched all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compromised {
@@ -126,7 +124,7 @@ impl Target {
             ("litellm", "") => Err(wrong("which version?".to_owned(), Some("for example litellm@1.82.3".to_owned()))),
             ("litellm", version) => {
                 let version = version.strip_prefix('v').unwrap_or(version);
-                if COMPROMISED.contains(&version) && compromised == Compromised::Refuse {
+                if release::is_compromised(version) && compromised == Compromised::Refuse {
                     let why = format!("litellm {version} was published by an attacker and steals credentials");
                     return Err(wrong(why, Some("if you know what you do, add --allow-compromised".to_owned())));
                 }

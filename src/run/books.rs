@@ -54,7 +54,7 @@ impl<'a> Steps<'a> {
         if let Some(calls) = &fields.calls {
             let requests = self.requests_of.get(&name.value).cloned().unwrap_or_default();
             let seen = self.live.calls(self.name, &requests).await.map_err(undisturbed)?;
-            self.counted("calls of the provider", calls.value, seen, name);
+            self.counted(["call of the provider", "calls of the provider"], calls.value, seen, name);
         }
         if let Some(log) = &fields.log {
             self.log(name, log.value, fields).await?;
@@ -135,7 +135,12 @@ impl<'a> Steps<'a> {
             waiting.look_again(gateway.pace.poll, until.left()).await;
         };
         self.time.settle += waiting.began().elapsed();
-        self.counted("rows with a price in the spend log", wanted, rows.len(), name);
+        self.counted(
+            ["row with a price in the spend log", "rows with a price in the spend log"],
+            wanted,
+            rows.len(),
+            name,
+        );
         if (wanted.least..=wanted.most).contains(&rows.len()) && !sum(&rows).agrees_with(expected) {
             let kind = FindingKind::Miscount;
             let (expected, got) = (format!("{expected} in the spend log"), sum(&rows).to_string());
@@ -163,13 +168,13 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    fn counted(&mut self, what: &str, wanted: Count, counted: usize, name: &At<Name>) {
+    fn counted(&mut self, [one, many]: [&str; 2], wanted: Count, counted: usize, name: &At<Name>) {
         if !(wanted.least..=wanted.most).contains(&counted) {
             self.findings.push(Finding {
                 kind: FindingKind::Miscount,
                 place: name.place,
                 request: None,
-                expected: format!("{wanted} {what}"),
+                expected: format!("{wanted} {}", if wanted.most == 1 { one } else { many }),
                 got: counted.to_string(),
                 known: None,
             });

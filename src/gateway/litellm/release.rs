@@ -12,6 +12,9 @@ const IMAGES: [&str; 4] = ["litellm", "litellm-database", "litellm-non_root", "l
 const CHART: &str = "litellm-helm";
 const PACKAGE: &str = "litellm";
 
+/// Those that were published on PyPI with stolen credentials and carried malware.
+const COMPROMISED: [[u64; 3]; 2] = [[1, 82, 7], [1, 82, 8]];
+
 /// The names of its releases, here and in an image of the settings.
 #[derive(Debug, Clone)]
 pub struct Releases<'a> {
@@ -74,6 +77,11 @@ pub fn order(version: &str) -> Option<Version> {
     let as_pep440 =
         version.replace("-stable.patch.", ".post").replace("-stable.", ".post").replace("-nightly", ".dev0");
     Version::from_str(&as_pep440).ok()
+}
+
+/// Whether a version is one that was published by an attacker, by whichever of its names.
+pub fn is_compromised(version: &str) -> bool {
+    order(version).is_some_and(|version| COMPROMISED.iter().any(|compromised| version.release() == compromised))
 }
 
 /// Whether a package of PyPI is the gateway; its names differ in case and dashes.
@@ -145,6 +153,16 @@ mod tests {
         assert!(ordered.is_sorted(), "{ordered:?}");
         assert_eq!(order("1.82.3.rc.1"), order("1.82.3rc1"));
         assert_eq!(order("1.82.3-some-branch"), None);
+    }
+
+    #[test]
+    fn a_compromised_release_is_known_by_each_of_its_names() {
+        for name in ["1.82.7", "1.82.8", "1.82.7-nightly", "1.82.8.post1", "1.82.7-stable.patch.1", "1.82.07"] {
+            assert!(is_compromised(name), "{name}");
+        }
+        for name in ["1.82.6", "1.82.70", "1.82.9", "1.82", "latest"] {
+            assert!(!is_compromised(name), "{name}");
+        }
     }
 
     #[test]
