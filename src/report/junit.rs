@@ -5,7 +5,7 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestRerun, TestSuite
 
 use super::{Report, TargetReport, TrialReport, terminal};
 use crate::run::TrialResult;
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Finding, Outcome, Verdict};
 
 pub fn render(report: &Report) -> String {
     let mut document = quick_junit::Report::new("gatecrash");
@@ -52,7 +52,7 @@ fn case(trial: &TrialReport, status: TestCaseStatus, timed: Option<&TrialResult>
 
 fn compared(report: &Report, trial: &TrialReport) -> TestCase {
     let status = match (trial.verdict, trial.results.as_slice()) {
-        (Some(Verdict::Regression), _) if report.failed(trial) => failed(report, trial),
+        (Some(Verdict::Regression), _) if report.failed(trial) => failed(report, trial, report.worst_finding(trial)),
         (Some(Verdict::NotComparable), results) => {
             let unjudged = results.iter().find(|result| !matches!(result.outcome, Outcome::Pass | Outcome::Fail));
             unjudged.map_or_else(TestCaseStatus::success, |result| status(report, trial, result))
@@ -70,7 +70,7 @@ fn compared(report: &Report, trial: &TrialReport) -> TestCase {
 fn status(report: &Report, trial: &TrialReport, result: &TrialResult) -> TestCaseStatus {
     match &result.outcome {
         Outcome::Pass => TestCaseStatus::success(),
-        Outcome::Fail => failed(report, trial),
+        Outcome::Fail => failed(report, trial, result.worst_finding()),
         Outcome::Flaky { rate } => {
             let mut status = TestCaseStatus::success();
             let mut rerun = TestRerun::new(NonSuccessKind::Failure);
@@ -94,9 +94,9 @@ fn status(report: &Report, trial: &TrialReport, result: &TrialResult) -> TestCas
     }
 }
 
-fn failed(report: &Report, trial: &TrialReport) -> TestCaseStatus {
+fn failed(report: &Report, trial: &TrialReport, worst: Option<&Finding>) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    if let Some(finding) = report.worst_finding(trial) {
+    if let Some(finding) = worst {
         status.set_type(finding.kind.word());
         status.set_message(format!("expected {}, got {}", finding.expected, finding.got));
     }

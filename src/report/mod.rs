@@ -306,8 +306,7 @@ impl Report {
 
     /// The most severe finding that can fail a run.
     pub fn worst_finding<'a>(&self, trial: &'a TrialReport) -> Option<&'a Finding> {
-        let findings = self.may_fail(trial).iter().flat_map(|result| &result.findings);
-        findings.filter(|finding| finding.known.is_none()).min_by_key(|finding| finding.kind)
+        self.may_fail(trial).iter().filter_map(TrialResult::worst_finding).min_by_key(|finding| finding.kind)
     }
 
     /// A line of a trial's scenario, by its number from 1.

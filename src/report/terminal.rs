@@ -127,13 +127,10 @@ pub fn outcome(result: &TrialResult) -> String {
         Outcome::Pass if result.findings.iter().any(|finding| finding.known.is_some()) => "pass*".to_owned(),
         Outcome::Pass => "pass".to_owned(),
         Outcome::Fail => {
-            let worst =
-                result.findings.iter().filter(|finding| finding.known.is_none()).map(|finding| finding.kind).min();
-            format!("FAIL {}", worst.map_or("", |kind| kind.word()))
+            format!("FAIL {}", result.worst_finding().map_or("", |finding| finding.kind.word()))
         }
         Outcome::Flaky { rate } => {
-            let worst = result.findings.iter().map(|finding| finding.kind).min();
-            format!("flaky {} ({rate})", worst.map_or("", |kind| kind.word()))
+            format!("flaky {} ({rate})", result.worst_finding().map_or("", |finding| finding.kind.word()))
         }
         Outcome::Skip { reason } => format!("skip ({})", in_short(reason)),
         Outcome::Error { .. } => "ERROR".to_owned(),

@@ -122,6 +122,11 @@ mod ms {
 }
 
 impl TrialResult {
+    /// The most severe finding that is no known deviation.
+    pub fn worst_finding(&self) -> Option<&Finding> {
+        self.findings.iter().filter(|finding| finding.known.is_none()).min_by_key(|finding| finding.kind)
+    }
+
     /// What a gateway did, request by request: two versions that did the same are the same here, whatever it took. Of
     /// requests whose order or number is chance, only which answers there were counts.
     pub fn behaviour(&self) -> BTreeMap<usize, Vec<String>> {

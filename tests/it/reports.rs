@@ -180,3 +180,19 @@ fn what_always_fails_is_not_flaky() {
     ]));
     assert_eq!((code, stdout.contains("1 failed"), stdout.contains("flaky")), (1, true, false), "{stdout}");
 }
+
+#[test]
+fn of_several_targets_each_has_its_own_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("r.xml").display().to_string();
+    let targets =
+        ["--target", "builtin@fault:key-budget-ignored", "--target", "builtin@fault:refused-call-reaches-upstream"];
+    let scenario = case("good.yaml");
+    let run = [&["run", &scenario, "--junit", &junit, "--quiet"], &targets[..]].concat();
+    assert_eq!(answer(gatecrash(&run)).0, 1);
+    let text = read(folder.path(), "r.xml");
+    let types: Vec<&str> =
+        text.split("<failure ").skip(1).filter_map(|failure| failure.split("type=\"").nth(1)).collect();
+    let types: Vec<&str> = types.iter().filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(types, ["bypass", "leak"], "{text}");
+}
