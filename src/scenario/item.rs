@@ -116,7 +116,8 @@ impl<'de> Deserialize<'de> for Expect {
 /// The schema of one kind of item: the kind's own key first, then its fields.
 fn item<Own: JsonSchema, Fields: JsonSchema>(generator: &mut SchemaGenerator, word: &str, description: &str) -> Schema {
     let mut schema = Fields::json_schema(generator);
-    let own = generator.subschema_for::<Own>();
+    let mut own = generator.subschema_for::<Own>();
+    own.insert("description".to_owned(), description.into());
     let object = schema.ensure_object();
     object.insert("description".into(), description.into());
     object.insert("required".into(), vec![word].into());
@@ -162,13 +163,31 @@ impl JsonSchema for Step {
                 "What the gateway says of this entity is what the harness knows of it.",
             ),
         ];
-        let words = Act::ALL.map(Act::word);
-        steps.extend(words.map(|word| item::<Name, ChangeFields>(generator, word, "Through the admin API.")));
-        for word in Disturbance::ALL.map(Disturbance::word) {
-            let part = generator.subschema_for::<Part>();
+        for act in Act::ALL {
+            let description = match act {
+                Act::Make => "Make this entity, which is `later`, through the admin API.",
+                Act::Update => "Set some fields of this entity through the admin API.",
+                Act::Block => "Block this key, team or end user.",
+                Act::Unblock => "Unblock this key, team or end user.",
+                Act::Delete => "Delete this entity.",
+                Act::Regenerate => "Give this key a new secret.",
+                Act::Reset => "Set the recorded spend of this key to zero.",
+            };
+            steps.push(item::<Name, ChangeFields>(generator, act.word(), description));
+        }
+        for disturbance in Disturbance::ALL {
+            let word = disturbance.word();
+            let description = match disturbance {
+                Disturbance::Stop => "Stop this part of the target.",
+                Disturbance::Start => "Start this part of the target again.",
+                Disturbance::Restart => "Stop this part of the target as an operator does, and start it again.",
+                Disturbance::Flush => "Let this part of the target forget everything that is kept there.",
+            };
+            let mut part = generator.subschema_for::<Part>();
+            part.insert("description".to_owned(), description.into());
             steps.push(json_schema!({
                 "type": "object",
-                "description": "A part of the target.",
+                "description": description,
                 "properties": { word: part },
                 "required": [word],
                 "additionalProperties": false

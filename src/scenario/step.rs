@@ -199,7 +199,9 @@ impl AskFields {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fallback {
+    /// The pricing path of the model that is tried then.
     pub priced_by: At<PricedBy>,
+    /// What an answer of it costs, in USD.
     pub price: At<Usd>,
 }
 
