@@ -19,6 +19,7 @@ pub mod conformance;
 pub mod gateway;
 pub mod launch;
 pub mod report;
+pub mod reproduce;
 pub mod run;
 pub mod scenario;
 pub mod upgrade;

@@ -8,7 +8,9 @@ mod files;
 pub mod interrupts;
 mod list;
 mod merge;
+mod new;
 mod print;
+mod reproduce;
 mod run;
 pub mod select;
 mod up;
@@ -16,7 +18,7 @@ mod up;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Config, LAUNCHER, LauncherName};
 use crate::launch::keeper::keep_if_told;
@@ -64,6 +66,10 @@ enum Command {
     Down(up::Down),
     /// Join the reports of the partitions of a run.
     Merge(merge::Merge),
+    /// Write a commented scenario to start from.
+    New(new::New),
+    /// Write a scenario from what a report shows of a key.
+    Reproduce(reproduce::Reproduce),
     /// List trials, or the faults of the built-in gateway.
     List(list::List),
     /// Run scenarios on every fault of the built-in gateway, and say which catches which.
@@ -183,8 +189,10 @@ pub fn main() -> ExitCode {
     if let Some(ended) = keep_if_told() {
         return ended;
     }
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed = Cli::command().try_get_matches();
+    let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches.value_source("config"))));
+    let (cli, config_from) = match parsed {
+        Ok(parsed) => parsed,
         Err(instead) => {
             let text = instead.render().ansi().to_string();
             if instead.use_stderr() {
@@ -204,6 +212,8 @@ pub fn main() -> ExitCode {
         Command::Up(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Down(command) => command.execute(),
         Command::Merge(command) => command.execute(),
+        Command::New(command) => command.execute(),
+        Command::Reproduce(command) => command.execute(config_from),
         Command::List(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Faults(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Check(command) => Ok(command.execute()),

@@ -6,6 +6,7 @@
 pub mod books;
 pub mod litellm;
 pub mod secret;
+pub mod shown;
 
 use std::fmt;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! The ways out of this process: standard output, standard error, and the files of a report. Whatever leaves is redacted here once more, whoever
 //! wrote it and wherever it came from: a scenario, the settings, an argument, a gateway, a panic.
 
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
@@ -44,6 +45,32 @@ pub fn save(file: &Path, text: &str, redact: fn(&str) -> String) -> u8 {
             BROKE
         }
     }
+}
+
+/// Whether a file may take the place of one that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overwrite {
+    Refuse,
+    Allow,
+}
+
+/// Writes a file that its user asked for by name.
+///
+/// # Errors
+/// Why it is not written, for people.
+pub fn write_new(file: &Path, text: &str, overwrite: Overwrite) -> Result<(), String> {
+    let mut options = OpenOptions::new();
+    match overwrite {
+        Overwrite::Refuse => options.write(true).create_new(true),
+        Overwrite::Allow => options.write(true).create(true).truncate(true),
+    };
+    let written = options.open(file).and_then(|mut file| file.write_all(redact(text).as_bytes()));
+    written.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            format!("error: {} is there already\n  help: write to another file, or say --force", file.display())
+        }
+        _ => format!("error: {} cannot be written: {error}", file.display()),
+    })
 }
 
 /// Why a report is not in its file.

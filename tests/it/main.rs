@@ -26,6 +26,7 @@ mod process;
 #[cfg(unix)]
 mod real;
 mod reports;
+mod reproduce;
 mod secrets;
 mod upstream;
 

@@ -4,11 +4,13 @@
 //! Routes and fields were read in the 1.82.3 wheel (`proxy/_types.py`); statuses and bodies of refusals were
 //! measured on 1.81.0, 1.82.3 and 1.108.7.
 
+pub mod configured;
 pub mod deployments;
 mod entities;
 mod refusal;
 pub mod release;
 pub mod requests;
+pub mod shown;
 pub mod stream;
 
 use std::time::Duration;

@@ -1,0 +1,31 @@
+//! `gatecrash new`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{WrongInput, print, say};
+use crate::report::console::{Overwrite, write_new};
+
+/// The scenario to start from: it runs as it is.
+const START: &str = include_str!("new.yaml");
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: gatecrash new bug.yaml")]
+pub struct New {
+    /// The file; without it, standard output.
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Write it even if there is such a file.
+    #[arg(long, requires = "file")]
+    force: bool,
+}
+
+impl New {
+    pub fn execute(&self) -> Result<u8, WrongInput> {
+        let Some(file) = &self.file else { return Ok(print(START)) };
+        write_new(file, START, if self.force { Overwrite::Allow } else { Overwrite::Refuse }).map_err(WrongInput)?;
+        say(&format!("next: gatecrash run {}", file.display()));
+        Ok(0)
+    }
+}
