@@ -81,10 +81,11 @@ impl Writer<'_> {
                 self.lost.push(format!("{field} of the {kind}: {budget} is negative, and should not have been taken"));
                 continue;
             }
-            let Some(scaled) = self.plan.scaled(budget) else {
-                self.lost.push(format!("{field} of the {kind}: {budget} is far from what is tested"));
+            if matches!(self.plan.asks, Asks::Parallel { .. }) {
+                self.lost.push(format!("{field} of the {kind}: for a budget, a gateway may let requests wait instead"));
                 continue;
-            };
+            }
+            let scaled = self.plan.scaled(budget);
             let spent = if field == "max_budget" { spent(seen) } else { String::new() };
             let beside = match self.plan.scale == Decimal::ONE {
                 true => spent,
@@ -101,10 +102,10 @@ impl Writer<'_> {
 
     fn duration(&mut self, seen: &Seen, lines: &mut Lines) {
         let Some((said, period)) = &seen.budget_duration else { return };
-        let is_reset = matches!(&self.plan.asks, Asks::Budgets { reset: Some((kind, _)), .. } if *kind == seen.kind);
+        let is_reset = matches!(&self.plan.asks, Asks::Budgets { reset: Some(kind), .. } if *kind == seen.kind);
         let kind = seen.kind;
         if is_reset {
-            lines.remark(&format!("budget_duration: {}, set when the budget is spent", period.text));
+            lines.remark(&format!("budget_duration: {said} in the report; set when the budget is spent"));
         } else if is_short(seen) {
             self.lost.push(format!("budget_duration of the {kind}: {said} could be over in the middle of a trial"));
         } else if !kind.fields().contains(&"budget_duration") {

@@ -4,7 +4,7 @@ use super::plan::Asks;
 use super::pricing::Pricing;
 use super::steps::AFTER_LIFE;
 use super::write::{Writer, one_line};
-use crate::scenario::{Api, Count, Kind, Usd};
+use crate::scenario::{Api, Count, Kind};
 
 impl Writer<'_> {
     pub(super) fn head(&mut self, pricing: &Pricing) {
@@ -12,7 +12,7 @@ impl Writer<'_> {
         self.line("# issue: owner/repository#1", "the report, if there is one: then without the first #");
         self.line(&format!("tags: [{}]", self.tags().join(", ")), "");
         let why = match &self.plan.asks {
-            Asks::Budgets { accepted, smallest, .. } => self.fits(*accepted, &self.amount(*smallest)),
+            Asks::Budgets { accepted, smallest, .. } => fits(*accepted, &self.plan.scaled(*smallest).to_string()),
             _ => String::new(),
         };
         self.line(&format!("price: {}", self.plan.price), &why);
@@ -103,6 +103,9 @@ impl Writer<'_> {
         tags.extend(
             kinds.into_iter().filter(|kind| self.shown.of(*kind).is_some()).map(|kind| kind.word().replace('_', "-")),
         );
+        if matches!(self.plan.asks, Asks::Budgets { reset: Some(_), .. }) {
+            tags.extend(["reset".to_owned(), "slow".to_owned()]);
+        }
         if self.shown.of(Kind::Team).is_none() {
             tags.push("no-team".to_owned());
         }
@@ -111,17 +114,14 @@ impl Writer<'_> {
         }
         tags
     }
+}
 
-    fn fits(&self, accepted: Count, budget: &str) -> String {
-        let Count { least, most } = accepted;
-        let (fit, verb) = if least == 1 { ("one".to_owned(), "fits") } else { (least.to_string(), "fit") };
-        match least == most {
-            true => format!("{fit} {verb} into {budget}, and spend all of it"),
-            false => format!("{fit} {verb} into {budget}; the next crosses it"),
-        }
-    }
-
-    fn amount(&self, budget: Usd) -> String {
-        self.plan.scaled(budget).unwrap_or(budget).to_string()
+/// How many requests fit into a budget, and what the next does.
+fn fits(accepted: Count, budget: &str) -> String {
+    let Count { least, most } = accepted;
+    let (fit, verb) = if least == 1 { ("one".to_owned(), "fits") } else { (least.to_string(), "fit") };
+    match least == most {
+        true => format!("{fit} {verb} into {budget}, and spend all of it"),
+        false => format!("{fit} {verb} into {budget}; the next crosses it"),
     }
 }

@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use crate::gateway::litellm::configured::Models;
 use crate::gateway::litellm::shown::{Document, NoKey, read};
 use crate::gateway::shown::{Lost, Seen, Shown};
-use crate::scenario::Kind;
 use crate::scenario::value::shortened;
+use crate::scenario::{Kind, Usd};
 use plan::{Asks, Plan};
 use write::{comment, one_line, write};
 
@@ -57,7 +57,8 @@ pub enum NotReproduced {
 /// # Errors
 /// When there is no key in it, or the configuration is none.
 pub fn reproduce(sources: &[Source], config: Option<&Source>, now: Timestamp) -> Result<Reproduced, NotReproduced> {
-    let shown = shown(sources, now)?;
+    let mut shown = shown(sources, now)?;
+    let mut left_out = leave_out(&mut shown, None);
     let models = match config {
         None => None,
         Some(Source { name, text }) => {
@@ -68,10 +69,11 @@ pub fn reproduce(sources: &[Source], config: Option<&Source>, now: Timestamp) ->
     };
     let pricing = pricing::pricing(&shown, models.as_ref().map(|(name, models)| (*name, models)));
     let plan = plan::plan(&shown, &pricing);
+    left_out.extend(leave_out(&mut shown, Some(&plan.asks)));
     let written = write(&shown, &pricing, &plan);
     let assumed = assumed(&shown, &plan);
     let unknown = unknown(&shown, &pricing);
-    let mut lost = written.lost;
+    let mut lost = [left_out, written.lost].concat();
     lost.extend(shown.entities.iter().flat_map(unsaid));
     let mut scenario = comment("From what an admin API showed of a key, by `gatecrash reproduce`.", "");
     let mut remarks = Vec::new();
@@ -87,6 +89,20 @@ pub fn reproduce(sources: &[Source], config: Option<&Source>, now: Timestamp) ->
     }
     scenario.push_str(&written.text);
     Ok(Reproduced { scenario, remarks })
+}
+
+/// Leaves out an end user that would have no budget in the scenario: that of those whom nobody knows would hold for it,
+/// which the gateway's configuration names.
+fn leave_out(shown: &mut Shown, asks: Option<&Asks>) -> Vec<String> {
+    let is_free = |seen: &Seen| {
+        let has_budget = seen.max_budget.is_some_and(|budget| budget >= Usd::ZERO);
+        let stays = has_budget && !matches!(asks, Some(Asks::Parallel { .. }));
+        seen.kind == Kind::EndUser && !stays && !seen.is_blocked
+    };
+    let count = shown.entities.len();
+    shown.entities.retain(|seen| !is_free(seen));
+    let is_one = shown.entities.len() < count;
+    is_one.then(|| "the end user: without its budget, a default would hold for it".to_owned()).into_iter().collect()
 }
 
 fn shown(sources: &[Source], now: Timestamp) -> Result<Shown, NotReproduced> {

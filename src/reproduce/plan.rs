@@ -3,13 +3,13 @@
 //! Amounts are the report's own wherever few requests reach them; else all budgets are ten, a hundred or more times as
 //! large or as small, in proportion.
 
-use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
+use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::pricing::Pricing;
 use crate::gateway::litellm::deployments::Deployment;
 use crate::gateway::shown::{Expiry, Seen, Shown};
-use crate::scenario::{Api, Count, Kind, Period, PricedBy, Usd};
+use crate::scenario::{Api, Count, Kind, PricedBy, Usd};
 
 /// What is put to the test.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(super) enum Asks {
     /// A key with a negative budget is not made.
     Negative,
     /// Budgets hold: so many requests fit, or cross.
-    Budgets { of: Vec<Kind>, accepted: Count, smallest: Usd, reset: Option<(Kind, Period)> },
+    Budgets { of: Vec<Kind>, accepted: Count, smallest: Usd, reset: Option<Kind> },
     /// So many requests a minute.
     Requests { of: Kind, limit: u64 },
     /// So many tokens a minute, of which a request has some.
@@ -73,6 +73,13 @@ const REQUESTS: u64 = 10;
 /// How many requests a limit of them is tested with at most.
 const MANY: u64 = 20;
 
+/// The largest amount that a scenario can say, and the decimals of the smallest.
+const LARGEST: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
+const FINEST: u32 = 12;
+
+/// How many requests at the same time a limit of them is tested with at most.
+const CROWD: u64 = 5;
+
 /// Where nothing asks for another price.
 const USUAL: Decimal = Decimal::from_parts(2, 0, 0, false, 2);
 
@@ -103,7 +110,8 @@ fn bounds(shown: &Shown) -> Vec<Bound> {
         _ => seen.spend,
     };
     let bound = |seen: &Seen| {
-        let amount = seen.max_budget.filter(|amount| *amount >= Usd::ZERO)?;
+        let of_team = || shown.of(Kind::Team).filter(|_| seen.kind == Kind::Member)?.member_budget;
+        let amount = seen.max_budget.or_else(of_team).filter(|amount| *amount >= Usd::ZERO)?;
         Some(Bound { kind: seen.kind, amount, is_spent: spent(seen).is_some_and(|spent| spent >= amount) })
     };
     let mut bounds: Vec<Bound> = shown.entities.iter().filter(|seen| holds(seen.kind)).filter_map(bound).collect();
@@ -164,17 +172,21 @@ pub(super) fn plan(shown: &Shown, pricing: &Pricing) -> Plan {
     let is_blocked = |kind: &Kind| shown.of(*kind).is_some_and(|seen| seen.is_blocked);
     let blocked = [Kind::Key, Kind::Team, Kind::EndUser].into_iter().find(is_blocked);
     let expiry = shown.of(Kind::Key).and_then(|key| key.expiry);
-    let is_negative = shown.of(Kind::Key).and_then(|key| key.max_budget).is_some_and(|budget| budget < Usd::ZERO);
+    let is_negative =
+        shown.of(Kind::Key).and_then(|key| key.max_budget).is_some_and(|budget| budget.0.round_dp(10) < Decimal::ZERO);
     let limit = limits.first().filter(|_| !bounds.iter().any(|bound| bound.is_spent));
     plan.asks = match (blocked, bounds.first()) {
-        _ if is_negative => Asks::Negative,
+        _ if is_negative => {
+            plan.scale = Decimal::ONE;
+            Asks::Negative
+        }
         (Some(kind), _) => Asks::Blocked(kind),
+        (None, Some(bound)) if bound.amount == Usd::ZERO && !plan.paths.is_empty() => Asks::Zero(bound.kind),
         (None, _) if expiry == Some(Expiry::Over) => Asks::Expired,
         _ if plan.paths.is_empty() => {
             plan.paths = vec![PricedBy::Token];
             Asks::Nobody { priced_by: Some(PricedBy::Free) }
         }
-        (None, Some(bound)) if bound.amount == Usd::ZERO => Asks::Zero(bound.kind),
         (None, Some(_)) if limit.is_none() => plan.budgets(shown, &bounds),
         (None, _) => match limit {
             None => Asks::Nobody { priced_by: None },
@@ -230,9 +242,10 @@ fn to_cents(budget: Decimal) -> Decimal {
 }
 
 impl Plan {
-    /// A budget as it is written; none if no scenario can say it.
-    pub(super) fn scaled(&self, budget: Usd) -> Option<Usd> {
-        budget.0.checked_mul(self.scale)?.normalize().to_string().parse().ok()
+    /// A budget as it is written. One that is far from what is tested may stay as far as a scenario can say.
+    pub(super) fn scaled(&self, budget: Usd) -> Usd {
+        let scaled = budget.0.checked_mul(self.scale).unwrap_or(LARGEST).min(LARGEST);
+        Usd(scaled.round_dp_with_strategy(FINEST, RoundingStrategy::ToZero).normalize())
     }
 
     fn budgets(&mut self, shown: &Shown, bounds: &[Bound]) -> Asks {
@@ -243,7 +256,7 @@ impl Plan {
             self.price = Usd(two_fifths(bounds[0].amount.0 * self.scale));
         }
         let smallest = bounds[0].amount;
-        let ratio = smallest.0 * self.scale / self.price.0;
+        let ratio = self.scaled(smallest).0 / self.price.0;
         let whole = |number: Decimal| number.to_usize().unwrap_or(usize::MAX);
         let accepted = Count { least: whole(ratio.floor()), most: whole(ratio.ceil()) };
         Asks::Budgets {
@@ -255,11 +268,11 @@ impl Plan {
     }
 
     /// The reset that comes soon, if it lets the key in again; others that come soon are left out.
-    fn reset(&mut self, shown: &Shown, bounds: &[Bound]) -> Option<(Kind, Period)> {
+    fn reset(&self, shown: &Shown, bounds: &[Bound]) -> Option<Kind> {
         let room = |bound: &Bound| bound.amount.0 - bounds[0].amount.0;
         let is_alone = bounds[1..].iter().all(|bound| room(bound) * self.scale > self.price.0 * Decimal::from(3));
-        let seen = shown.of(bounds[0].kind).filter(|seen| is_alone && seen.kind != Kind::Budget && is_short(seen))?;
-        seen.budget_duration.as_ref().map(|(_, period)| (seen.kind, period.clone()))
+        let seen = shown.of(bounds[0].kind).filter(|seen| is_alone && is_short(seen))?;
+        matches!(seen.kind, Kind::Key | Kind::User | Kind::Team).then_some(seen.kind)
     }
 
     /// Prices requests so that a test of a limit does not reach a budget.
@@ -275,7 +288,7 @@ impl Plan {
         // Requests are easier to count than tokens, and both than a crowd.
         let first = |field: &str| all.iter().find(|limit| limit.field == field).copied();
         if let Some(Limit { kind, amount, .. }) = first("rpm_limit") {
-            return Asks::Requests { of: kind, limit: self.reachable(amount) };
+            return Asks::Requests { of: kind, limit: if amount <= MANY { amount } else { MANY / 2 } };
         }
         if let Some(Limit { kind, amount, .. }) = first("tpm_limit") {
             // A token is not the same everywhere: what fits into the limit depends on the pricing path.
@@ -285,12 +298,7 @@ impl Plan {
             let fit = usize::try_from(fit).unwrap_or(usize::MAX);
             return Asks::Tokens { of: kind, accepted: Count { least: fit, most: fit + 2 } };
         }
-        Asks::Parallel { of, limit: self.reachable(limit.amount) }
-    }
-
-    /// A limit that few requests reach.
-    fn reachable(&self, limit: u64) -> u64 {
-        if limit <= MANY { limit } else { MANY / 2 }
+        Asks::Parallel { of, limit: if limit.amount <= CROWD { limit.amount } else { 2 } }
     }
 
     /// The most tokens that a request has.

@@ -1,6 +1,6 @@
 //! The steps of a written scenario: one way to ask for each thing that is put to the test.
 
-use super::plan::Asks;
+use super::plan::{Asks, Plan};
 use super::pricing::Pricing;
 use super::write::Writer;
 use crate::scenario::{Kind, PricedBy};
@@ -8,6 +8,10 @@ use crate::scenario::{Kind, PricedBy};
 /// What a key lives whose time is to be over soon, and how long after it was asked it is asked again, in seconds.
 pub(super) const LIFE: u64 = 30;
 pub(super) const AFTER_LIFE: u64 = 35;
+
+/// When a spent budget is reset, and how long that may take: what comes after it has to come before the next.
+const RESET: &str = "2m";
+const WITHIN_RESET: &str = "150s";
 
 impl Writer<'_> {
     pub(super) fn steps(&mut self, pricing: &Pricing) {
@@ -41,13 +45,13 @@ impl Writer<'_> {
                 let count = (format!("    accepted: {count}"), "");
                 ask(self, "drain", "ask until refused", &[count]);
                 ask(self, "chat", "and once more", &[spent]);
-                if let Some((kind, period)) = reset {
+                if let Some(kind) = reset {
                     let name = self.name(kind);
                     self.line(&format!("  - update: {name}"), "not before: a reset could come in the middle");
-                    self.line(&format!("    to: {{ budget_duration: {} }}", period.text), "");
+                    self.line(&format!("    to: {{ budget_duration: {RESET} }}"), "");
                     self.line(&format!("  - check: {name}"), "");
                     self.line("    spend: 0.00", "");
-                    self.line(&format!("    within: {}s", period.duration.as_secs().max(1) * 2 + 60), "");
+                    self.line(&format!("    within: {WITHIN_RESET}"), "");
                     let within = ("    within: 80s".to_owned(), "a gateway may remember it for a minute");
                     ask(self, "chat", "", &[within, accepted]);
                 }
@@ -61,7 +65,7 @@ impl Writer<'_> {
             }
             Asks::Parallel { limit, .. } => {
                 let crowd = limit + 8;
-                let late = ("    upstream: { late: 2s }".to_owned(), "all are there before the first is answered");
+                let late = ("    upstream: { late: 10s }".to_owned(), "all are there before the first is answered");
                 let of = [(format!("    at_once: {crowd}"), ""), (format!("    accepted: {limit}"), ""), limited, late];
                 ask(self, "chat", "", &of);
                 ask(self, "chat", "", &[("    within: 10s".to_owned(), ""), accepted]);
@@ -74,9 +78,13 @@ impl Writer<'_> {
                 ask(self, "chat", "", &more);
             }
         }
+        // It is reset again and again.
+        let is_reset =
+            |plan: &Plan, kind| matches!(plan.asks, Asks::Budgets { reset: Some(reset), .. } if reset == kind);
         let mut beside = "recorded spend is what was spent";
         let kinds = [Kind::Key, Kind::User, Kind::Member, Kind::Team, Kind::Organisation, Kind::EndUser];
-        for kind in kinds.into_iter().filter(|kind| self.shown.of(*kind).is_some()) {
+        let (plan, shown) = (self.plan, self.shown);
+        for kind in kinds.into_iter().filter(|kind| shown.of(*kind).is_some() && !is_reset(plan, *kind)) {
             self.line(&format!("  - check: {}", self.name(kind)), beside);
             if kind == Kind::Key && !is_let_in {
                 self.line("    calls: 0", "and nothing reached the provider");

@@ -171,7 +171,7 @@ pub fn read(documents: &[Document<'_>], now: Timestamp) -> Result<Shown, NoKey> 
     let (mut found, mut beside) = (Vec::new(), Vec::new());
     for document in documents {
         let Some(object) = Object::read(document.json) else { continue };
-        recognise(object, &document.place, &mut found, &mut beside);
+        recognise(object, &document.place, 0, &mut found, &mut beside);
     }
     let key = the_key(&found, &beside, &mut shown.remarks)?;
     let mut entity = seen(Kind::Key, key);
@@ -219,8 +219,11 @@ pub fn read(documents: &[Document<'_>], now: Timestamp) -> Result<Shown, NoKey> 
     Ok(shown)
 }
 
-/// What an object is: a whole answer of a route, or the inside of one.
-fn recognise(object: Object, place: &str, found: &mut Vec<Found>, beside: &mut Vec<Found>) {
+/// How deep a wrapping of answers is looked into.
+const DEEPEST: usize = 3;
+
+/// What an object is: a whole answer of a route, the inside of one, or something around them.
+fn recognise(object: Object, place: &str, depth: usize, found: &mut Vec<Found>, beside: &mut Vec<Found>) {
     let as_found = |kind, object| Found { kind, object, place: place.to_owned() };
     if let Some(info) = object.object("info").filter(|info| info.has(&["spend", "max_budget", "key_name", "models"])) {
         return found.push(as_found(Kind::Key, info));
@@ -241,7 +244,11 @@ fn recognise(object: Object, place: &str, found: &mut Vec<Found>, beside: &mut V
         organisation if organisation.has(&["organization_alias"]) => Kind::Organisation,
         end_user if end_user.has(&["allowed_model_region", "default_model"]) => Kind::EndUser,
         key if key.has(&["spend"]) && key.has(&["max_budget"]) && key.has(&["team_id", "models"]) => Kind::Key,
-        _ => return,
+        around => {
+            let fields = around.0.keys().filter(|_| depth < DEEPEST);
+            let inside = fields.flat_map(|field| around.object(field).into_iter().chain(around.objects(field)));
+            return inside.for_each(|object| recognise(object, place, depth + 1, found, beside));
+        }
     };
     found.push(as_found(kind, object));
 }
@@ -280,12 +287,19 @@ fn of_id(all: &[&[Found]], kind: Kind, field: &str, id: &str, remarks: &mut Vec<
     Some(only.object.clone())
 }
 
-/// The key's user as a member of its team, if that has a budget.
+/// The key's user as a member of its team, if that has a budget, of its own or for each member.
 fn member(key: &Object, team: Option<&Object>) -> Option<Seen> {
-    let user = key.text("user_id")?;
-    let own = team?.objects("team_memberships").into_iter().find(|one| one.text("user_id").as_ref() == Some(&user))?;
-    let table = own.object("litellm_budget_table")?;
-    Some(Seen { spend: own.amount("spend"), ..seen(Kind::Member, &table) }).filter(|member| member.max_budget.is_some())
+    let (user, team) = (key.text("user_id")?, team?);
+    let is_user = |one: &Object| one.text("user_id").as_ref() == Some(&user);
+    let membership = team.objects("team_memberships").into_iter().find(is_user);
+    let table = membership.as_ref().and_then(|own| own.object("litellm_budget_table"));
+    let is_listed = || team.objects("members_with_roles").iter().any(is_user);
+    if table.is_none() && !(team.raw("team_member_budget_table").is_some() && (membership.is_some() || is_listed())) {
+        return None;
+    }
+    let limits = table.map(|table| seen(Kind::Member, &table));
+    let limits = limits.unwrap_or_else(|| Seen { is_shown: true, ..Seen::referred_to(Kind::Member) });
+    Some(Seen { spend: membership.and_then(|own| own.amount("spend")), ..limits })
 }
 
 fn limits(table: &Object) -> bool {
@@ -377,5 +391,6 @@ fn period(text: &str) -> Option<Period> {
     let days = |number: &str, days: u32| number.parse::<u32>().ok()?.checked_mul(days).map(|days| format!("{days}d"));
     let months = text.strip_suffix("mo").and_then(|number| days(number, 30));
     let weeks = text.strip_suffix('w').and_then(|number| days(number, 7));
-    months.or(weeks).unwrap_or_else(|| text.to_owned()).parse().ok()
+    let period: Option<Period> = months.or(weeks).unwrap_or_else(|| text.to_owned()).parse().ok();
+    period.filter(|period| !period.duration.is_zero())
 }
