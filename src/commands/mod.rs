@@ -5,9 +5,11 @@ mod check;
 mod doctor;
 mod faults;
 mod files;
+mod guarded;
 pub mod interrupts;
 mod list;
 mod merge;
+mod minimize;
 mod new;
 mod print;
 mod reproduce;
@@ -60,6 +62,8 @@ enum Command {
     /// Run scenarios on two targets, and say what regressed.
     #[command(override_usage = "gatecrash compare [OPTIONS] [BASELINE CANDIDATE] [SCENARIO]...")]
     Compare(run::Compare),
+    /// Make a scenario smaller that fails, and keep its finding.
+    Minimize(minimize::Minimize),
     /// Launch targets and keep them running between runs; without any, list what is up.
     Up(up::Up),
     /// Take away what `gatecrash up` keeps.
@@ -209,6 +213,7 @@ pub fn main() -> ExitCode {
     let code = match &cli.command {
         Command::Run(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Compare(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
+        Command::Minimize(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Up(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Down(command) => command.execute(),
         Command::Merge(command) => command.execute(),

@@ -1,17 +1,16 @@
 //! `gatecrash run` and `gatecrash compare`.
 
-use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Args;
 
-use super::interrupts::{self, Interrupts};
+use super::guarded::{Ended, guarded};
 use super::select::{Selected, select};
 use super::{Common, Format, Shown, WrongInput, print, say};
 use crate::config::{Config, Limits};
-use crate::launch::{LeftBehind, RunId, Target};
+use crate::launch::{RunId, Target};
 use crate::report::console::print_json;
 use crate::report::progress::Progress;
 use crate::report::terminal::Detail;
@@ -111,9 +110,9 @@ fn run(
     let plan = Plan { targets, trials, pairs, limits: Limits { jobs, ..config.limits }, retries, known };
     let runtime = tokio::runtime::Runtime::new()?;
     let progress = Progress::new(common.shown.quiet, plan.trials.len());
-    let Done { record, interrupted, left_behind, panic } = match plan.trials.is_empty() {
-        true => Done::default(),
-        false => runtime.block_on(guarded(plan.clone(), progress))?,
+    let (record, Ended { interrupted, left_behind, panic }) = match plan.trials.is_empty() {
+        true => Default::default(),
+        false => runtime.block_on(done(plan.clone(), progress))?,
     };
     runtime.shutdown_background();
     let judged = Judged {
@@ -154,22 +153,11 @@ pub(super) fn show(report: &Report, shown: &Shown) -> u8 {
     }
 }
 
-/// What came of a plan.
-#[derive(Default)]
-struct Done {
-    record: Record,
-    interrupted: bool,
-    left_behind: Option<LeftBehind>,
-    /// What was known by then is told all the same.
-    panic: Option<Box<dyn Any + Send>>,
-}
-
-/// Executes a plan so that nothing is left behind: not when it ends, is interrupted, or panics.
-async fn guarded(plan: Plan, progress: Progress) -> std::io::Result<Done> {
-    let mut interrupts = Interrupts::listen()?;
+/// Executes a plan, and gives what is known of it at its end.
+async fn done(plan: Plan, progress: Progress) -> std::io::Result<(Record, Ended)> {
     let (run, gate) = (RunId::new(), Gate::default());
     let (record, progress) = (Arc::new(Mutex::new(Record::default())), Arc::new(progress));
-    let mut work = tokio::spawn({
+    let work = {
         let (run, gate, record, progress) = (run.clone(), gate.clone(), Arc::clone(&record), Arc::clone(&progress));
         async move {
             let tell = |event: Event| {
@@ -178,25 +166,8 @@ async fn guarded(plan: Plan, progress: Progress) -> std::io::Result<Done> {
             };
             execute(&plan, &run, &gate, &tell).await;
         }
-    });
-    let mut ended = tokio::select! {
-        ended = &mut work => Some(ended),
-        () = interrupts.next() => None,
     };
-    if ended.is_none() {
-        progress.say(&interrupts::first(gate.close()));
-        ended = tokio::select! {
-            ended = &mut work => Some(ended),
-            () = interrupts.next() => None,
-        };
-    }
-    if ended.is_none() {
-        progress.say(interrupts::AGAIN);
-        work.abort();
-        let _ = work.await;
-    }
-    let left_behind = run.sweep().await.err();
-    let panic = ended.and_then(Result::err).and_then(|error| error.try_into_panic().ok());
+    let ended = guarded(work, &run, &gate, |what| progress.say(what)).await?;
     let record = std::mem::take(&mut *record.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(Done { record, interrupted: gate.is_closed(), left_behind, panic })
+    Ok((record, ended))
 }

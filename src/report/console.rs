@@ -65,12 +65,33 @@ pub fn write_new(file: &Path, text: &str, overwrite: Overwrite) -> Result<(), St
         Overwrite::Allow => options.write(true).create(true).truncate(true),
     };
     let written = options.open(file).and_then(|mut file| file.write_all(redact(text).as_bytes()));
-    written.map_err(|error| match error.kind() {
+    written.map_err(|error| not_written(file, &error))
+}
+
+/// That [`write_new`] will be able to write a file: what takes long to find must not be lost to a slip of the pen.
+///
+/// # Errors
+/// Why it will not be written, for people.
+pub fn can_write_new(file: &Path, overwrite: Overwrite) -> Result<(), String> {
+    let is_there = file.exists();
+    if is_there && overwrite == Overwrite::Refuse {
+        return Err(not_written(file, &ErrorKind::AlreadyExists.into()));
+    }
+    OpenOptions::new().append(true).create(true).open(file).map_err(|error| not_written(file, &error))?;
+    if !is_there {
+        // Whether there will be anything to write is not known yet.
+        let _ = std::fs::remove_file(file);
+    }
+    Ok(())
+}
+
+fn not_written(file: &Path, error: &std::io::Error) -> String {
+    match error.kind() {
         ErrorKind::AlreadyExists => {
             format!("error: {} is there already\n  help: write to another file, or say --force", file.display())
         }
         _ => format!("error: {} cannot be written: {error}", file.display()),
-    })
+    }
 }
 
 /// Why a report is not in its file.

@@ -16,9 +16,9 @@ use crate::verdict::{Finding, Outcome, Verdict};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
-const ODD: Style = AnsiColor::Yellow.on_default();
+pub(super) const ODD: Style = AnsiColor::Yellow.on_default();
 const FAINT: Style = Style::new().dimmed();
-const BOLD: Style = Style::new().bold();
+pub(super) const BOLD: Style = Style::new().bold();
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub fn is_shown_in_full(trial: &TrialReport, compares: bool) -> bool {
     }
 }
 
-fn painted(style: Style, text: impl std::fmt::Display) -> String {
+pub(super) fn painted(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
@@ -151,7 +151,11 @@ pub fn in_full(report: &Report, trial: &TrialReport) -> String {
     let _ = writeln!(text, "{}{issue}", trial.name);
     for result in &trial.results {
         for finding in result.findings.iter().filter(|finding| finding.known.is_none()) {
-            let _ = writeln!(text, "\n{}", pointed_at(report.line(trial, finding.place.line), trial, result, finding));
+            let _ = writeln!(
+                text,
+                "\n{}",
+                pointed_at(report.line(trial, finding.place.line), &trial.file, &result.target, finding)
+            );
         }
     }
     let _ = writeln!(text, "\n{}", transcripts(&trial.results));
@@ -168,15 +172,15 @@ pub fn without_colours(text: &str) -> String {
     anstream::adapter::strip_str(text).to_string()
 }
 
-/// A finding, pointing into the scenario's file.
-fn pointed_at(line: &str, trial: &TrialReport, result: &TrialResult, finding: &Finding) -> String {
-    let title = format!("{} {}", result.target, finding.kind.sentence());
+/// A finding, pointing into a line of its scenario's file.
+pub(super) fn pointed_at(line: &str, file: &str, target: &str, finding: &Finding) -> String {
+    let title = format!("{target} {}", finding.kind.sentence());
     let request = finding.request.map(|request| format!("request {request}: ")).unwrap_or_default();
     let label = format!("{request}expected {}, got {}", finding.expected, finding.got);
     let start = line.char_indices().nth(finding.place.column.saturating_sub(1)).map_or(0, |(byte, _)| byte);
     let word = line[start..].split([' ', ',']).next().unwrap_or_default().len();
     let annotation = AnnotationKind::Primary.span(start..start + word.max(1)).label(label.as_str());
-    let snippet = Snippet::source(line).line_start(finding.place.line).path(trial.file.as_str()).annotation(annotation);
+    let snippet = Snippet::source(line).line_start(finding.place.line).path(file).annotation(annotation);
     let level = Level::ERROR.with_name(finding.kind.word());
     let group: Group<'_> = level.primary_title(title.as_str()).element(snippet);
     Colours::Coloured.renderer().render(&[group])

@@ -8,6 +8,7 @@ mod books;
 mod change;
 pub mod gate;
 mod ledger;
+pub mod minimize;
 pub mod schedule;
 pub mod session;
 mod settle;

@@ -11,6 +11,7 @@ pub mod diagnostic;
 pub mod entity;
 pub mod item;
 mod money;
+pub mod outline;
 pub mod plan;
 pub mod read;
 pub mod step;

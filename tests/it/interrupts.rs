@@ -150,3 +150,20 @@ fn a_report_in_json_names_what_was_not_run() {
     let run: Vec<_> = report["trials"].as_array().unwrap().iter().map(|trial| &trial["trial"]).collect();
     assert!((1..=2).contains(&not_run.len()) && run.len() + not_run.len() == 3, "{run:?}, not {not_run:?}");
 }
+
+#[test]
+fn one_that_makes_a_scenario_smaller_ends_with_the_smallest_so_far() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "name: a\ntags: [b]\nprice: 0.02\npace: 100ms\ngiven:\n  - key: k\n    max_budget: 0.02\nsteps:\n  - chat: k\n  \
+                - chat: k\n    times: 30\n    expect: refused\n";
+    let bug = write(folder.path(), "bug.yaml", text);
+    let run = Running::start(&["minimize", &bug, "--target", "builtin@fault:key-budget-ignored"], None);
+    run.until("trying ");
+    signal(&run.child, "-INT");
+    run.until("interrupted: ");
+    run.until("this is the smallest so far");
+    let (code, stdout) = run.ends();
+    assert_eq!(code, 130, "{stdout}");
+    let smaller = write(folder.path(), "smaller.yaml", &stdout);
+    assert_eq!(super::answer(gatecrash(&["check", &smaller])).0, 0, "{stdout}");
+}

@@ -21,6 +21,7 @@ mod kept;
 #[cfg(unix)]
 mod killed;
 mod merge;
+mod minimize;
 mod mistakes;
 mod process;
 #[cfg(unix)]

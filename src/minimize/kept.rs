@@ -1,0 +1,58 @@
+//! The finding that has to stay, and whether a version of the scenario still has it, and no others.
+
+use std::collections::BTreeSet;
+
+use super::Version;
+use crate::run::TrialResult;
+use crate::verdict::{Finding, FindingKind};
+
+/// What in the original scenario a finding is about, whatever has gone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// A step, by its number from 0.
+    Step(usize),
+    /// An entity, by its name.
+    Given(String),
+}
+
+/// A way to fail.
+pub type Way = (FindingKind, Option<Origin>);
+
+/// A finding that has to stay.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub finding: Finding,
+    way: Way,
+    /// The ways in which the original fails: a version that fails in another one has another finding.
+    pub others: BTreeSet<Way>,
+}
+
+impl Kept {
+    /// The worst finding of a result, the first of them; a known deviation only if there is nothing else.
+    pub fn of(version: &Version, result: &TrialResult) -> Option<Kept> {
+        let finding = result.findings.iter().min_by_key(|finding| (finding.known.is_some(), finding.kind))?.clone();
+        let way = (finding.kind, version.origin(finding.place));
+        Some(Kept { way, others: ways(version, result), finding })
+    }
+
+    /// The finding in a version's result: of the same kind, about the same step; refused in the same way, if it is about how.
+    /// Not if there is one that the original does not have.
+    pub fn find<'a>(&self, version: &Version, result: &'a TrialResult) -> Option<&'a Finding> {
+        let is_it = |finding: &&Finding| {
+            let way = (finding.kind, version.origin(finding.place));
+            let is_known = finding.known.is_some() == self.finding.known.is_some();
+            way == self.way && is_known && (!self.is_about_how() || finding.got == self.finding.got)
+        };
+        result.findings.iter().find(is_it).filter(|_| ways(version, result).is_subset(&self.others))
+    }
+
+    fn is_about_how(&self) -> bool {
+        self.finding.kind == FindingKind::WrongRefusal
+    }
+}
+
+/// The ways in which a version failed, but for known deviations.
+pub fn ways(version: &Version, result: &TrialResult) -> BTreeSet<Way> {
+    let unknown = result.findings.iter().filter(|finding| finding.known.is_none());
+    unknown.map(|finding| (finding.kind, version.origin(finding.place))).collect()
+}
