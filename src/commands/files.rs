@@ -9,7 +9,7 @@ use super::WrongInput;
 use crate::gateway::redact;
 use crate::gateway::secret::redact_json;
 use crate::report::console::{save, unwritten};
-use crate::report::{Report, json, junit, markdown};
+use crate::report::{Report, html, json, junit, markdown};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reports")]
@@ -23,6 +23,9 @@ pub struct Files {
     /// Write the report as Markdown: for a job's summary, or a comment.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    /// Write the report as a page for a browser, in one file: the answer, each trial with its spend, what the gateway said.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// How a report becomes a text, and how that is redacted.
@@ -30,10 +33,11 @@ type Format = (fn(&Report) -> String, fn(&str) -> String);
 
 impl Files {
     fn wanted(&self) -> impl Iterator<Item = (&Path, Format)> {
-        let all: [(&Option<PathBuf>, Format); 3] = [
+        let all: [(&Option<PathBuf>, Format); 4] = [
             (&self.json, (json::render, redact_json)),
             (&self.junit, (junit::render, redact)),
             (&self.markdown, (markdown::render, redact)),
+            (&self.html, (html::render, redact)),
         ];
         all.into_iter().filter_map(|(file, format)| Some((file.as_deref()?, format)))
     }

@@ -42,14 +42,9 @@ pub fn render(report: &Report) -> String {
 
 fn targets(report: &Report) -> String {
     let mut text = String::new();
-    for TargetReport { name, version, launcher, errors, .. } in &report.targets {
+    for target @ TargetReport { name, version, .. } in &report.targets {
         let version = version.as_ref().map(|version| format!(", says it is {}", plain(version))).unwrap_or_default();
-        let how = match launcher.as_str() {
-            _ if !errors.is_empty() => "could not be launched",
-            "external" => "ran already",
-            launcher => terminal::how(launcher).unwrap_or("in gatecrash's own process"),
-        };
-        let _ = writeln!(text, "- `{name}`: {how}{version}");
+        let _ = writeln!(text, "- `{name}`: {}{version}", terminal::ran(target));
     }
     text
 }

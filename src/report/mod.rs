@@ -6,6 +6,7 @@ pub mod console;
 pub mod doctor;
 pub mod faults;
 pub mod github;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
@@ -13,6 +14,7 @@ pub mod merge;
 pub mod minimize;
 pub mod progress;
 pub mod terminal;
+pub mod transcript;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

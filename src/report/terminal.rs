@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use annotate_snippets::{AnnotationKind, Group, Level, Snippet};
 use anstyle::{AnsiColor, Style};
 
-use super::{Report, TargetReport, TrialReport};
-use crate::run::{Exchange, TrialResult};
+use super::{Report, TargetReport, TrialReport, transcript};
+use crate::run::TrialResult;
 use crate::scenario::diagnostic::Style as Colours;
 use crate::verdict::deviation::{Deviation, DeviationState};
 use crate::verdict::fail_on::FailOn;
@@ -158,7 +158,7 @@ pub fn in_full(report: &Report, trial: &TrialReport) -> String {
             );
         }
     }
-    let _ = writeln!(text, "\n{}", transcripts(&trial.results));
+    let _ = writeln!(text, "\n{}", transcript::as_text(&trial.results));
     let _ = writeln!(text, "  repeat: {}", painted(BOLD, repeat(report, trial)));
     text
 }
@@ -175,8 +175,7 @@ pub fn without_colours(text: &str) -> String {
 /// A finding, pointing into a line of its scenario's file.
 pub(super) fn pointed_at(line: &str, file: &str, target: &str, finding: &Finding) -> String {
     let title = format!("{target} {}", finding.kind.sentence());
-    let request = finding.request.map(|request| format!("request {request}: ")).unwrap_or_default();
-    let label = format!("{request}expected {}, got {}", finding.expected, finding.got);
+    let label = finding.to_string();
     let start = line.char_indices().nth(finding.place.column.saturating_sub(1)).map_or(0, |(byte, _)| byte);
     let word = line[start..].split([' ', ',']).next().unwrap_or_default().len();
     let annotation = AnnotationKind::Primary.span(start..start + word.max(1)).label(label.as_str());
@@ -186,70 +185,8 @@ pub(super) fn pointed_at(line: &str, file: &str, target: &str, finding: &Finding
     Colours::Coloured.renderer().render(&[group])
 }
 
-/// What each target did, request by request, side by side: the nth request of a step beside the nth of the same step.
-fn transcripts(results: &[TrialResult]) -> String {
-    let mut rows = vec![vec![String::new(); 2], vec!["line".to_owned(), "key".to_owned()]];
-    for result in results {
-        rows[0].extend([String::new(), result.target.clone(), String::new()]);
-        rows[1].extend(["request".to_owned(), "spent before".to_owned(), "answer".to_owned()]);
-    }
-    let places: Vec<Vec<(usize, usize)>> = results.iter().map(|result| places(&result.exchanges)).collect();
-    let mut all: Vec<(usize, usize)> = places.iter().flatten().copied().collect();
-    all.sort_unstable();
-    all.dedup();
-    for place in all {
-        let own = |(result, places): (&TrialResult, &Vec<_>)| {
-            result.exchanges.get(places.iter().position(|own| *own == place)?).cloned()
-        };
-        let exchanges: Vec<Option<Exchange>> = results.iter().zip(&places).map(own).collect();
-        let key = exchanges.iter().flatten().next().map(|exchange| exchange.key.clone()).unwrap_or_default();
-        let mut row = vec![place.0.to_string(), key];
-        for exchange in exchanges {
-            row.extend(match exchange {
-                Some(exchange) => [exchange.request.to_string(), spent_before(&exchange), exchange.answer.to_string()],
-                None => ["-".to_owned(), String::new(), String::new()],
-            });
-        }
-        rows.push(row);
-    }
-    format!("{}  (! the budget is spent: the request has to be refused)\n", table(&rows))
-}
-
-/// The line of each request's step, and which of that step's requests it is.
-fn places(exchanges: &[Exchange]) -> Vec<(usize, usize)> {
-    let of_line = |index: usize, line: usize| exchanges[..index].iter().filter(|earlier| earlier.line == line).count();
-    exchanges.iter().enumerate().map(|(index, own)| (own.line, of_line(index, own.line))).collect()
-}
-
-fn spent_before(exchange: &Exchange) -> String {
-    match exchange.before.as_slice() {
-        [] => "no budget".to_owned(),
-        before => {
-            let each = before.iter().map(|standing| {
-                let mark = if standing.spent >= standing.max_budget { "!" } else { "" };
-                // The key is named in its own column; user and team are the key's own.
-                let what = standing.whose.split(' ').next().unwrap_or_default();
-                format!("{what} {} of {}{mark}", standing.spent, standing.max_budget)
-            });
-            each.collect::<Vec<_>>().join(", ")
-        }
-    }
-}
-
-fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.len()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        let _ = writeln!(text, "  {}", cells.collect::<Vec<_>>().join("  ").trim_end());
-    }
-    text
-}
-
 /// The one command that repeats just this trial.
-fn repeat(report: &Report, trial: &TrialReport) -> String {
+pub fn repeat(report: &Report, trial: &TrialReport) -> String {
     let path = &trial.file;
     let targets: Vec<_> = report.targets.iter().map(|target| target.name.as_str()).collect();
     let of_many = if trial.trial.contains('/') { format!(" --filter {}", trial.trial) } else { String::new() };
@@ -301,11 +238,9 @@ pub fn deviations(deviations: &[Deviation]) -> String {
     for deviation in deviations {
         let Deviation { target, scenario, finding, reason, issue, state, got: _ } = deviation;
         let state = match state {
-            DeviationState::Seen { trials: 1 } => "in 1 trial".to_owned(),
-            DeviationState::Seen { trials } => format!("in {trials} trials"),
-            DeviationState::NotTried => painted(FAINT, "not all of its trials ran"),
-            DeviationState::Stale => painted(BAD, "STALE: it no longer happens; remove it"),
-            DeviationState::Expired { until } => painted(BAD, format!("EXPIRED: it was accepted until {until}")),
+            DeviationState::Seen { .. } => state.to_string(),
+            DeviationState::NotTried => painted(FAINT, state),
+            DeviationState::Stale | DeviationState::Expired { .. } => painted(BAD, state),
         };
         let _ =
             writeln!(text, "  {target}  {scenario}  {}: {reason}; {state}  {}", finding.word(), painted(FAINT, issue));
@@ -313,8 +248,17 @@ pub fn deviations(deviations: &[Deviation]) -> String {
     text
 }
 
+/// How a target came to be there.
+pub fn ran(target: &TargetReport) -> &'static str {
+    match target.launcher.as_str() {
+        _ if !target.errors.is_empty() => "could not be launched",
+        "external" => "ran already",
+        launcher => how(launcher).unwrap_or("in gatecrash's own process"),
+    }
+}
+
 /// How a launcher launches real gateways.
-pub fn how(launcher: &str) -> Option<&'static str> {
+fn how(launcher: &str) -> Option<&'static str> {
     match launcher {
         "docker" => Some("in Docker"),
         "process" => Some("as processes"),

@@ -2,6 +2,7 @@
 //! of `harness.toml`; here is what they do to a run.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::str::FromStr;
 
 use pep440_rs::{Version, VersionSpecifiers};
@@ -111,6 +112,18 @@ impl DeviationState {
             (Seen { trials }, _) | (_, Seen { trials }) => Seen { trials },
             (Stale, Stale) => Stale,
             (NotTried | Stale, NotTried | Stale) => NotTried,
+        }
+    }
+}
+
+impl fmt::Display for DeviationState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeviationState::Seen { trials: 1 } => f.write_str("in 1 trial"),
+            DeviationState::Seen { trials } => write!(f, "in {trials} trials"),
+            DeviationState::NotTried => f.write_str("not all of its trials ran"),
+            DeviationState::Stale => f.write_str("STALE: it no longer happens; remove it"),
+            DeviationState::Expired { until } => write!(f, "EXPIRED: it was accepted until {until}"),
         }
     }
 }

@@ -27,6 +27,16 @@ pub struct Finding {
     pub known: Option<String>,
 }
 
+impl fmt::Display for Finding {
+    /// `request 4: expected 429 budget_exceeded, got 200`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(request) = self.request {
+            write!(f, "request {request}: ")?;
+        }
+        write!(f, "expected {}, got {}", self.expected, self.got)
+    }
+}
+
 /// The kinds of findings, most severe first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum FindingKind {

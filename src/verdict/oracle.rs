@@ -16,6 +16,13 @@ pub struct Standing {
     pub max_budget: Usd,
 }
 
+impl Standing {
+    /// Whether nothing is left of it, so that the request has to be refused.
+    pub fn is_spent(&self) -> bool {
+        self.spent >= self.max_budget
+    }
+}
+
 /// What the budgets ask of the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Zone {
@@ -28,7 +35,7 @@ pub enum Zone {
 }
 
 pub fn zone(standing: &[Standing], price: Usd) -> Zone {
-    if standing.iter().any(|budget| budget.spent >= budget.max_budget) {
+    if standing.iter().any(Standing::is_spent) {
         Zone::MustRefuse
     } else if standing.iter().all(|budget| budget.spent + price <= budget.max_budget) {
         Zone::MustAccept

@@ -180,7 +180,7 @@ impl Ran {
     }
 }
 
-const REPORT: [&str; 4] = ["junit.xml", "log.txt", "report.json", "report.md"];
+const REPORT: [&str; 5] = ["junit.xml", "log.txt", "report.html", "report.json", "report.md"];
 
 #[test]
 fn a_regression_is_red_after_it_was_told_everywhere() {

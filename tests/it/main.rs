@@ -23,6 +23,7 @@ mod killed;
 mod merge;
 mod minimize;
 mod mistakes;
+mod page;
 mod process;
 #[cfg(unix)]
 mod real;

@@ -154,13 +154,19 @@ fn a_hostile_gateway_cannot_make_gatecrash_say_a_secret() {
     let folder = tempfile::tempdir().unwrap();
     let scenario = write(folder.path(), "sk-PLANTED.yaml", SCENARIO);
     let runtime = tokio::runtime::Runtime::new().unwrap();
+    let page = folder.path().join("report.html");
+    let to_page = page.display().to_string();
     for (hostile, key) in HOSTILE.into_iter().flat_map(|hostile| VIRTUAL.map(|key| (hostile, key))) {
         let settings = settings(folder.path(), serve(&runtime, hostile, key));
-        for more in [&[] as &[&str], &["--quiet"], &["--format", "json"]] {
+        for more in [&["--html", &to_page] as &[&str], &["--quiet"], &["--format", "json"]] {
             let arguments = [&["run", &scenario, "--target", "mine", "--config", &settings], more].concat();
             let answered = answer(with_secrets(gatecrash(&arguments)));
             assert!(answered.0 != 0 && answered.0 != 2, "{hostile:?}: {answered:?}");
             assert!(is_clean(&format!("{hostile:?} {more:?}"), &answered), "nothing was redacted: {answered:?}");
+            if more[0] == "--html" {
+                let written = std::fs::read_to_string(&page).unwrap();
+                assert!(is_clean(&format!("{hostile:?}, the page"), &(answered.0, written, String::new())));
+            }
             if more == ["--format", "json"] {
                 // What one machine wrote another reads.
                 let report = write(folder.path(), "report.json", &answered.1);
