@@ -150,3 +150,37 @@ fn without_price(params: &Value, info: &Value, behind: &str) -> (Vec<PricedBy>, 
     let why = format!("has no price; whether `{behind}` is in the cost map of the version is not known");
     (vec![PricedBy::CostMap, answer], why)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_on_the_path_by_which_its_price_is_known() {
+        use PricedBy::{Alias, BaseModel, CostMap, Free, ModelInfo, ParamsBaseModel, Provider, Token};
+        let cases: [(&str, &[PricedBy]); 15] = [
+            (
+                "litellm_params: { model: openai/a, input_cost_per_token: 1e-6, output_cost_per_token: 0.000002 }",
+                &[Token],
+            ),
+            ("litellm_params: { model: openai/a, input_cost_per_token: 0, output_cost_per_token: 1e-6 }", &[Token]),
+            ("litellm_params: { model: openai/a, input_cost_per_token: 0.0, output_cost_per_token: \"0\" }", &[Free]),
+            ("litellm_params: { model: openai/a }\n    model_info: { input_cost_per_token: 1e-6 }", &[ModelInfo]),
+            ("litellm_params: { model: azure/a }\n    model_info: { base_model: azure/gpt-4o }", &[BaseModel]),
+            ("litellm_params: { model: azure/a, base_model: azure/gpt-4o }", &[ParamsBaseModel]),
+            ("litellm_params: { model: openai/gpt-4o }", &[CostMap]),
+            ("litellm_params: { model: gpt-4o-mini }", &[CostMap]),
+            ("litellm_params: { model: anthropic/claude-sonnet-4-5 }", &[CostMap]),
+            ("litellm_params: { model: my-proxy/gpt-4o }", &[CostMap, Alias]),
+            ("litellm_params: { model: openai/own }", &[CostMap, Alias]),
+            ("litellm_params: { model: openrouter/acme/fixed }", &[CostMap, Provider]),
+            ("litellm_params: { model: acme/fixed, custom_llm_provider: openrouter }", &[CostMap, Provider]),
+            ("litellm_params: {}", &[CostMap, Alias]),
+            ("litellm_params: 3", &[CostMap, Alias]),
+        ];
+        for (model, paths) in cases {
+            let models = Models::read(&format!("model_list:\n  - model_name: a\n    {model}\n")).unwrap();
+            assert_eq!(models.all()[0].priced_by, paths, "{model}");
+        }
+    }
+}
