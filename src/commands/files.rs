@@ -8,8 +8,8 @@ use clap::Args;
 use super::WrongInput;
 use crate::gateway::redact;
 use crate::gateway::secret::redact_json;
-use crate::report::console::{save, unwritten};
-use crate::report::{Report, html, json, junit, markdown};
+use crate::report::console::{save, save_new, say, unwritten};
+use crate::report::{Report, evidence, html, json, junit, markdown};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reports")]
@@ -26,6 +26,10 @@ pub struct Files {
     /// Write the report as a page for a browser, in one file: the answer, each trial with its spend, what the gateway said.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write evidence of what failed into a new folder: `issue.md`, a text to paste into an issue, with each request as
+    /// `curl`; the scenario, the gateway's configuration and log, the report. Secrets are names in there.
+    #[arg(long, value_name = "FOLDER")]
+    evidence: Option<PathBuf>,
 }
 
 /// How a report becomes a text, and how that is redacted.
@@ -53,7 +57,10 @@ impl Files {
             seen.push(file);
             OpenOptions::new().append(true).create(true).open(file).map_err(|error| wrong(error.to_string()))?;
         }
-        Ok(())
+        match &self.evidence {
+            Some(folder) => check_folder(folder),
+            None => Ok(()),
+        }
     }
 
     /// Writes them; gives the exit code of that.
@@ -64,6 +71,37 @@ impl Files {
             let report = redacted.get_or_insert_with(|| json::redacted(report));
             save(file, &render(report), redact)
         });
-        codes.max().unwrap_or_default()
+        let code = codes.max().unwrap_or_default();
+        match &self.evidence {
+            Some(folder) => code.max(write_evidence(folder, redacted.get_or_insert_with(|| json::redacted(report)))),
+            None => code,
+        }
     }
+}
+
+/// That evidence can be written: into a folder that is new or empty, for what is in there is somebody's.
+fn check_folder(folder: &Path) -> Result<(), WrongInput> {
+    let wrong = |what: String| WrongInput(format!("error: evidence cannot be written to {}: {what}", folder.display()));
+    let failed = |error: std::io::Error| wrong(error.to_string());
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    if std::fs::read_dir(folder).map_err(failed)?.next().is_some() {
+        return Err(wrong("there is something in it\n  help: name a new folder, or an empty one".to_owned()));
+    }
+    tempfile::tempfile_in(folder).map(drop).map_err(failed)
+}
+
+fn write_evidence(folder: &Path, report: &Report) -> u8 {
+    let files = evidence::files(report);
+    let text = folder.join(evidence::ISSUE);
+    for evidence::File { path, text, redact } in &files {
+        let code = save_new(&folder.join(path), text, *redact);
+        if code != 0 {
+            return code;
+        }
+    }
+    match files.last().is_some_and(|last| last.path == Path::new(evidence::ISSUE)) {
+        true => say(&format!("evidence to paste into an issue: {}", text.display())),
+        false => say(&format!("nothing failed: there is no {}", text.display())),
+    }
+    0
 }

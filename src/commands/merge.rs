@@ -21,6 +21,7 @@ pub struct Merge {
 
 impl Merge {
     pub fn execute(&self) -> Result<u8, WrongInput> {
+        self.shown.files.check()?;
         let part = |file: &PathBuf| {
             let name = file.display().to_string();
             let wrong = |what: String| WrongInput(format!("error: {name}: {what}"));

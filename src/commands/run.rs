@@ -20,7 +20,9 @@ use crate::run::session::{Event, Plan, execute};
 use crate::upgrade::Upgrade;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example: gatecrash run bug.yaml --target litellm@1.82.3")]
+#[command(after_help = "Examples:
+  gatecrash run bug.yaml --target litellm@1.82.3
+  gatecrash run bug.yaml --target litellm@1.82.3 --evidence out   # out/issue.md is to be pasted into an issue")]
 pub struct Run {
     /// Files and folders; without any, the corpus.
     #[arg(value_name = "SCENARIO")]

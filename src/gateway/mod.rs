@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use secret::redact_json;
 pub use secret::{Secret, redact};
 
 use crate::scenario::{Api, Carrier, ErrorKind, Fields, Kind, Usd};
@@ -106,24 +107,59 @@ pub struct Ask {
     pub late: Duration,
 }
 
-/// A request as it goes over the wire, but for the key.
+/// A request as it went over the wire, redacted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sent {
     pub method: String,
-    /// With the slash that it begins with.
+    /// With the slash that it begins with, and the query if there is one.
     pub route: String,
     pub headers: Vec<(String, String)>,
     /// `null` if there is none.
     pub body: Value,
 }
 
+impl Sent {
+    fn of(request: &reqwest::Request) -> Sent {
+        let url = request.url();
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = request.headers().iter().map(|(name, value)| (name.to_string(), redact(&text(value))));
+        let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
+        let body = redact_json(&String::from_utf8_lossy(body));
+        Sent {
+            method: request.method().to_string(),
+            route: redact(&format!("{}{query}", url.path())),
+            headers: headers.collect(),
+            body: serde_json::from_str(&body).unwrap_or(Value::Null),
+        }
+    }
+}
+
+/// A request of the admin API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdminCall {
+    pub sent: Sent,
+    /// What its answer holds, and later requests are sent with.
+    pub gives: Option<Gives>,
+}
+
+/// Something that only the gateway's answer says, such as a key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Gives {
+    /// As it is in what was sent later: a key is `<key laptop>` there.
+    pub text: String,
+    /// Where it is in the answer: `model_info.id`
+    pub field: String,
+}
+
 /// What the admin API said of an entity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Said {
-    /// `GET /key/info`
-    pub endpoint: String,
+    pub sent: Sent,
     /// Redacted.
     pub answer: Value,
 }

@@ -2,18 +2,19 @@
 //!
 //! All that begins with `sk-` is a secret. What does not, and is one all the same, has to be known by [`Secret::new`] or
 //! [`know_setting`]; then it is found as it is, and as it looks in JSON, in URLs and in base64. [`redact`] is called where a
-//! gateway's text comes in, and once more where any text leaves ([`crate::report::console`]).
+//! gateway's text comes in, and once more where any text leaves ([`crate::report::console`]). One that has a name is shown
+//! by it, so that who reads can tell one key from another: `<key laptop>`.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-/// What is shown instead of a secret.
+/// What is shown instead of a secret that has no name.
 const SHOWN: &str = "sk-[secret]";
 
 /// A shorter one may be part of many words: it is only replaced where it stands by itself.
@@ -27,10 +28,16 @@ impl Secret {
     /// From now on it is redacted from all that is shown.
     pub fn new(text: impl Into<String>) -> Secret {
         let text = text.into();
-        // A virtual key is found by its beginning, and there may be thousands.
-        if !(text.starts_with("sk-") && text.chars().all(of_word)) {
+        if !is_found_by_its_beginning(&text) {
             know(&text);
         }
+        Secret(text)
+    }
+
+    /// From now on it is shown by this name.
+    pub fn named(text: impl Into<String>, name: &str) -> Secret {
+        let text = text.into();
+        know_as(&text, &redact(&format!("<{name}>")));
         Secret(text)
     }
 
@@ -46,17 +53,44 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The forms of all known secrets, by their length: one may be a part of another, and the longer is replaced first.
-static KNOWN: RwLock<BTreeSet<(Reverse<usize>, String)>> = RwLock::new(BTreeSet::new());
+/// Secrets, and what is shown instead.
+#[derive(Default)]
+struct Known {
+    /// The forms of each, by their length: one may be a part of another, and the longer is replaced first.
+    forms: BTreeMap<(Reverse<usize>, String), String>,
+    /// Keys that are found by their beginning, and have a name: there may be thousands, too many to look for each.
+    named: HashMap<String, String>,
+}
+
+static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
 
 /// Lets a secret be redacted in each of its forms, whatever it looks like.
 pub fn know(secret: &str) {
     let secret = secret.trim();
-    if secret.is_empty() {
-        return;
+    if !secret.is_empty() {
+        let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+        for form in forms(secret) {
+            // What has a name keeps it.
+            known.forms.entry((Reverse(form.len()), form)).or_insert_with(|| SHOWN.to_owned());
+        }
     }
+}
+
+fn know_as(secret: &str, shown: &str) {
+    let secret = secret.trim();
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    known.extend(forms(secret).into_iter().map(|form| (Reverse(form.len()), form)));
+    if is_found_by_its_beginning(secret) {
+        known.named.insert(secret.to_owned(), shown.to_owned());
+    }
+    let is_known = known.forms.contains_key(&(Reverse(secret.len()), secret.to_owned()));
+    if !secret.is_empty() && (is_known || !is_found_by_its_beginning(secret)) {
+        known.forms.extend(forms(secret).into_iter().map(|form| ((Reverse(form.len()), form), shown.to_owned())));
+    }
+}
+
+/// Whether it need not be known to be found.
+fn is_found_by_its_beginning(secret: &str) -> bool {
+    secret.starts_with("sk-") && secret.chars().all(of_word)
 }
 
 /// Lets a setting be redacted if its name says that it is a secret, and the password of a URL in any case.
@@ -92,7 +126,7 @@ pub fn know_environment() {
 /// A secret as it is, and as it looks in JSON, in a URL, and in base64 wherever it begins there.
 fn forms(secret: &str) -> Vec<String> {
     let json = serde_json::to_string(secret).unwrap_or_default();
-    let mut forms = vec![secret.to_owned(), json.trim_matches('"').to_owned(), in_url(secret)];
+    let mut forms = vec![secret.to_owned(), json.trim_matches('"').to_owned(), in_url(secret), in_query(secret)];
     for begins in 0..3 {
         let bytes = [&[0; 2][..begins], secret.as_bytes()].concat();
         let is_whole = bytes.len() % 3 == 0;
@@ -114,15 +148,21 @@ fn in_url(secret: &str) -> String {
     secret.bytes().map(encode).collect()
 }
 
+/// As in the query of a URL that was made as forms are.
+fn in_query(secret: &str) -> String {
+    in_url(secret).replace("%20", "+").replace("%2A", "*").replace('~', "%7E")
+}
+
 /// Replaces everything that is a key or looks like one, so that a text can be shown.
 pub fn redact(text: &str) -> String {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     let mut shown = Cow::Borrowed(text);
-    for (_, form) in KNOWN.read().unwrap_or_else(PoisonError::into_inner).iter() {
+    for ((_, form), instead) in &known.forms {
         if shown.contains(form.as_str()) {
-            shown = Cow::Owned(without(&shown, form));
+            shown = Cow::Owned(without(&shown, form, instead));
         }
     }
-    without_keys(&shown)
+    without_keys(&shown, &known.named)
 }
 
 /// The same for JSON, which stays JSON: a secret may look like one of its numbers, and only what is in quotes is shown.
@@ -150,7 +190,7 @@ pub fn redact_json(json: &str) -> String {
 }
 
 /// A short secret is only replaced where it stands by itself: it may be a part of many words.
-fn without(text: &str, secret: &str) -> String {
+fn without(text: &str, secret: &str, instead: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(secret) {
@@ -158,7 +198,7 @@ fn without(text: &str, secret: &str) -> String {
         shown.push_str(before);
         let in_word = is_in_word(&shown) || after.starts_with(char::is_alphanumeric);
         let is_secret = secret.len() >= DISTINCT || !in_word;
-        shown.push_str(if is_secret { SHOWN } else { secret });
+        shown.push_str(if is_secret { instead } else { secret });
         rest = after;
     }
     shown.push_str(rest);
@@ -166,7 +206,7 @@ fn without(text: &str, secret: &str) -> String {
 }
 
 /// Without anything that begins with `sk-`.
-fn without_keys(text: &str) -> String {
+fn without_keys(text: &str, named: &HashMap<String, String>) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("sk-") {
@@ -175,8 +215,12 @@ fn without_keys(text: &str) -> String {
         shown.push_str(before);
         // `task-7` is none, and what was redacted stays as it is.
         let is_word = is_in_word(&shown) && !is_random(key);
-        let is_redacted = key == "sk-" && after.starts_with("[secret]");
-        shown.push_str(if is_word || is_redacted { key } else { SHOWN });
+        let is_redacted = key == "sk-" && (after.starts_with("[secret]") || after.starts_with("\\[secret\\]"));
+        shown.push_str(match named.get(key) {
+            Some(name) => name,
+            None if is_word || is_redacted => key,
+            None => SHOWN,
+        });
         rest = after;
     }
     shown.push_str(rest);
@@ -231,13 +275,19 @@ mod tests {
 
     #[test]
     fn what_is_known_is_found_in_each_of_its_forms() {
-        let secret = "pa\"ss/w\u{f6}rd?+0123456789";
+        let secret = "pa\"ss/w\u{f6}rd?+~*0123456789";
         know(secret);
         let beside = |user: &str| STANDARD_NO_PAD.encode(format!("{user}:{secret}:more"));
         let json = serde_json::to_string(&["so", secret]).unwrap();
-        for text in
-            [secret.to_owned(), json, format!("?a={}", in_url(secret)), beside("a"), beside("ab"), beside("abc")]
-        {
+        for text in [
+            secret.to_owned(),
+            json,
+            format!("?a={}", in_url(secret)),
+            in_query(secret),
+            beside("a"),
+            beside("ab"),
+            beside("abc"),
+        ] {
             let shown = redact(&format!("it is {text}."));
             let left = ["pa\"ss", "ss/w", "0123456789", "123456", &STANDARD_NO_PAD.encode("0123456789")[..12]];
             assert!(
@@ -253,6 +303,22 @@ mod tests {
         let shown = redact_json(r#"{"a": 47114711, "b\"": "is 47114711", "c\\": ["sk-1\nsk-2"], "d": "\""}"#);
         let expected = r#"{"a": 47114711, "b\"": "is sk-[secret]", "c\\": ["sk-[secret]\nsk-[secret]"], "d": "\""}"#;
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_secret_with_a_name_is_shown_by_it_and_never_by_its_name_alone() {
+        for secret in ["sk-0815aB-c_d", "of another kind/0815"] {
+            know(secret);
+            let secret = Secret::named(secret, "key laptop");
+            know(secret.reveal());
+            let url = in_url(secret.reveal());
+            let text = format!("{} ?key={url} {}-", secret.reveal(), secret.reveal());
+            let shown = redact(&text);
+            assert!(shown.starts_with("<key laptop> ?key=<key laptop> ") && !shown.contains("0815"), "{shown}");
+            assert_eq!(redact(&shown), shown);
+        }
+        Secret::named("sk-4711aB", "key sk-PLANTED");
+        assert_eq!(redact("sk-4711aB"), "<key sk-[secret]>");
     }
 
     #[test]

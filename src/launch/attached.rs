@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::keeper::{Asked, Gone, Keeper, Lease, Node};
 use super::turns::Share;
-use super::{Health, Topology, Undisturbed};
+use super::{ADMIN_KEY, Health, Topology, Undisturbed};
 use crate::gateway::Secret;
 use crate::gateway::litellm::{LiteLlm, Pace};
 use crate::scenario::{Disturbance, Instance, Part};
@@ -58,7 +58,7 @@ impl Attached {
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         let known = nodes.get(&(topology, instance)).filter(|known| known.base_url() == node.url).cloned();
         let gateway = known.unwrap_or_else(|| {
-            let (http, admin_key) = (self.http.clone(), Secret::new(node.admin_key));
+            let (http, admin_key) = (self.http.clone(), Secret::named(node.admin_key, ADMIN_KEY));
             LiteLlm::new(http, node.url, node.upstream, admin_key, self.limit, self.pace)
         });
         gateway.books.others_wait(node.trials.saturating_sub(Arc::strong_count(&self.own) - 1));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::disturb::Deed;
-use super::{Kept, LaunchError, Live, Target, Undisturbed, http, random_hex, upstream};
+use super::{ADMIN_KEY, Kept, LaunchError, Live, Setup, Target, Undisturbed, http, random_hex, upstream};
 use crate::builtin::{Builtin, Fault};
 use crate::config::Limits;
 use crate::gateway::Secret;
@@ -27,13 +27,23 @@ pub(super) struct InProcess {
 pub(super) async fn launch(target: &Target, fault: Option<Fault>, limits: Limits) -> Result<Live, LaunchError> {
     let upstream = upstream(target, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let url = format!("http://{}", upstream.address());
-    let admin_key = Secret::new(format!("sk-gatecrash-{}", random_hex()));
-    let first = Builtin::start(&config_yaml(&url, None), url.clone(), &admin_key, fault)
+    let admin_key = Secret::named(format!("sk-gatecrash-{}", random_hex()), ADMIN_KEY);
+    let config = config_yaml(&url, None);
+    let first = Builtin::start(&config, url.clone(), &admin_key, fault)
         .await
         .map_err(|error| LaunchError::new(target, format!("it cannot listen: {error}")))?;
     let (http, limit) = (http(target)?, limits.request);
+    let setup = Setup {
+        gateway: format!("the built-in gateway of gatecrash {}", env!("CARGO_PKG_VERSION")),
+        database: "in memory".to_owned(),
+        upstream: url.clone(),
+        command: Vec::new(),
+        environment: Vec::new(),
+        config,
+    };
     let in_process = InProcess { first, second: OnceCell::new(), http, upstream: url, admin_key, limit };
-    Ok(Live::new(target, upstream, Kept::Builtin(in_process)))
+    let setup = Some(setup.redacted());
+    Ok(Live { setup, ..Live::new(target, upstream, Kept::Builtin(in_process)) })
 }
 
 impl InProcess {

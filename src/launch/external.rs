@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Kept, LaunchError, Live, Target, http, upstream};
+use super::{ADMIN_KEY, Kept, LaunchError, Live, Target, http, upstream};
 use crate::config::Limits;
 use crate::gateway::Secret;
 use crate::gateway::litellm::{LiteLlm, Pace};
@@ -29,7 +29,7 @@ pub(super) async fn attach(
         http(target)?,
         url,
         format!("http://{address}"),
-        Secret::new(admin_key),
+        Secret::named(admin_key, ADMIN_KEY),
         limits.request,
         Pace::WRITE_BEHIND,
     );

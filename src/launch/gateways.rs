@@ -3,10 +3,10 @@
 
 use tokio::sync::OnceCell;
 
-use super::Topology;
+use super::{Setup, Topology};
 use crate::config::Limits;
 use crate::gateway::Secret;
-use crate::gateway::litellm::deployments::passed_through;
+use crate::gateway::litellm::deployments::{config_yaml, passed_through};
 use crate::gateway::litellm::{LiteLlm, Pace};
 use crate::scenario::Instance;
 
@@ -46,6 +46,21 @@ impl Common {
             Schema::Leave => environment.push(("DISABLE_SCHEMA_UPDATE", "true".to_owned())),
         }
         environment
+    }
+
+    /// What the first of them is launched with, by an empty database.
+    pub(super) fn setup(&self, gateway: String, database: &str, database_url: &str, command: &[&str]) -> Setup {
+        let environment = self.environment(database_url, Schema::Make).into_iter();
+        let environment = environment.map(|(name, value)| (name.to_owned(), value)).chain(self.env.clone());
+        let setup = Setup {
+            gateway,
+            database: database.to_owned(),
+            upstream: self.upstream.clone(),
+            command: command.iter().map(|word| (*word).to_owned()).collect(),
+            environment: environment.collect(),
+            config: config_yaml(&self.upstream, None),
+        };
+        setup.redacted()
     }
 
     /// Who asks the one that answers at this address.

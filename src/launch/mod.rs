@@ -16,6 +16,7 @@ pub mod keeper;
 mod process;
 pub mod reaper;
 mod server;
+mod setup;
 mod sweep;
 pub mod target;
 mod template;
@@ -31,13 +32,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Limits;
-use crate::gateway::litellm::{LiteLlm, Pace};
+use crate::gateway::litellm::{LiteLlm, Pace, is_reading};
 use crate::gateway::{AdminError, Broken, redact};
 use crate::upstream::Upstream;
 pub use disturb::{Topology, Undisturbed};
 use keeper::Found;
 pub use keeper::Origin;
 pub use process::Package;
+pub use setup::Setup;
 pub use sweep::{LeftBehind, MARK};
 pub use target::{Compromised, GatewayName, Launcher, Target, TargetError};
 use turns::Turns;
@@ -52,6 +54,8 @@ pub struct Live {
     pub took: Duration,
     /// What is to be known of how it was launched.
     pub remark: Option<String>,
+    /// What it was launched with, where that is known.
+    pub setup: Option<Setup>,
     turns: Turns,
     calls: Calls,
     kept: Kept,
@@ -61,6 +65,19 @@ pub struct Live {
 enum Calls {
     Here(Upstream),
     AtKeeper(Arc<attached::Attached>),
+}
+
+/// What the key is called with which a gateway is administered.
+const ADMIN_KEY: &str = "master key";
+
+/// How many lines of a log are its end.
+const LOG_LINES: usize = 30;
+
+/// The last lines of a log that say something, redacted: what gatecrash reads again and again is not told.
+fn end_of_log(text: &str) -> Vec<String> {
+    let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !is_reading(line));
+    let lines: Vec<&str> = lines.collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| redact(line)).collect()
 }
 
 /// How long an engine may be silent before it counts as gone. On a busy machine it takes seconds for what it does at once
@@ -256,7 +273,7 @@ impl Live {
 
     fn with(target: &Target, calls: Calls, kept: Kept) -> Live {
         let (origin, turns) = (Origin::Launched, Turns::new());
-        Live { target: target.clone(), origin, took: Duration::ZERO, remark: None, turns, calls, kept }
+        Live { target: target.clone(), origin, took: Duration::ZERO, remark: None, setup: None, turns, calls, kept }
     }
 
     /// How often these requests of this trial have reached the upstream, together.

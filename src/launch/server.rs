@@ -94,6 +94,17 @@ impl Server {
 }
 
 impl Own {
+    /// `PostgreSQL 16.4, a server that runs already`
+    pub(super) async fn version(&self) -> Option<String> {
+        let client = self.server.connect().await.ok()?;
+        let rows = client.simple_query("SHOW server_version").await.ok()?;
+        let version = rows.iter().find_map(|row| match row {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        Some(format!("PostgreSQL {}, a server that runs already", version?))
+    }
+
     /// Whether it can still be reached; else why not.
     pub(super) async fn answers(&self) -> Result<(), String> {
         self.server.connect().await.map(|_| ())

@@ -1,7 +1,7 @@
 //! The ways out of this process: standard output, standard error, and the files of a report. Whatever leaves is redacted here once more, whoever
 //! wrote it and wherever it came from: a scenario, the settings, an argument, a gateway, a panic.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
@@ -91,6 +91,33 @@ fn not_written(file: &Path, error: &std::io::Error) -> String {
             format!("error: {} is there already\n  help: write to another file, or say --force", file.display())
         }
         _ => format!("error: {} cannot be written: {error}", file.display()),
+    }
+}
+
+/// Writes a file that is not there yet, and its folders; whole, or not at all. Gives the exit code of that.
+#[must_use]
+pub fn save_new(file: &Path, text: &str, redact: fn(&str) -> String) -> u8 {
+    let written = || {
+        let folder = file.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let mut part = file.as_os_str().to_owned();
+        part.push(".part");
+        let written = File::create_new(&part).and_then(|mut part| part.write_all(redact(text).as_bytes()));
+        let written = written.and_then(|()| match file.try_exists()? {
+            true => Err(ErrorKind::AlreadyExists.into()),
+            false => std::fs::rename(&part, file),
+        });
+        if written.is_err() {
+            let _ = std::fs::remove_file(&part);
+        }
+        written
+    };
+    match written() {
+        Ok(()) => 0,
+        Err(error) => {
+            say(&format!("error: {}", unwritten(file, &error)));
+            BROKE
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::verdict::deviation::Deviation;
 use crate::verdict::fail_on::FailOn;
 
 /// Grows with every change that could break who reads a report.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// A run of gatecrash, judged.
 #[derive(Serialize, Deserialize, JsonSchema)]

@@ -35,7 +35,7 @@ pub fn render(report: &Report) -> String {
     let rest = [terminal::environment(report), terminal::deviations(&report.deviations)].concat();
     let rest = terminal::without_colours(&rest);
     if !rest.trim().is_empty() {
-        let _ = writeln!(text, "\n{}", fenced(rest.trim()));
+        let _ = writeln!(text, "\n{}", fenced("text", rest.trim()));
     }
     text
 }
@@ -97,18 +97,22 @@ fn outcome(result: &TrialResult) -> String {
 fn folded(report: &Report, trial: &TrialReport) -> String {
     let full = terminal::in_full_without_colours(report, trial);
     let verdict = trial.verdict.map_or("failed", Verdict::word);
-    format!("\n<details><summary>{verdict}: {}</summary>\n\n{}\n</details>\n", html(&trial.trial), fenced(full.trim()))
+    format!(
+        "\n<details><summary>{verdict}: {}</summary>\n\n{}\n</details>\n",
+        html(&trial.trial),
+        fenced("text", full.trim())
+    )
 }
 
 /// In a fence that is longer than any in the text.
-fn fenced(text: &str) -> String {
+pub(super) fn fenced(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat((longest + 1).max(3));
-    format!("{fence}text\n{text}\n{fence}")
+    format!("{fence}{language}\n{text}\n{fence}")
 }
 
 /// A text in which Markdown and HTML mean nothing, on one line.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in html(text).chars() {
         match c {

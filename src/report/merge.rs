@@ -162,6 +162,7 @@ fn target(parts: &[Part], index: usize) -> TargetReport {
         launcher: own().next().map(|target| target.launcher.clone()).unwrap_or_default(),
         launcher_because: own().find_map(|target| target.launcher_because.clone()),
         origin: own().find_map(|target| target.origin.clone()),
+        setup: own().find_map(|target| target.setup.clone()),
         launched_in_ms: own().filter_map(|target| target.launched_in_ms).max(),
         errors,
         log: own().flat_map(|target| target.log.clone()).collect(),

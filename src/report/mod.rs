@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod console;
 pub mod doctor;
+pub mod evidence;
 pub mod faults;
 pub mod github;
 pub mod html;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::launch::{LaunchError, LeftBehind, Origin, Target};
+use crate::launch::{LaunchError, LeftBehind, Origin, Setup, Target};
 use crate::run::session::{Event, Plan};
 use crate::run::{Time, TrialResult};
 use crate::scenario::{Partition, Trial, TrialId, Usd};
@@ -72,6 +73,8 @@ pub struct TargetReport {
     pub launcher_because: Option<String>,
     pub launched_in_ms: Option<u64>,
     pub origin: Option<Origin>,
+    /// What it was launched with, where that is known.
+    pub setup: Option<Setup>,
     /// Why it could not be launched; of a merged run, in each of its parts.
     pub errors: Vec<LaunchError>,
     /// The end of its log, if its environment broke.
@@ -126,10 +129,18 @@ pub struct Spent {
     pub rest_ms: u64,
 }
 
+#[derive(Debug)]
+struct Launched {
+    target: Target,
+    took: Duration,
+    origin: Origin,
+    setup: Option<Setup>,
+}
+
 /// What is left of a run's events: the input of its report.
 #[derive(Debug, Default)]
 pub struct Record {
-    launched: Vec<(Target, Duration, Origin)>,
+    launched: Vec<Launched>,
     not_launched: Vec<LaunchError>,
     results: Vec<TrialResult>,
     logs: Vec<(String, Vec<String>)>,
@@ -141,8 +152,9 @@ impl Record {
     pub fn add(&mut self, event: &Event) {
         match event {
             Event::Launching { .. } => {}
-            Event::Launched { target, took, origin, .. } => {
-                self.launched.push((target.clone(), *took, origin.clone()));
+            Event::Launched { target, took, origin, setup, .. } => {
+                let (target, origin, setup) = (target.clone(), origin.clone(), setup.clone());
+                self.launched.push(Launched { target, took: *took, origin, setup });
             }
             Event::NotLaunched(error) => self.not_launched.push(error.clone()),
             Event::Begun => self.begun = Some(std::time::Instant::now()),
@@ -150,6 +162,10 @@ impl Record {
             Event::Log { target, lines } => self.logs.push((target.clone(), lines.clone())),
             Event::Ended => self.ended = Some(std::time::Instant::now()),
         }
+    }
+
+    fn launched(&self, target: &Target) -> Option<&Launched> {
+        self.launched.iter().find(|launched| launched.target.name == target.name)
     }
 }
 
@@ -178,7 +194,7 @@ impl Report {
         let mut by_target: Vec<Vec<TrialResult>> = vec![Vec::new(); plan.targets.len()];
         // What ran on one target of a comparison while the other was being launched means nothing without that.
         let in_vain = plan.pairs && !record.not_launched.is_empty();
-        for result in record.results.into_iter().filter(|_| !in_vain) {
+        for result in record.results.iter().filter(|_| !in_vain).cloned() {
             if let Some(index) = plan.targets.iter().position(|target| target.name == result.target) {
                 // A comparison of a target with itself has two of each: they go to one side each.
                 let taken = |results: &Vec<TrialResult>| results.iter().any(|own| own.trial == result.trial);
@@ -188,8 +204,7 @@ impl Report {
             }
         }
         for (index, target) in plan.targets.iter().enumerate() {
-            let launched = record.launched.iter().find(|(launched, ..)| launched.name == target.name);
-            let target = launched.map_or(target, |(launched, ..)| launched);
+            let target = record.launched(target).map_or(target, |launched| &launched.target);
             deviations.extend(apply(&plan.known, target, corpus, &mut by_target[index], today));
         }
         // A comparison of a target with itself has two of each.
@@ -214,14 +229,15 @@ impl Report {
         let not_run = plan.trials.iter().filter(|trial| *interrupted && !has_run(trial)).map(|trial| trial.id.clone());
         let not_run = not_run.collect();
         let targets = plan.targets.iter().map(|target| {
-            let launched = record.launched.iter().find(|(launched, ..)| launched.name == target.name);
+            let launched = record.launched(target);
             TargetReport {
                 name: target.name.clone(),
-                version: launched.and_then(|(launched, ..)| launched.version.clone()),
+                version: launched.and_then(|launched| launched.target.version.clone()),
                 launcher: target.launcher.name().to_owned(),
                 launcher_because: target.chosen.clone(),
-                launched_in_ms: launched.map(|(_, took, _)| took.as_millis() as u64),
-                origin: launched.map(|(.., origin)| origin.clone()),
+                launched_in_ms: launched.map(|launched| launched.took.as_millis() as u64),
+                origin: launched.map(|launched| launched.origin.clone()),
+                setup: launched.and_then(|launched| launched.setup.clone()),
                 errors: record
                     .not_launched
                     .iter()

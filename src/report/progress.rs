@@ -86,7 +86,7 @@ pub fn time(at: jiff::Timestamp) -> String {
 fn line(event: &Event) -> Option<String> {
     match event {
         Event::Launching { target } => Some(format!("launching {target}")),
-        Event::Launched { target, took, origin, remark } => {
+        Event::Launched { target, took, origin, remark, .. } => {
             let how = match origin {
                 Origin::Launched => String::new(),
                 Origin::Kept { pid, since } => format!(": kept by process {pid} since {}", time(*since)),

@@ -14,7 +14,7 @@ pub const MARK: &str = "! the budget is spent: the request has to be refused";
 pub struct Row<'a> {
     /// The line of the step.
     pub line: usize,
-    pub key: &'a str,
+    pub key: String,
     /// In the order of the results; none where there were fewer.
     pub exchanges: Vec<Option<&'a Exchange>>,
 }
@@ -25,7 +25,7 @@ pub fn rows(results: &[TrialResult]) -> Vec<Row<'_>> {
         let mut of_line: BTreeMap<usize, usize> = BTreeMap::new();
         for exchange in &result.exchanges {
             let nth = of_line.entry(exchange.line).and_modify(|nth| *nth += 1).or_default();
-            let empty = || Row { line: exchange.line, key: &exchange.key, exchanges: vec![None; results.len()] };
+            let empty = || Row { line: exchange.line, key: exchange.whose(), exchanges: vec![None; results.len()] };
             rows.entry((exchange.line, *nth)).or_insert_with(empty).exchanges[index] = Some(exchange);
         }
     }
@@ -46,7 +46,7 @@ pub fn budgets(exchange: &Exchange) -> impl Iterator<Item = (String, &Standing)>
 pub const NO_BUDGET: &str = "no budget";
 
 /// `key 0.06 of 0.05!, user 0.06 of 0.10`
-fn spent_before(exchange: &Exchange) -> String {
+pub(super) fn spent_before(exchange: &Exchange) -> String {
     match exchange.before.is_empty() {
         true => NO_BUDGET.to_owned(),
         false => budgets(exchange).map(|(budget, _)| budget).collect::<Vec<_>>().join(", "),
@@ -61,7 +61,7 @@ pub fn as_text(results: &[TrialResult]) -> String {
         lines[1].extend(["request".to_owned(), "spent before".to_owned(), "answer".to_owned()]);
     }
     for row in rows(results) {
-        let mut line = vec![row.line.to_string(), row.key.to_owned()];
+        let mut line = vec![row.line.to_string(), row.key];
         for exchange in row.exchanges {
             line.extend(match exchange {
                 Some(exchange) => [exchange.request.to_string(), spent_before(exchange), exchange.answer.to_string()],

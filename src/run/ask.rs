@@ -3,24 +3,17 @@
 use std::time::{Duration, Instant};
 
 use super::steps::{ASK_AGAIN, BEYOND, Steps, drain_range, undisturbed};
-use super::{Exchange, Stop};
+use super::{Company, Exchange, Stop};
 use crate::gateway::litellm::deployments::Deployment;
 use crate::gateway::{Answer, Ask, Entity};
 use crate::scenario::arithmetic::{Allowed, drains_into};
 use crate::scenario::charge::{Asker, charged};
 use crate::scenario::{
-    Api, AskFields, At, Count, Expect, Instance, ListFields, Name, Period, PricedBy, Settle, UpstreamDoes, Usd,
+    Api, AskFields, At, Count, Expect, Instance, ListFields, Name, Period, Place, PricedBy, Settle, UpstreamDoes, Usd,
 };
 use crate::upstream::{Marker, Usage};
 use crate::verdict::oracle::{Wanted, Zone, broken, judge};
 use crate::verdict::{Finding, FindingKind};
-
-/// Whether a request is one by itself, or one of several whose order or number is chance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Company {
-    Alone,
-    OneOfMany,
-}
 
 impl<'a> Steps<'a> {
     /// Asks until refused.
@@ -50,7 +43,7 @@ impl<'a> Steps<'a> {
             };
             ended = !matches!(answer, Answer::Accepted { .. });
             accepted += usize::from(!ended);
-            match judge(&wanted, &answer, key.place, self.requests) {
+            match self.judge(&wanted, &answer, key.place) {
                 // The first one says it; those after it only make it more.
                 Some(finding) if finding.kind == FindingKind::Bypass => {
                     let kind = if must_refuse { FindingKind::Bypass } else { FindingKind::Overrun };
@@ -84,9 +77,18 @@ impl<'a> Steps<'a> {
                 Some(false) | None => self.ask(key, fields).await?,
             };
             let wanted = Wanted::of(fields.expect.as_deref(), zone, fields.fails());
-            self.findings.extend(judge(&wanted, &answer, key.place, self.requests));
+            let finding = self.judge(&wanted, &answer, key.place);
+            self.findings.extend(finding);
         }
         Ok(())
+    }
+
+    /// Judges the last answer.
+    fn judge(&mut self, wanted: &Wanted, answer: &Answer, place: Place) -> Option<Finding> {
+        if let Some(exchange) = self.exchanges.last_mut() {
+            exchange.expected = Some(wanted.to_string());
+        }
+        judge(wanted, answer, place, self.requests)
     }
 
     /// Asks until the answer is as expected, or the time is over. Only the first and the last request are kept, and
@@ -104,7 +106,8 @@ impl<'a> Steps<'a> {
         let mut kept = 0;
         loop {
             self.requests += 1;
-            let exchange = self.send(key, fields, self.requests, Company::OneOfMany).await?;
+            let mut exchange = self.send(key, fields, self.requests, Company::Again).await?;
+            exchange.expected = Some(wanted.to_string());
             let answer = exchange.answer.clone();
             let finding = judge(&wanted, &answer, key.place, self.requests);
             // Refused for the reason that is waited for, with another status: waiting will not change that.
@@ -149,9 +152,10 @@ impl<'a> Steps<'a> {
         };
         let first = self.requests + 1;
         self.requests += size;
-        let sent = (first..first + size).map(|number| self.send(key, fields, number, Company::OneOfMany));
-        let exchanges = futures_util::future::join_all(sent).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let sent = (first..first + size).map(|number| self.send(key, fields, number, Company::AtOnce));
+        let mut exchanges = futures_util::future::join_all(sent).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let wanted = Wanted::Either(drains_into(fields));
+        exchanges.iter_mut().for_each(|exchange| exchange.expected = Some(wanted.to_string()));
         let mut odd: Vec<Finding> = Vec::new();
         for exchange in &exchanges {
             self.book(key, fields, exchange)?;
@@ -200,15 +204,19 @@ impl<'a> Steps<'a> {
             request: self.requests,
             line: key.place.line,
             key: format!("{} (list)", key.value),
-            sent: Some(sent),
+            on: Instance::First,
+            sent,
             before: Vec::new(),
+            expected: None,
             answer: answer.clone(),
             upstream_calls: 0,
             ms: took.as_millis() as u64,
-            is_one_of_many: false,
+            company: Company::Alone,
+            is_settled: false,
         });
         let wanted = Wanted::of(fields.expect.as_deref().or(Some(&Expect::Accepted)), Zone::Either, false);
-        self.findings.extend(judge(&wanted, &answer, key.place, self.requests));
+        let finding = self.judge(&wanted, &answer, key.place);
+        self.findings.extend(finding);
         Ok(())
     }
 
@@ -258,20 +266,19 @@ impl<'a> Steps<'a> {
         let began = Instant::now();
         let (sent, answer) = gateway.ask(secret, &ask).await;
         let ms = began.elapsed().as_millis() as u64;
-        let whose = match instance {
-            Instance::First => key.value.to_string(),
-            Instance::Second => format!("{} (second)", key.value),
-        };
         Ok(Exchange {
             request: number,
             line: key.place.line,
-            key: whose,
-            sent: Some(sent),
+            key: key.value.to_string(),
+            on: instance,
+            sent,
             before,
+            expected: None,
             answer,
             upstream_calls: calls().await? - calls_before,
             ms,
-            is_one_of_many: company == Company::OneOfMany,
+            company,
+            is_settled: false,
         })
     }
 
@@ -326,6 +333,9 @@ impl<'a> Steps<'a> {
         }
         let names = self.charged(key, fields);
         self.refused.retain(|name, _| !names.contains(name));
+        if let Some(last) = self.exchanges.last_mut() {
+            last.is_settled = true;
+        }
         self.settle(&names, key.place).await
     }
 

@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use super::Stop;
 use super::steps::{Steps, undisturbed};
+use super::{Acted, Stop};
+use crate::gateway::litellm::{LiteLlm, Notes};
 use crate::gateway::{AdminError, Answer, Entity, Secret};
 use crate::scenario::{Act, At, ChangeFields, Disturbance, Expect, Given, Instance, Kind, MadeBy, Name, Part, State};
 use crate::verdict::oracle::{Wanted, Zone, judge};
@@ -25,7 +26,7 @@ impl<'a> Steps<'a> {
                         let id = self.world.id(name);
                         let entity = match kind {
                             Kind::EndUser => Entity::EndUser(id),
-                            _ => Entity::Key(Secret::new(format!("sk-unknown-{id}"))),
+                            _ => Entity::Key(Secret::named(format!("sk-unknown-{id}"), &format!("key {id}"))),
                         };
                         self.world.is_unknown(name, entity);
                     }
@@ -41,7 +42,14 @@ impl<'a> Steps<'a> {
 
     /// Makes an entity, and blocks it if it is given so.
     async fn make(&mut self, given: &Given) -> Result<Result<(), AdminError>, Stop> {
-        let gateway = self.node(Instance::First).await?;
+        let (gateway, notes) = self.node(Instance::First).await?.noting();
+        let made = self.make_with(&gateway, given).await;
+        let what = format!("make {} {}", given.kind.word(), given.name.value);
+        self.acted(Acted::new(what, given.name.place.line, &notes));
+        Ok(made)
+    }
+
+    async fn make_with(&mut self, gateway: &LiteLlm, given: &Given) -> Result<(), AdminError> {
         let name = &given.name.value;
         let id = self.world.id(name);
         let definition = self.world.definition(given.kind, &id, &given.fields);
@@ -54,16 +62,13 @@ impl<'a> Steps<'a> {
                 gateway.create(definition, gateway.admin_key()).await
             }
         };
-        let entity = match made {
-            Ok(entity) => entity,
-            Err(error) => return Ok(Err(error)),
-        };
+        let entity = made?;
         let blocked = match given.state() {
             State::Blocked => gateway.block(&entity).await,
             State::Active | State::Later | State::Unknown | State::AdminKey => Ok(()),
         };
         self.world.is_made(name, entity);
-        Ok(blocked)
+        blocked
     }
 
     /// Changes an entity, and judges whether the gateway did as is expected.
@@ -82,6 +87,9 @@ impl<'a> Steps<'a> {
             }
         };
         let wanted = Wanted::of(fields.expect.as_deref().or(Some(&Expect::Accepted)), Zone::Either, false);
+        if let Some(act) = self.acts.last_mut() {
+            (act.expected, act.answer) = (Some(wanted.to_string()), Some(answer.clone()));
+        }
         let finding = judge(&wanted, &answer, entity.place, 0);
         self.findings.extend(finding.map(|finding| crate::verdict::Finding {
             request: None,
@@ -105,7 +113,7 @@ impl<'a> Steps<'a> {
             let Some(given) = self.scenario.entity(name) else { return Ok(Ok(())) };
             return self.make(given).await;
         }
-        let gateway = self.node(Instance::First).await?;
+        let (gateway, notes) = self.node(Instance::First).await?.noting();
         let Some(entity) = self.world.entity(name).cloned() else {
             return Err(Stop::Failed(format!("`{}` is not there", name.value)));
         };
@@ -130,19 +138,23 @@ impl<'a> Steps<'a> {
                 }
                 deleted
             }
-            Act::Regenerate => match (gateway.regenerate(&entity).await, fields.into.as_deref()) {
-                (Ok(secret), Some(into)) => {
-                    // The gateway knows one key, under its new secret; what it spent stays spent.
-                    let old = self.scenario.entity(name).map(|given| given.fields.clone()).unwrap_or_default();
-                    self.world.is_deleted(name);
-                    self.world.is_updated(into, &old);
-                    self.world.is_made(into, Entity::Key(secret));
-                    self.ledger.state(into, self.ledger.spent(name));
-                    Ok(())
+            Act::Regenerate => {
+                let into = fields.into.as_deref().unwrap_or(&name.value);
+                let regenerated = gateway.regenerate(&entity, &self.world.id(into)).await;
+                match (regenerated, fields.into.as_deref()) {
+                    (Ok(secret), Some(into)) => {
+                        // The gateway knows one key, under its new secret; what it spent stays spent.
+                        let old = self.scenario.entity(name).map(|given| given.fields.clone()).unwrap_or_default();
+                        self.world.is_deleted(name);
+                        self.world.is_updated(into, &old);
+                        self.world.is_made(into, Entity::Key(secret));
+                        self.ledger.state(into, self.ledger.spent(name));
+                        Ok(())
+                    }
+                    (Ok(_), None) => Ok(()),
+                    (Err(error), _) => Err(error),
                 }
-                (Ok(_), None) => Ok(()),
-                (Err(error), _) => Err(error),
-            },
+            }
             Act::Reset => {
                 let reset = gateway.reset_spend(&entity).await;
                 if reset.is_ok() {
@@ -151,6 +163,9 @@ impl<'a> Steps<'a> {
                 reset
             }
         };
+        let kind = self.scenario.entity(name).map_or("", |given| given.kind.word());
+        let what = format!("{} {kind} {}", act.word(), name.value);
+        self.acted(Acted::new(what, name.place.line, &notes));
         Ok(changed)
     }
 
@@ -159,6 +174,8 @@ impl<'a> Steps<'a> {
         let began = Instant::now();
         let disturbed = self.live.disturb(self.topology, act, part.value).await;
         self.time.requests += began.elapsed();
+        let what = format!("{} {}", act.word(), part.value.word());
+        self.acted(Acted::new(what, part.place.line, &Notes::default()));
         disturbed.map_err(undisturbed)
     }
 }

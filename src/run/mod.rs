@@ -6,6 +6,7 @@
 mod ask;
 mod books;
 mod change;
+mod evidence;
 pub mod gate;
 mod ledger;
 pub mod minimize;
@@ -22,11 +23,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Limits;
-use crate::gateway::{AdminError, Answer, Broken, Said, Sent};
+use crate::gateway::{AdminError, Answer, Broken, Sent};
 use crate::launch::{self, Health, Live, Share};
-use crate::scenario::{Alone, Place, Step, Trial, TrialId};
+use crate::scenario::{Alone, Instance, Place, Step, Trial, TrialId};
 use crate::verdict::oracle::Standing;
 use crate::verdict::{Finding, FindingKind, Outcome};
+pub use evidence::{Acted, Evidence};
 use gate::Gate;
 use steps::Steps;
 
@@ -43,16 +45,6 @@ pub struct TrialResult {
     pub time: Time,
 }
 
-/// What else is kept of a trial that failed: what who reads of it asks for next. Of others it is empty.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Evidence {
-    /// What the admin API said of each entity that has books, when the trial had ended: `key laptop` and that.
-    pub said: Vec<(String, Said)>,
-    /// What the gateway had logged last when the first finding was made. Other trials may have run then.
-    pub log: Vec<String>,
-}
-
 /// One request, and what was known before and after it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -62,17 +54,43 @@ pub struct Exchange {
     /// The line of its step in the scenario's file.
     pub line: usize,
     pub key: String,
+    /// The instance of the gateway that was asked.
+    pub on: Instance,
     /// What was sent, of a trial that failed.
     pub sent: Option<Sent>,
     /// The budgets that hold for it, and what was spent of them.
     pub before: Vec<Standing>,
+    /// What the answer had to be: `accepted, or budget_exceeded`. Nothing where the trial had ended before that was judged.
+    pub expected: Option<String>,
     pub answer: Answer,
     /// How often it reached the upstream.
     pub upstream_calls: usize,
     /// How long it took.
     pub ms: u64,
-    /// Whether it is one of several whose order or number is chance.
-    pub is_one_of_many: bool,
+    pub company: Company,
+    /// Whether what it cost was waited for in the gateway's books before anything else was done.
+    pub is_settled: bool,
+}
+
+impl Exchange {
+    /// The key, and where it asked if not at the first instance.
+    pub fn whose(&self) -> String {
+        match self.on {
+            Instance::First => self.key.clone(),
+            Instance::Second => format!("{} (second)", self.key),
+        }
+    }
+}
+
+/// Whether a request is one by itself, or one of several whose order or number is chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Company {
+    Alone,
+    /// Of several at the same time.
+    AtOnce,
+    /// Of several until the answer was as expected, of which the first and the last are kept.
+    Again,
 }
 
 /// Where the time of a trial went.
@@ -135,7 +153,7 @@ impl TrialResult {
         for exchange in &self.exchanges {
             behaviour.entry(exchange.line).or_default().push(exchange.answer.to_string());
         }
-        for exchange in self.exchanges.iter().filter(|exchange| exchange.is_one_of_many) {
+        for exchange in self.exchanges.iter().filter(|exchange| exchange.company != Company::Alone) {
             if let Some(answers) = behaviour.get_mut(&exchange.line) {
                 answers.sort_unstable();
                 answers.dedup();
@@ -208,7 +226,7 @@ pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits, g
         outcome: Outcome::Pass,
         evidence: match steps.findings.is_empty() {
             true => Evidence::default(),
-            false => Evidence { said: steps.said().await, log: std::mem::take(&mut steps.log) },
+            false => steps.evidence().await,
         },
         findings: steps.findings,
         exchanges: steps.exchanges,

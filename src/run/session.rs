@@ -10,7 +10,7 @@ use super::TrialResult;
 use super::gate::Gate;
 use super::schedule::{Retries, run_all};
 use crate::config::Limits;
-use crate::launch::{LaunchError, Live, Origin, RunId, Target, launch};
+use crate::launch::{LaunchError, Live, Origin, RunId, Setup, Target, launch};
 use crate::scenario::Trial;
 use crate::verdict::deviation::KnownDeviation;
 
@@ -38,6 +38,7 @@ pub enum Event {
         took: Duration,
         origin: Origin,
         remark: Option<String>,
+        setup: Option<Setup>,
     },
     NotLaunched(LaunchError),
     /// Every target is there or will not be. Trials may have begun on those that were there first.
@@ -89,9 +90,9 @@ impl Session<'_> {
             () = self.gate.closed() => return None,
         };
         match &launched {
-            Ok(Live { target, took, origin, remark, .. }) => {
+            Ok(Live { target, took, origin, remark, setup, .. }) => {
                 let (target, origin, remark) = (target.clone(), origin.clone(), remark.clone());
-                tell(Event::Launched { target, took: *took, origin, remark });
+                tell(Event::Launched { target, took: *took, origin, remark, setup: setup.clone() });
             }
             Err(error) => tell(Event::NotLaunched(error.clone())),
         }

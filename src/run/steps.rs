@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::ledger::Ledger;
 use super::world::World;
-use super::{Exchange, Stop, Time, Turn};
+use super::{Acted, Exchange, Stop, Time, Turn};
 use crate::config::Limits;
 use crate::gateway::litellm::LiteLlm;
-use crate::gateway::{AdminError, Said};
 use crate::launch::{Live, Share, Topology, Undisturbed};
 use crate::scenario::arithmetic::{Allowed, allowed};
 use crate::scenario::charge::{Asker, bounds, find};
@@ -109,6 +108,7 @@ pub(super) struct Steps<'a> {
     pub(super) last_request: Option<Instant>,
     pub(super) findings: Vec<Finding>,
     pub(super) exchanges: Vec<Exchange>,
+    pub(super) acts: Vec<Acted>,
     /// The end of the gateway's log when the first finding was made.
     pub(super) log: Vec<String>,
     pub(super) time: Time,
@@ -136,6 +136,7 @@ impl<'a> Steps<'a> {
             last_request: None,
             findings: Vec::new(),
             exchanges: Vec::new(),
+            acts: Vec::new(),
             log: Vec::new(),
             time: Time::default(),
         }
@@ -174,23 +175,6 @@ impl<'a> Steps<'a> {
             Step::Change { act, entity, fields } => self.change(*act, entity, fields).await,
             Step::Disturb { act, part } => self.disturb(*act, part).await,
         }
-    }
-
-    /// What the admin API says of each entity that has books; of one that it knows nothing of, why.
-    pub(super) async fn said(&self) -> Vec<(String, Said)> {
-        let Ok(gateway) = self.node(Instance::First).await else { return Vec::new() };
-        let mut all = Vec::new();
-        for given in &self.world.given {
-            let name = &given.name.value;
-            let Some(entity) = self.world.recorded(name) else { continue };
-            // A gateway that is gone has no more to say, and was waited for once.
-            match gateway.said(entity).await {
-                Ok(said) => all.push((format!("{} {name}", given.kind.word()), said)),
-                Err(AdminError::Broken { .. }) => break,
-                Err(_) => {}
-            }
-        }
-        all
     }
 
     /// The instance of the gateway that a step is about.

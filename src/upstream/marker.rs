@@ -83,6 +83,19 @@ impl fmt::Display for Marker {
     }
 }
 
+/// A text without the markers in it.
+pub fn without(text: &str) -> String {
+    let mut rest = text;
+    let mut without = String::with_capacity(text.len());
+    while let Some((before, after)) = rest.split_once(OPEN)
+        && let Some((_, after)) = after.split_once(CLOSE)
+    {
+        without.push_str(before);
+        rest = after.trim_start_matches(' ');
+    }
+    without + rest
+}
+
 impl Marker {
     /// The marker in a text, if there is a whole and well-formed one.
     pub fn find(text: &str) -> Option<Marker> {

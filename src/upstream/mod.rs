@@ -16,6 +16,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use wiremock::matchers::method;
@@ -25,6 +26,8 @@ use answer::Event;
 use call::{Call, Calls, Reply, api_at};
 use front::Front;
 pub use marker::{Marker, Usage};
+
+use crate::scenario::Api;
 
 /// A running upstream. Dropping it stops it.
 pub struct Upstream {
@@ -92,6 +95,36 @@ impl Respond for Provider {
             Duration::ZERO => response,
             late => response.set_delay(late),
         }
+    }
+}
+
+/// What the upstream answered in one piece, and would again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    /// Its `id`, if it has one, is another each time.
+    pub body: Value,
+    /// Whether its `model` is the one that was asked for.
+    pub names_model_asked_for: bool,
+}
+
+/// What a request of a gateway is answered that passes it on as it is; nothing if that is an error or a stream, or the
+/// gateway makes another request of it.
+pub fn answered(route: &str, body: &Value) -> Option<Answered> {
+    const MODEL: &str = "the model asked for";
+    let api = api_at(route).filter(|api| *api != Api::Messages)?;
+    let asked = serde_json::json!({ "model": MODEL });
+    let mut body = body.clone();
+    body.as_object_mut()?.extend(asked.as_object().cloned()?);
+    let call = Call::read(api, body.to_string().as_bytes()).ok()?;
+    match call.answer(&Calls::default()) {
+        Reply::Whole { status: 200, mut body } => {
+            let names_model_asked_for = body["model"] == MODEL;
+            if body["id"].is_string() {
+                body["id"] = "".into();
+            }
+            Some(Answered { body, names_model_asked_for })
+        }
+        Reply::Whole { .. } | Reply::Streamed { .. } => None,
     }
 }
 

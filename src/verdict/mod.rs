@@ -244,7 +244,8 @@ fn ways(result: &TrialResult) -> Vec<(FindingKind, usize)> {
 mod tests {
     use super::*;
     use crate::gateway::Answer;
-    use crate::run::{Evidence, Exchange, Time};
+    use crate::run::{Company, Evidence, Exchange, Time};
+    use crate::scenario::Instance;
 
     /// A trial in which each answer came from the step on this line.
     fn trial(outcome: Outcome, findings: &[(FindingKind, usize)], statuses: &[u16]) -> TrialResult {
@@ -260,12 +261,15 @@ mod tests {
             request: 1,
             line: 1,
             key: String::new(),
+            on: Instance::First,
             sent: None,
             before: Vec::new(),
+            expected: None,
             answer: Answer::Refused { status: *status, kind: None, error_type: None, message: status.to_string() },
             upstream_calls: 0,
             ms: u64::from(*status),
-            is_one_of_many: false,
+            company: Company::Alone,
+            is_settled: false,
         };
         TrialResult {
             trial: "t".into(),

@@ -1,5 +1,7 @@
 //! The oracle: whether one answer was right, given what was spent before it. Pure.
 
+use std::fmt;
+
 use super::{Finding, FindingKind};
 use crate::gateway::Answer;
 use crate::scenario::{ErrorKind, Expect, Place, Refusal, Usd};
@@ -64,6 +66,17 @@ impl Wanted {
             (None, _) if upstream_fails => Wanted::Refused(refusal(ErrorKind::UpstreamFailed)),
             (None, Zone::MustAccept) => Wanted::Accepted,
             (None, Zone::Either) => Wanted::Either(refusal(ErrorKind::BudgetExceeded)),
+        }
+    }
+}
+
+impl fmt::Display for Wanted {
+    /// `accepted, or 429 budget_exceeded`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wanted::Accepted => f.write_str("accepted"),
+            Wanted::Refused(refusal) => refusal.fmt(f),
+            Wanted::Either(refusal) => write!(f, "accepted, or {refusal}"),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::failures::{ends_within, long_scenario, signal};
-use super::{gatecrash, write};
+use super::{case, gatecrash, write};
 
 /// A run, and what it says of its progress.
 struct Running {
@@ -86,6 +86,26 @@ fn two_interrupts_end_the_run_at_once() {
     let (code, stdout) = run.ends();
     assert_eq!(code, 130, "{stdout}");
     assert!(stdout.contains("interrupted, 1 trial was not run; until then: 1 passed"), "{stdout}");
+}
+
+#[test]
+fn what_failed_before_an_interrupt_is_told_in_an_issue() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = long_scenario(folder.path());
+    let out = folder.path().join("out");
+    let target = ["--target", "builtin@fault:key-budget-ignored", "--evidence", out.to_str().unwrap()];
+    let run = Running::start(&[&["run", &long, &case("good.yaml")], &target[..]].concat(), None);
+    run.until("good: done");
+    signal(&run.child, "-INT");
+    run.until("interrupted: 1 trial ends");
+    signal(&run.child, "-INT");
+    run.until("evidence to paste into an issue");
+    assert_eq!(run.ends().0, 130);
+    let issue = std::fs::read_to_string(out.join("issue.md")).unwrap();
+    assert!(
+        issue.contains("had to be refused: Key budgets hold\n") && issue.contains("; it was interrupted"),
+        "{issue}"
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod commands;
 mod docker;
 #[cfg(unix)]
 mod environment;
+mod evidence;
 mod failures;
 mod faults;
 mod from_git;

@@ -81,7 +81,8 @@ fn the_answer_comes_first_then_the_matrix_then_each_trial() {
     // What an admin API says differs from run to run.
     for trial in report["trials"].as_array_mut().unwrap() {
         for result in trial["results"].as_array_mut().unwrap() {
-            result["evidence"] = serde_json::json!({ "said": [], "log": ["what it had logged"] });
+            result["evidence"] =
+                serde_json::json!({ "name": "", "acts": [], "said": [], "log": ["what it had logged"] });
             for exchange in result["exchanges"].as_array_mut().unwrap() {
                 exchange["sent"] = Value::Null;
             }
@@ -142,7 +143,10 @@ fn what_others_say_is_text() {
         result["trial"] = PLANTED.into();
         result["target"] = PLANTED.into();
         result["evidence"] = serde_json::json!({
-            "said": [[PLANTED, { "endpoint": PLANTED, "answer": { PLANTED: PLANTED } }]], "log": [PLANTED],
+            "name": PLANTED, "acts": [], "log": [PLANTED],
+            "said": [[PLANTED, {
+                "sent": { "method": PLANTED, "route": PLANTED, "headers": [], "body": null }, "answer": { PLANTED: PLANTED },
+            }]],
         });
         for finding in result["findings"].as_array_mut().unwrap() {
             finding["expected"] = PLANTED.into();

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use gatecrash::report::console;
 use serde_json::json;
 
+use super::evidence::files;
 use super::failures::free_port;
 use super::{answer, gatecrash, write};
 
@@ -49,10 +50,11 @@ fn is_clean(what: &str, (_, stdout, stderr): &(i32, String, String)) -> bool {
         }
         for (at, _) in text.match_indices("sk-") {
             let in_word = text[..at].ends_with(|c: char| c.is_ascii_lowercase()) && !text[..at].ends_with("[1m");
-            assert!(in_word || text[at..].starts_with("sk-[secret]"), "{what}: a key is in {stream}:\n{text}");
+            let is_shown = ["sk-[secret]", "sk-\\[secret\\]"].iter().any(|shown| text[at..].starts_with(shown));
+            assert!(in_word || is_shown, "{what}: a key is in {stream}:\n{text}");
         }
     }
-    format!("{stdout}{stderr}").contains("sk-[secret]")
+    ["sk-[secret]", "<master key>", "<key "].iter().any(|shown| stdout.contains(shown) || stderr.contains(shown))
 }
 
 /// What a hostile gateway does with a request of a model.
@@ -166,6 +168,12 @@ fn a_hostile_gateway_cannot_make_gatecrash_say_a_secret() {
             if more[0] == "--html" {
                 let written = std::fs::read_to_string(&page).unwrap();
                 assert!(is_clean(&format!("{hostile:?}, the page"), &(answered.0, written, String::new())));
+            }
+            let out = tempfile::tempdir_in(folder.path()).unwrap();
+            let evidence = [&arguments[..], &["--evidence", out.path().to_str().unwrap()]].concat();
+            is_clean("standard output", &answer(with_secrets(gatecrash(&evidence))));
+            for (name, text) in files(out.path()) {
+                is_clean(&format!("{hostile:?}: {name}"), &(0, text, String::new()));
             }
             if more == ["--format", "json"] {
                 // What one machine wrote another reads.

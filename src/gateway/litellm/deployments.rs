@@ -281,6 +281,29 @@ general_settings:
     yaml
 }
 
+/// A configuration with those of its models only that are asked for in these bodies.
+pub fn excerpt<'a>(config: &str, bodies: impl Iterator<Item = &'a Value> + Clone) -> String {
+    const ENTRY: &str = "  - model_name: ";
+    let is_asked_for = |model: &str| {
+        let names = |body: &'a Value| [&body["model"], &body["fallbacks"][0]];
+        bodies.clone().flat_map(names).any(|name| name.as_str() == Some(model))
+    };
+    let mut text = String::new();
+    let mut is_told = true;
+    for line in config.lines() {
+        match line.strip_prefix(ENTRY) {
+            Some(model) => is_told = is_asked_for(model),
+            None if !line.starts_with(' ') => is_told = true,
+            None => {}
+        }
+        if is_told {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
 /// The name by which a gateway has to reach the upstream for routes that it passes through: LiteLLM charges for OpenAI's
 /// only if the host is one of OpenAI's (1.82.3: `api.openai.com` is contained in it; 1.108.7: it is below that).
 pub const PASSED_THROUGH_HOST: &str = "upstream.api.openai.com";

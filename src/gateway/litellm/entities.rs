@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::deployments::{Deployment, model_json};
 use super::{LiteLlm, amount};
+use crate::gateway::secret::redact_json;
 use crate::gateway::{AdminError, Definition, Entity, LogRow, Said, Secret, redact};
 use crate::scenario::{Api, Budget, Fields, Kind, Model, PricedBy, Routes, Usd};
 
@@ -66,17 +67,18 @@ impl LiteLlm {
             }
             Kind::Model => {
                 let made = self.admin("/model/new", &self.model(id, fields)).await?;
-                let known = made["model_info"]["id"].as_str().or(made["model_id"].as_str());
-                let model = known.ok_or_else(|| AdminError::Body {
+                let (info, own_id) = (made["model_info"]["id"].as_str(), made["model_id"].as_str());
+                let model = info.or(own_id).ok_or_else(|| AdminError::Body {
                     endpoint: "POST /model/new".into(),
                     message: "there is no id of the model".into(),
                 })?;
+                self.note_given(model, if info.is_some() { "model_info.id" } else { "model_id" });
                 Ok(Entity::Model { name: own(), id: model.to_owned() })
             }
             Kind::Key => {
                 body["key_alias"] = id.into();
                 let request = self.post("/key/generate", as_whom).json(&body);
-                let made = self.made_key("POST /key/generate", request).await.map(Entity::Key);
+                let made = self.made_key("POST /key/generate", request, id).await.map(Entity::Key);
                 match made {
                     // 1.108.7 wants the user to change a password that an administrator has set, before anything else.
                     Err(AdminError::Status { endpoint, status: 403, message }) if *as_whom != self.admin_key => {
@@ -88,13 +90,15 @@ impl LiteLlm {
         }
     }
 
-    async fn made_key(&self, endpoint: &str, request: reqwest::RequestBuilder) -> Result<Secret, AdminError> {
+    async fn made_key(&self, endpoint: &str, request: reqwest::RequestBuilder, id: &str) -> Result<Secret, AdminError> {
         #[derive(Deserialize)]
         struct Made {
             key: String,
         }
         let made: Made = self.exchange(endpoint, request).await?;
-        Ok(Secret::new(made.key))
+        let key = Secret::named(made.key, &format!("key {id}"));
+        self.note_given(key.reveal(), "key");
+        Ok(key)
     }
 
     fn model(&self, name: &str, fields: &Fields) -> Value {
@@ -206,14 +210,14 @@ impl LiteLlm {
         deleted.map(drop)
     }
 
-    /// Gives a key a new secret.
+    /// Gives a key a new secret, which is shown by this name.
     ///
     /// # Errors
     /// As [`LiteLlm::create`]; [`AdminError::Lacks`] without an enterprise licence.
-    pub async fn regenerate(&self, entity: &Entity) -> Result<Secret, AdminError> {
+    pub async fn regenerate(&self, entity: &Entity, id: &str) -> Result<Secret, AdminError> {
         let Entity::Key(key) = entity else { return Err(lacks("regenerate", "only keys have secrets")) };
         let request = self.post(&format!("/key/{}/regenerate", key.reveal()), &self.admin_key).json(&json!({}));
-        self.made_key("POST /key/{key}/regenerate", request).await
+        self.made_key("POST /key/{key}/regenerate", request, id).await
     }
 
     /// Sets the recorded spend of a key to zero.
@@ -284,20 +288,11 @@ impl LiteLlm {
     /// # Errors
     /// As [`LiteLlm::create`].
     pub async fn said(&self, entity: &Entity) -> Result<Said, AdminError> {
-        let info: Value = self.info(entity).await?;
-        let text = redact(&info.to_string());
-        let answer = serde_json::from_str(&text).unwrap_or_else(|_| text.into());
-        let method = match entity {
-            Entity::Tag(_) | Entity::Budget(_) => Method::POST,
-            Entity::Key(_)
-            | Entity::User(_)
-            | Entity::Team(_)
-            | Entity::Member { .. }
-            | Entity::Organisation(_)
-            | Entity::EndUser(_)
-            | Entity::Model { .. } => Method::GET,
-        };
-        Ok(Said { endpoint: format!("{method} {}", info_route(entity)), answer })
+        let (noting, notes) = self.noting();
+        let info: Value = noting.info(entity).await?;
+        let answer = serde_json::from_str(&redact_json(&info.to_string())).unwrap_or_default();
+        let sent = notes.take().pop().map(|call| call.sent);
+        sent.map(|sent| Said { sent, answer }).ok_or_else(|| lacks("info", "nothing was asked"))
     }
 
     async fn info<T: DeserializeOwned>(&self, entity: &Entity) -> Result<T, AdminError> {
@@ -378,6 +373,22 @@ impl LiteLlm {
         let spend = |row: Row| row.spend.and_then(|figure| amount(figure.get())).unwrap_or_default();
         Ok(rows.into_iter().map(|row| LogRow { spend: spend(row) }).collect())
     }
+}
+
+/// Whether a line of its log says that what is recorded, or whether it is ready, was read.
+pub fn is_reading(line: &str) -> bool {
+    const ROUTES: [&str; 9] = [
+        "/health/readiness",
+        "/key/info",
+        "/user/info",
+        "/team/info",
+        "/organization/info",
+        "/customer/info",
+        "/tag/info",
+        "/budget/info",
+        "/spend/logs",
+    ];
+    line.ends_with("\" 200 OK") && ROUTES.iter().any(|route| line.contains(route))
 }
 
 fn info_route(entity: &Entity) -> &'static str {

@@ -13,19 +13,21 @@ pub mod requests;
 pub mod shown;
 pub mod stream;
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, Method, Request, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::books::Books;
-use super::{AdminError, Answer, Ask, Broken, Secret, Sent, redact};
+use super::{AdminCall, AdminError, Answer, Ask, Broken, Gives, Secret, Sent, redact};
 use crate::scenario::Usd;
 use crate::scenario::value::shortened;
+pub use entities::is_reading;
 use stream::Stream;
 
 /// When recorded spend can be expected, after a request.
@@ -66,6 +68,28 @@ pub struct LiteLlm {
     limit: Duration,
     pub pace: Pace,
     pub books: Books,
+    notes: Option<Notes>,
+}
+
+/// What the admin API was asked, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Notes(Arc<Mutex<Vec<AdminCall>>>);
+
+impl Notes {
+    /// What was noted since it was last taken.
+    pub fn take(&self) -> Vec<AdminCall> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add(&self, sent: Sent) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(AdminCall { sent, gives: None });
+    }
+
+    fn last_gives(&self, text: String, field: &str) {
+        if let Some(last) = self.0.lock().unwrap_or_else(PoisonError::into_inner).last_mut() {
+            last.gives = Some(Gives { text, field: field.to_owned() });
+        }
+    }
 }
 
 impl LiteLlm {
@@ -86,6 +110,26 @@ impl LiteLlm {
             limit,
             pace,
             books: Books::default(),
+            notes: None,
+        }
+    }
+
+    /// The same, which notes what it asks of the admin API.
+    pub fn noting(&self) -> (LiteLlm, Notes) {
+        let notes = Notes::default();
+        (LiteLlm { notes: Some(notes.clone()), ..self.clone() }, notes)
+    }
+
+    fn note(&self, request: &Request) {
+        if let Some(notes) = &self.notes {
+            notes.add(Sent::of(request));
+        }
+    }
+
+    /// Notes what the last answer holds.
+    fn note_given(&self, text: &str, field: &str) {
+        if let Some(notes) = &self.notes {
+            notes.last_gives(redact(text), field);
         }
     }
 
@@ -153,15 +197,17 @@ impl LiteLlm {
         self.admin("/user/update", &update).await?;
 
         const LOGIN: &str = "POST /v2/login";
+        let broken = |error| AdminError::Broken { endpoint: LOGIN.into(), how: self.broken(&error) };
         let request = self.http.post(format!("{}/v2/login", self.base_url)).timeout(self.limit);
-        let response = request.json(&json!({ "username": email, "password": password })).send().await;
-        let response =
-            response.map_err(|error| AdminError::Broken { endpoint: LOGIN.into(), how: self.broken(&error) })?;
+        let request = request.json(&json!({ "username": email, "password": password })).build().map_err(broken)?;
+        self.note(&request);
+        let response = self.http.execute(request).await.map_err(broken)?;
         let status = response.status().as_u16();
         let cookies = response.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
         let token = cookies
             .filter_map(|cookie| cookie.strip_prefix("token="))
-            .find_map(|token| session_key(token.trim_matches('"')));
+            .find_map(|token| session_key(token.trim_matches('"')))
+            .map(|key| Secret::named(key, &format!("session key of {user}")));
         match token {
             Some(key) => Ok(key),
             None => {
@@ -175,19 +221,20 @@ impl LiteLlm {
         }
     }
 
-    /// Asks a model with a key; says what it sent, too.
-    pub async fn ask(&self, key: &Secret, ask: &Ask) -> (Sent, Answer) {
-        let sent = requests::sent(ask);
-        let mut request = self.post(&sent.route, key).timeout(self.limit + ask.late).json(&sent.body);
-        for (name, value) in &sent.headers {
+    /// Asks a model with a key; says what it sent, too, unless that could not be sent.
+    pub async fn ask(&self, key: &Secret, ask: &Ask) -> (Option<Sent>, Answer) {
+        let mut request = self.post(requests::route(ask.api), key).timeout(self.limit + ask.late);
+        for (name, value) in requests::headers(ask) {
             request = request.header(name, value);
         }
-        let answer = self.answer(request, ask).await;
-        (sent, answer)
+        match request.json(&requests::body(ask)).build() {
+            Ok(request) => (Some(Sent::of(&request)), self.answer(request, ask).await),
+            Err(error) => (None, Answer::Broken { how: self.broken(&error) }),
+        }
     }
 
-    async fn answer(&self, request: RequestBuilder, ask: &Ask) -> Answer {
-        let response = match request.send().await {
+    async fn answer(&self, request: Request, ask: &Ask) -> Answer {
+        let response = match self.http.execute(request).await {
             Ok(response) => response,
             Err(error) => return Answer::Broken { how: self.broken(&error) },
         };
@@ -213,15 +260,18 @@ impl LiteLlm {
     }
 
     /// Asks for the list of models with a key, on behalf of an end user if one is named.
-    pub async fn list_models(&self, key: &Secret, end_user: Option<&str>) -> (Sent, Answer) {
-        const ROUTE: &str = "/v1/models";
-        let mut request = self.http.get(format!("{}{ROUTE}", self.base_url)).bearer_auth(key.reveal());
-        let header = end_user.map(|end_user| (requests::END_USER_HEADER.to_owned(), end_user.to_owned()));
-        if let Some((name, value)) = &header {
-            request = request.header(name, value);
+    pub async fn list_models(&self, key: &Secret, end_user: Option<&str>) -> (Option<Sent>, Answer) {
+        let mut request = self.http.get(format!("{}/v1/models", self.base_url)).bearer_auth(key.reveal());
+        if let Some(end_user) = end_user {
+            request = request.header(requests::END_USER_HEADER, end_user);
         }
+        let request = match request.timeout(self.limit).build() {
+            Ok(request) => request,
+            Err(error) => return (None, Answer::Broken { how: self.broken(&error) }),
+        };
+        let sent = Some(Sent::of(&request));
         let answered = async {
-            let response = request.timeout(self.limit).send().await.map_err(|error| self.broken(&error))?;
+            let response = self.http.execute(request).await.map_err(|error| self.broken(&error))?;
             Ok((response.status(), self.body(response, |_| false).await?))
         };
         let answer = match answered.await {
@@ -232,8 +282,7 @@ impl LiteLlm {
             Ok((status, body)) => refusal::read(status.as_u16(), &body),
             Err(how) => Answer::Broken { how },
         };
-        let headers = header.into_iter().collect();
-        (Sent { method: "GET".to_owned(), route: ROUTE.to_owned(), headers, body: Value::Null }, answer)
+        (sent, answer)
     }
 
     /// The body of a response, until it ends or `is_enough` of its parts.
@@ -277,7 +326,9 @@ impl LiteLlm {
     async fn exchange<T: DeserializeOwned>(&self, endpoint: &str, request: RequestBuilder) -> Result<T, AdminError> {
         let endpoint = endpoint.to_owned();
         let broken = |how| AdminError::Broken { endpoint: endpoint.clone(), how };
-        let response = request.send().await.map_err(|error| broken(self.broken(&error)))?;
+        let request = request.build().map_err(|error| broken(self.broken(&error)))?;
+        self.note(&request);
+        let response = self.http.execute(request).await.map_err(|error| broken(self.broken(&error)))?;
         let status = response.status();
         let body = self.body(response, |_| false).await.map_err(broken)?;
         if !status.is_success() {
@@ -313,9 +364,9 @@ fn amount(json: &str) -> Option<Usd> {
 
 /// The key inside the token of a dashboard session: a JWT whose second part is JSON. Its signature is the
 /// gateway's own affair.
-fn session_key(cookie: &str) -> Option<Secret> {
+fn session_key(cookie: &str) -> Option<String> {
     let token = cookie.split(';').next()?.trim_matches('"');
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let payload: Value = serde_json::from_slice(&payload).ok()?;
-    payload["key"].as_str().map(Secret::new)
+    payload["key"].as_str().map(str::to_owned)
 }

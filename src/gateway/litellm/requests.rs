@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::gateway::{Ask, Sent};
+use crate::gateway::Ask;
 use crate::scenario::{Api, Carrier};
 
 /// The header in which a request names its end user.
@@ -24,22 +24,16 @@ pub fn route(api: Api) -> &'static str {
     }
 }
 
-/// A request of a model as it goes over the wire.
-pub(super) fn sent(ask: &Ask) -> Sent {
-    let header = |name: &str, carried: &Option<(String, Carrier)>| match carried {
-        Some((value, Carrier::Header)) => Some((name.to_owned(), value.clone())),
+/// The headers of a request of a model, but for the key.
+pub(super) fn headers(ask: &Ask) -> impl Iterator<Item = (&'static str, &str)> {
+    let carried = [(END_USER_HEADER, &ask.end_user), (TAGS_HEADER, &ask.tag)];
+    carried.into_iter().filter_map(|(name, carried)| match carried {
+        Some((value, Carrier::Header)) => Some((name, value.as_str())),
         Some((_, Carrier::Body)) | None => None,
-    };
-    let headers = [header(END_USER_HEADER, &ask.end_user), header(TAGS_HEADER, &ask.tag)];
-    Sent {
-        method: "POST".to_owned(),
-        route: route(ask.api).to_owned(),
-        headers: headers.into_iter().flatten().collect(),
-        body: body(ask),
-    }
+    })
 }
 
-fn body(ask: &Ask) -> Value {
+pub(super) fn body(ask: &Ask) -> Value {
     let mut body = match ask.api {
         Api::Chat | Api::Passthrough => json!({ "messages": [{ "role": "user", "content": ask.prompt }] }),
         // Anthropic's API wants to be told how much it may answer.

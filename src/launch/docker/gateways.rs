@@ -21,6 +21,9 @@ const PORT: ContainerPort = ContainerPort::Tcp(4000);
 /// through Prisma's engine, which is another program.
 const NO_PRISMA: &str = "/gatecrash/bin";
 
+/// What the image's own program is told.
+pub(super) const COMMAND: [&str; 4] = ["--config", "/app/config.yaml", "--port", "4000"];
+
 /// How the gateways of a target are launched.
 pub(super) struct Recipe {
     pub image: String,
@@ -52,7 +55,7 @@ impl Recipe {
                 "/app/config.yaml",
                 config_yaml(&common.upstream, redis.map(|host| (host, 6379))).into_bytes(),
             )
-            .with_cmd(["--config", "/app/config.yaml", "--port", "4000"]);
+            .with_cmd(COMMAND);
         request = match site.door {
             Door::Open => request.with_mapped_port(0, PORT).with_host_config_modifier(only_loopback),
             Door::Closed(_) => request.with_host_config_modifier(unpublished(site.door)),

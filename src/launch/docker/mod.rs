@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 
 use super::gateways::{Common, Gateways, Schema};
 use super::template::Begun;
-use super::{Kept, LaunchError, Launcher, Live, RunId, Target, Topology, http, random_hex};
+use super::{ADMIN_KEY, Kept, LaunchError, Launcher, Live, RunId, Target, Topology, http, random_hex};
 use crate::config::Limits;
 use crate::gateway::Secret;
 use crate::gateway::litellm::LiteLlm;
@@ -53,12 +53,19 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
         env: env.clone(),
         upstream: format!("http://host.docker.internal:{}", upstream.address().port()),
         upstream_port: upstream.address().port(),
-        admin_key: Secret::new(format!("sk-gatecrash-{}{}", random_hex(), random_hex())),
+        admin_key: Secret::named(format!("sk-gatecrash-{}{}", random_hex(), random_hex()), ADMIN_KEY),
         http: http(target)?,
         limits,
     };
     let recipe = Recipe { image: image.clone(), common };
     let Begun { database, first, said, remark } = begin(target, &site, &recipe, database_image).await?;
+    let postgres = database.version(&site).await.unwrap_or_else(|| "PostgreSQL".to_owned());
+    let setup = recipe.common.setup(
+        format!("image {image}"),
+        &format!("{postgres}, image {database_image}"),
+        &database.url,
+        &gateways::COMMAND,
+    );
     let containers = Containers {
         site,
         limits,
@@ -68,7 +75,8 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
         gateways: Gateways::begun_with(first),
         redis: OnceCell::new(),
     };
-    let live = Live { remark, ..Live::new(target, upstream, Kept::Docker(Box::new(containers))) };
+    let kept = Kept::Docker(Box::new(containers));
+    let live = Live { remark, setup: Some(setup), ..Live::new(target, upstream, kept) };
     match (said, &target.version) {
         (Some(said), Some(wanted)) if said != *wanted => {
             let what = format!("the image {image} holds version {said}, not {wanted}");

@@ -24,14 +24,14 @@ use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt, T
 use tokio::time::sleep;
 
 use super::super::sweep::Uses;
-use super::super::{LaunchError, RunId, Target, random_hex};
-use crate::gateway::redact;
+use super::super::{LaunchError, RunId, Target, end_of_log, random_hex};
 
 /// The label that everything of a run carries.
 const LABEL: &str = "dev.gatecrash.run";
-const LOG_LINES: usize = 15;
 const UNREACHABLE: &str = "add `egress = true` to [gateway.litellm] in harness.toml: the gateway is then reached by a port \
                            on loopback, and is free to reach the internet";
+/// So many lines are looked at for the end of a log.
+const LOOKED_AT: usize = 500;
 /// How long a container has to end by itself, in seconds.
 const GRACE: i32 = 30;
 
@@ -220,15 +220,13 @@ impl Site {
     }
 
     pub(super) async fn log_tail(&self, container: &Container) -> Vec<String> {
-        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&LOG_LINES.to_string()).build();
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&LOOKED_AT.to_string()).build();
         let mut stream = std::pin::pin!(self.docker.logs(container.id(), Some(options)));
         let mut text = String::new();
         while let Some(Ok(chunk)) = stream.next().await {
             text.push_str(&chunk.to_string());
         }
-        let lines = text.lines().map(|line| redact(line.trim_end())).filter(|line| !line.is_empty());
-        let lines: Vec<String> = lines.collect();
-        lines[lines.len().saturating_sub(LOG_LINES)..].to_vec()
+        end_of_log(&text)
     }
 
     /// Runs a command in a container, to its end, which has to be a good one; gives what it printed.

@@ -7,6 +7,7 @@ use testcontainers::{ContainerRequest, GenericImage, ImageExt};
 use super::super::template::{COUNT, DUMP_MIGRATIONS, DUMP_TABLES, Tables};
 use super::super::{LaunchError, random_hex};
 use super::site::{Container, Site, unpublished};
+use crate::gateway::Secret;
 
 pub(super) struct Database {
     pub container: Container,
@@ -30,11 +31,12 @@ impl Database {
 
     pub(super) fn to_be(site: &Site, image: &str) -> Result<DatabaseToBe, LaunchError> {
         // It begins as other secrets do, so that it is redacted as they are.
-        let password = format!("sk-database-{}", random_hex());
+        let password = Secret::named(format!("sk-database-{}", random_hex()), "database password");
+        let password = password.reveal();
         let (request, host) = site.container(image, "postgres")?;
         let request = request
             .with_env_var("POSTGRES_USER", USER)
-            .with_env_var("POSTGRES_PASSWORD", password.as_str())
+            .with_env_var("POSTGRES_PASSWORD", password)
             .with_env_var("POSTGRES_DB", DATABASE)
             // It outlives being killed, and need not outlive a crash of this machine.
             .with_env_var("POSTGRES_INITDB_ARGS", "--no-sync")
@@ -55,6 +57,13 @@ impl Database {
     async fn holds(&self, site: &Site) -> Result<Option<String>, LaunchError> {
         let holds = self.ask(site, "psql", ["--no-psqlrc", "--tuples-only", "--no-align", "--command", COUNT]).await?;
         Ok(Some(holds.trim().to_owned()).filter(|holds| !holds.is_empty()))
+    }
+
+    /// `PostgreSQL 15.14`
+    pub(super) async fn version(&self, site: &Site) -> Option<String> {
+        let show = ["--no-psqlrc", "--tuples-only", "--no-align", "--command", "SHOW server_version"];
+        let version = self.ask(site, "psql", show).await.ok()?;
+        Some(format!("PostgreSQL {}", version.split_whitespace().next()?))
     }
 
     async fn ask<const N: usize>(

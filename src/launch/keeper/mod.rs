@@ -135,6 +135,7 @@ async fn keep_up(
         pace: live.pace(),
         since: jiff::Timestamp::now(),
         took: live.took,
+        setup: live.setup.clone(),
     };
     let live = Arc::new(live);
     let keeping = Keeping { live: Arc::clone(&live), token: up.token.clone() };
@@ -347,6 +348,7 @@ async fn attach(
     let mut live = Live::with(target, Calls::AtKeeper(Arc::clone(&attached)), Kept::Attached(attached));
     live.target.version = up.version.clone();
     live.took = began.elapsed();
+    live.setup = up.setup.clone();
     live.origin = Origin::Kept { pid: record.pid, since: up.since };
     Ok(live)
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::super::{LaunchError, Target};
+use super::super::{LaunchError, Setup, Target};
 use crate::gateway::Secret;
 use crate::gateway::litellm::Pace;
 use crate::gateway::litellm::deployments::config_yaml;
@@ -92,6 +92,7 @@ pub(in super::super) struct Up {
     pub(super) pace: Pace,
     pub(super) since: jiff::Timestamp,
     pub(super) took: Duration,
+    pub(super) setup: Option<Setup>,
 }
 
 /// How the keeper speaks. Not when it was built: `cargo build` and `cargo test` put each its own into the same place by
@@ -105,7 +106,7 @@ pub(super) struct Program {
 
 impl Program {
     pub(super) fn this() -> Program {
-        Program { version: env!("CARGO_PKG_VERSION").to_owned(), protocol: 1 }
+        Program { version: env!("CARGO_PKG_VERSION").to_owned(), protocol: 2 }
     }
 }
 

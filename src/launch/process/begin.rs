@@ -79,10 +79,8 @@ async fn with(
 /// nobody knows.
 async fn template(target: &Target, recipe: &Recipe, programs: &Programs) -> Option<Template> {
     let packages = recipe.environment.packages()?;
-    let mut version = std::process::Command::new(programs.postgres());
-    version.arg("--version");
-    let postgres = output(version).await.ok()?;
-    let programs = ["process", packages.as_str(), postgres.trim()];
+    let postgres = programs.version().await?;
+    let programs = ["process", packages.as_str(), postgres.as_str()];
     Template::of(target, programs.into_iter().chain(recipe.common.decisive())).ok()
 }
 

@@ -11,6 +11,9 @@ use super::system::{self, Signal};
 use crate::gateway::litellm::LiteLlm;
 use crate::gateway::litellm::deployments::config_yaml;
 
+/// What its program is told, but for the places of this machine.
+pub(super) const COMMAND: [&str; 5] = ["litellm", "--config", "config.yaml", "--port", "4000"];
+
 /// How the gateways of a target are launched.
 pub(super) struct Recipe {
     pub environment: Environment,

@@ -24,7 +24,7 @@ use super::doctor::Machine;
 use super::gateways::{Common, Gateways, Schema};
 use super::server::Server;
 use super::template::Begun;
-use super::{Kept, LaunchError, Launcher, Live, RunId, Target, Topology, http, random_hex, upstream};
+use super::{ADMIN_KEY, Kept, LaunchError, Launcher, Live, RunId, Target, Topology, http, random_hex, upstream};
 use crate::config::Limits;
 use crate::gateway::Secret;
 use crate::gateway::litellm::LiteLlm;
@@ -74,15 +74,19 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
         env: env.clone(),
         upstream: format!("http://{}", upstream.address()),
         upstream_port: upstream.address().port(),
-        admin_key: Secret::new(format!("sk-gatecrash-{}{}", random_hex(), random_hex())),
+        admin_key: Secret::named(format!("sk-gatecrash-{}{}", random_hex(), random_hex()), ADMIN_KEY),
         http: http(target)?,
         limits,
     };
     let recipe = Recipe { environment, common };
     let Begun { database, first, said, remark } = begin(target, &site, &recipe, database).await?;
+    let postgres = database.version().await.unwrap_or_else(|| "PostgreSQL".to_owned());
+    let made_of = format!("package {} of PyPI, and no package of after its release", package.requirement());
+    let setup = recipe.common.setup(made_of, &postgres, database.url(), &gateways::COMMAND);
     let processes =
         Processes { site, limits, recipe, database, gateways: Gateways::begun_with(first), redis: OnceCell::new() };
-    let live = Live { remark, ..Live::new(target, upstream, Kept::Process(Box::new(processes))) };
+    let kept = Kept::Process(Box::new(processes));
+    let live = Live { remark, setup: Some(setup), ..Live::new(target, upstream, kept) };
     match said {
         Some(said) if said != package.version => {
             live.stop().await;

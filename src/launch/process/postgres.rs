@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::LaunchError;
-use super::python::{Uv, WORD_OF_CACHE};
+use super::python::{Uv, WORD_OF_CACHE, output};
 use super::site::Site;
 use super::system;
 use crate::launch::cache::Cache;
@@ -38,6 +38,13 @@ impl Programs {
 
     pub(super) fn postgres(&self) -> PathBuf {
         self.folder.join("postgres")
+    }
+
+    /// `postgres (PostgreSQL) 16.4`
+    pub(super) async fn version(&self) -> Option<String> {
+        let mut version = std::process::Command::new(self.postgres());
+        version.arg("--version");
+        Some(output(version).await.ok()?.trim().to_owned())
     }
 
     /// A client, which need not be there.

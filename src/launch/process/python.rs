@@ -35,6 +35,13 @@ pub struct Package {
     pub release: Release,
 }
 
+impl Package {
+    /// As installers are told.
+    pub(super) fn requirement(&self) -> String {
+        format!("litellm[proxy]=={}", self.version)
+    }
+}
+
 /// A gateway's virtual environment.
 #[derive(Debug, Clone)]
 pub(super) struct Environment {
@@ -105,7 +112,7 @@ impl Environment {
             "what a release asks for can be replaced in harness.toml: [gateway.litellm.release.\"{version}\"] \
              overrides = [\"PACKAGE>=VERSION\"]"
         );
-        let proxy = format!("litellm[proxy]=={version}");
+        let proxy = package.requirement();
         let installed = site.run_install(install(&proxy), &format!("installing {proxy}, as of {newest},")).await;
         installed.map_err(|error| error.help(&help))?;
 

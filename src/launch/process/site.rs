@@ -12,15 +12,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::sweep::Uses;
-use super::super::{LaunchError, MARK, RunId, Target, random_hex};
+use super::super::{LaunchError, MARK, RunId, Target, end_of_log, random_hex};
 use super::system::{self, Signal, User};
-use crate::gateway::redact;
 
 /// What is passed on of this machine's environment, beside the PATH and what [`is_prismas`].
 const PASSED_ON: [&str; 2] = ["LANG", "LC_ALL"];
-const LOG_LINES: usize = 15;
 /// So many bytes at its end are looked at for the end of a log.
-const LOG_BYTES: u64 = 16 * 1024;
+const LOG_BYTES: u64 = 64 * 1024;
 /// How long a process has to end by itself.
 const GRACE: Duration = Duration::from_secs(30);
 /// How long one has whose work is not wanted any more. None of it is lost on one that can simply be killed.
@@ -261,9 +259,7 @@ impl Process {
 
     /// The end of what it said.
     pub(super) fn log_tail(&self) -> Vec<String> {
-        let text = end_of(&self.log).unwrap_or_default();
-        let lines: Vec<_> = text.lines().map(|line| redact(line.trim_end())).filter(|line| !line.is_empty()).collect();
-        lines[lines.len().saturating_sub(LOG_LINES)..].to_vec()
+        end_of_log(&end_of(&self.log).unwrap_or_default())
     }
 
     /// Ends it without asking for more than that.

@@ -46,6 +46,13 @@ impl Database {
         }
     }
 
+    pub(super) async fn version(&self) -> Option<String> {
+        match self {
+            Database::Launched(postgres) => postgres.programs.version().await,
+            Database::InServer(own) => own.version().await,
+        }
+    }
+
     /// The one that was launched for it, which can be stopped.
     pub(super) fn launched(&self) -> Option<&Postgres> {
         match self {
@@ -82,10 +89,11 @@ impl Postgres {
     pub(super) async fn launch(site: &Site, programs: Programs, limit: Duration) -> Result<Postgres, LaunchError> {
         // It begins as other secrets do, so that it is redacted as they are.
         let password = format!("sk-database-{}{}", random_hex(), random_hex());
+        let password = Secret::named(password, "database password");
         let port = free_port().map_err(|error| site.failed(format!("its database has no port: {error}")))?;
         let home = site.make_folder(&format!("database-{port}"))?;
         let (data, file) = (home.join("data"), home.join("password"));
-        site.write(&file, &password)?;
+        site.write(&file, password.reveal())?;
         // It refuses to be root.
         let user = system::instead_of_root();
         if let Some(user) = user {
@@ -128,8 +136,9 @@ impl Postgres {
             user,
         };
         let process = site.start(about, server)?;
-        let url = format!("postgresql://{}:{password}@127.0.0.1:{port}/{}", Postgres::USER, Postgres::NAME);
-        let postgres = Postgres { process, programs, port, password: Secret::new(password), url, data };
+        let (user, name) = (Postgres::USER, Postgres::NAME);
+        let url = format!("postgresql://{user}:{}@127.0.0.1:{port}/{name}", password.reveal());
+        let postgres = Postgres { process, programs, port, password, url, data };
         postgres.until_ready(site, limit).await?;
         Ok(postgres)
     }

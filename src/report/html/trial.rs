@@ -208,7 +208,7 @@ fn cells(result: &TrialResult, exchange: Option<&Exchange>) -> Markup {
 }
 
 fn evidence(result: &TrialResult) -> Markup {
-    let Evidence { said, log } = &result.evidence;
+    let Evidence { said, log, .. } = &result.evidence;
     let sent: Vec<_> = result.exchanges.iter().filter_map(|own| own.sent.as_ref().map(|sent| (own, sent))).collect();
     let of_findings = |(exchange, _): &&(&Exchange, &Sent)| {
         result.findings.iter().any(|finding| finding.request == Some(exchange.request))
@@ -230,7 +230,7 @@ fn evidence(result: &TrialResult) -> Markup {
             details class="evidence" {
                 summary { "What the admin API of " b { (result.target) } " said when the trial had ended" }
                 @for (whom, said) in said {
-                    p class="note" { (whom) ", " code { (said.endpoint) } }
+                    p class="note" { (whom) ", " code { (said.sent.method) " " (said.sent.route) } }
                     pre tabindex="0" { (json(&said.answer)) }
                 }
             }
