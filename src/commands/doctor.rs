@@ -7,7 +7,9 @@ use crate::launch::doctor::Machine;
 use crate::report::doctor::render;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 real gateways can be launched, 3 only the built-in one.")]
+#[command(
+    after_help = "Example: gatecrash doctor\n\nExit codes: 0 real gateways can be launched, 3 only the built-in one."
+)]
 pub struct Doctor {}
 
 impl Doctor {

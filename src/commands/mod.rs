@@ -91,6 +91,7 @@ enum Command {
     /// Print completions for a shell.
     Completions(print::Completions),
     /// Print the manual page.
+    #[command(after_help = "Example: gatecrash man > gatecrash.1")]
     Man,
 }
 

@@ -52,6 +52,7 @@ impl Up {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example: gatecrash down litellm@1.81.0")]
 pub struct Down {
     /// Targets that are up; without any, all of them.
     #[arg(value_name = "TARGET")]

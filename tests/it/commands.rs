@@ -146,3 +146,16 @@ fn completions_and_the_manual_page_name_every_command() {
         assert!(stdout.contains("compare") && stdout.contains("schema"), "{arguments:?}");
     }
 }
+
+#[test]
+fn the_help_of_each_command_has_an_example_of_it() {
+    let (_, help, _) = answer(gatecrash(&["--help"]));
+    let commands = help.split_once("Commands:\n").unwrap().1.lines().take_while(|line| !line.is_empty());
+    let names: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.len() > 15, "{help}");
+    for name in names.into_iter().filter(|name| *name != "help") {
+        let (code, help, _) = answer(gatecrash(&[name, "--help"]));
+        let example = help.split_once("Example").map(|(_, example)| example).unwrap_or_default();
+        assert!(code == 0 && example.contains(&format!("gatecrash {name}")), "{name}: {help}");
+    }
+}
