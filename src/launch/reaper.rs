@@ -25,8 +25,9 @@ const SERVER: &str = "server";
 /// Nothing is left to be taken away.
 const DONE: &str = "done";
 
-/// What was being made when the harness went may appear some time after.
-const AFTER_DEATH: Thorough = Thorough { quiet: Duration::from_secs(3), limit: Duration::from_secs(60) };
+/// What an engine or a server was making when the harness went may appear some time after; a process does so at once.
+const AFTER_DEATH: Thorough = Thorough { quiet: Duration::from_secs(1), limit: Duration::from_secs(60) };
+const AFTER_DEATH_ELSEWHERE: Thorough = Thorough { quiet: Duration::from_secs(3), ..AFTER_DEATH };
 
 /// Whether this program, started again, becomes a reaper: only then one is started, else it would start itself forever.
 static SERVES: AtomicBool = AtomicBool::new(false);
@@ -58,7 +59,9 @@ async fn serve(run: &RunId) {
     let told = told.await.unwrap_or_default();
     let has = |word| told.lines().any(|line| line == word);
     if !has(DONE) {
-        let _ = sweep(run, Uses { docker: has(DOCKER), server: has(SERVER) }, AFTER_DEATH).await;
+        let uses = Uses { docker: has(DOCKER), server: has(SERVER) };
+        let thorough = if uses == Uses::default() { AFTER_DEATH } else { AFTER_DEATH_ELSEWHERE };
+        let _ = sweep(run, uses, thorough).await;
     }
 }
 
