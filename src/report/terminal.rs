@@ -39,7 +39,8 @@ pub fn render(report: &Report, detail: Detail) -> String {
         text.push_str(&in_full(report, trial));
     }
     text.push_str(&environment(report));
-    text.push_str(&deviations(&report.deviations));
+    let is_told = |deviation: &&Deviation| detail == Detail::All || deviation.state != DeviationState::NotTried;
+    text.push_str(&deviations(report.deviations.iter().filter(is_told)));
     text.push_str(&launchers(report));
     text.push_str(&answer(report));
     text
@@ -230,12 +231,12 @@ pub fn environment(report: &Report) -> String {
 }
 
 /// What became of known deviations, a line for each.
-pub fn deviations(deviations: &[Deviation]) -> String {
+pub fn deviations<'a>(deviations: impl IntoIterator<Item = &'a Deviation>) -> String {
     let mut text = String::new();
-    if !deviations.is_empty() {
-        let _ = writeln!(text, "\nknown deviations (harness.toml), marked * above:");
-    }
     for deviation in deviations {
+        if text.is_empty() {
+            text.push_str("\nknown deviations (harness.toml), marked * above:\n");
+        }
         let Deviation { target, scenario, finding, reason, issue, state, got: _ } = deviation;
         let state = match state {
             DeviationState::Seen { .. } => state.to_string(),
