@@ -32,6 +32,8 @@ mod reports;
 mod reproduce;
 mod secrets;
 mod upstream;
+#[cfg(unix)]
+mod walkthrough;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -26,14 +26,17 @@ pub fn docker(arguments: &[&str]) -> String {
 
 /// Why there is no real gateway on this machine.
 pub fn missing() -> Option<String> {
+    missing_of(&[IMAGE])
+}
+
+/// The same of gateways of these images.
+pub fn missing_of(images: &[&str]) -> Option<String> {
     let is_here = |image: &str| !docker(&["image", "inspect", "--format", "{{.Id}}", image]).is_empty();
     if std::env::var_os("DOCKER_HOST").is_some() || UnixStream::connect(SOCKET).is_err() {
         return Some(format!("no Docker engine answers at {SOCKET}"));
     }
-    [IMAGE, "postgres:15"]
-        .into_iter()
-        .find(|image| !is_here(image))
-        .map(|image| format!("the image {image} is not here"))
+    let images = images.iter().chain(&["postgres:15"]);
+    images.into_iter().find(|image| !is_here(image)).map(|image| format!("the image {image} is not here"))
 }
 
 /// The run of a harness, as its reaper knows it.
