@@ -46,7 +46,7 @@ impl Minimize {
         let config = &self.launching.over(config);
         let target = Target::parse(&self.target, config, self.launching.compromised())?;
         let Selected { trials, .. } = select(config, std::slice::from_ref(&self.scenario), &[], &[])?;
-        let overwrite = if self.force { Overwrite::Allow } else { Overwrite::Refuse };
+        let overwrite = Overwrite::forced(self.force);
         if let Some(file) = &self.output {
             can_write_new(file, overwrite).map_err(WrongInput)?;
         }

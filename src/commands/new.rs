@@ -24,7 +24,7 @@ pub struct New {
 impl New {
     pub fn execute(&self) -> Result<u8, WrongInput> {
         let Some(file) = &self.file else { return Ok(print(START)) };
-        write_new(file, START, if self.force { Overwrite::Allow } else { Overwrite::Refuse }).map_err(WrongInput)?;
+        write_new(file, START, Overwrite::forced(self.force)).map_err(WrongInput)?;
         say(&format!("next: gatecrash run {}", file.display()));
         Ok(0)
     }

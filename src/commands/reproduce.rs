@@ -54,8 +54,7 @@ impl Reproduce {
             say(&remark);
         }
         let Some(output) = &self.output else { return Ok(print(&scenario)) };
-        write_new(output, &scenario, if self.force { Overwrite::Allow } else { Overwrite::Refuse })
-            .map_err(WrongInput)?;
+        write_new(output, &scenario, Overwrite::forced(self.force)).map_err(WrongInput)?;
         say(&format!("next: gatecrash run {} --target litellm@VERSION", output.display()));
         Ok(0)
     }

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::RunId;
 use super::sweep::{LeftBehind, Thorough, Uses, sweep};
+use super::{LaunchError, RunId, Target};
 
 /// The environment variable that makes this program a reaper, of the run that it holds.
 const REAPER: &str = "GATECRASH_REAPER";
@@ -85,7 +85,7 @@ pub(super) struct Made {
 
 impl RunId {
     /// To be called before the first thing is made: from then on the harness may be killed.
-    pub(super) async fn will_use(&self, uses: Uses) -> io::Result<()> {
+    pub(super) async fn will_use(&self, target: &Target, uses: Uses) -> Result<(), LaunchError> {
         let run = self.clone();
         let told = tokio::task::spawn_blocking(move || {
             let mut made = run.made();
@@ -103,7 +103,10 @@ impl RunId {
             made.uses = Some(Uses { docker: before.docker || uses.docker, server: before.server || uses.server });
             Ok(())
         });
-        told.await.unwrap_or_else(|broken| Err(io::Error::other(broken)))
+        let told = told.await.unwrap_or_else(|broken| Err(io::Error::other(broken)));
+        told.map_err(|error| {
+            LaunchError::new(target, format!("nobody would take it away if gatecrash were killed: {error}"))
+        })
     }
 
     /// Takes everything of this run away that lost its owner. Who has made nothing has nothing to do.

@@ -88,17 +88,13 @@ pub(super) async fn sweep(run: &RunId, uses: Uses, thorough: Thorough) -> Result
 async fn look(run: &RunId, uses: Uses) -> Result<usize, LeftBehind> {
     let in_docker = async {
         match uses.docker {
-            true => tokio::time::timeout(LOOK, docker::remove(run))
-                .await
-                .unwrap_or_else(|_| Err(format!("the Docker engine has not answered within {} s", LOOK.as_secs()))),
+            true => in_time("the Docker engine", docker::remove(run)).await,
             false => Ok(0),
         }
     };
     let in_server = async {
         match uses.server.then(Server::named).flatten() {
-            Some(server) => tokio::time::timeout(LOOK, async { server?.drop_all(run).await })
-                .await
-                .unwrap_or_else(|_| Err(format!("the database server has not answered within {} s", LOOK.as_secs()))),
+            Some(server) => in_time("the database server", async { server?.drop_all(run).await }).await,
             None => Ok(0),
         }
     };
@@ -114,6 +110,12 @@ async fn look(run: &RunId, uses: Uses) -> Result<usize, LeftBehind> {
         help: format!("drop the databases whose names begin with {}", server::beginning(run)),
     })?;
     Ok(in_docker + in_server + processes + folder?)
+}
+
+/// How much somebody else has removed, if they say so in time.
+async fn in_time(who: &str, removed: impl Future<Output = Result<usize, String>>) -> Result<usize, String> {
+    let removed = tokio::time::timeout(LOOK, removed).await;
+    removed.unwrap_or_else(|_| Err(format!("{who} has not answered within {} s", LOOK.as_secs())))
 }
 
 /// The run's folder, by the name by which the system knows it.

@@ -53,6 +53,5 @@ impl Kept {
 
 /// The ways in which a version failed, but for known deviations.
 pub fn ways(version: &Version, result: &TrialResult) -> BTreeSet<Way> {
-    let unknown = result.findings.iter().filter(|finding| finding.known.is_none());
-    unknown.map(|finding| (finding.kind, version.origin(finding.place))).collect()
+    result.new_findings().map(|finding| (finding.kind, version.origin(finding.place))).collect()
 }

@@ -54,6 +54,13 @@ pub enum Overwrite {
     Allow,
 }
 
+impl Overwrite {
+    /// As `--force` says.
+    pub fn forced(force: bool) -> Overwrite {
+        if force { Overwrite::Allow } else { Overwrite::Refuse }
+    }
+}
+
 /// Writes a file that its user asked for by name.
 ///
 /// # Errors

@@ -151,7 +151,7 @@ pub fn in_full(report: &Report, trial: &TrialReport) -> String {
     let _ = writeln!(text, "{} {}", painted(BAD, heading), painted(BOLD, &trial.trial));
     let _ = writeln!(text, "{}{issue}", trial.name);
     for result in &trial.results {
-        for finding in result.findings.iter().filter(|finding| finding.known.is_none()) {
+        for finding in result.new_findings() {
             let _ = writeln!(
                 text,
                 "\n{}",

@@ -16,11 +16,17 @@ pub(super) struct Pricing {
     pub unknown: Vec<String>,
 }
 
+impl Pricing {
+    /// On all paths that cost anything, for nothing says on which.
+    fn anyhow(unknown: Vec<String>) -> Pricing {
+        let paths = PricedBy::ALL.into_iter().filter(|path| path.costs()).collect();
+        Pricing { paths, api: Api::Chat, why: Vec::new(), unknown }
+    }
+}
+
 pub(super) fn pricing(shown: &Shown, config: Option<(&str, &Models)>) -> Pricing {
     let Some((file, models)) = config else {
-        let unknown = "how its model is priced: there is no configuration (--config)";
-        let paths = PricedBy::ALL.into_iter().filter(|path| path.costs()).collect();
-        return Pricing { paths, api: Api::Chat, why: Vec::new(), unknown: vec![unknown.to_owned()] };
+        return Pricing::anyhow(vec!["how its model is priced: there is no configuration (--config)".to_owned()]);
     };
     let mut unknown = models.remarks.clone();
     let limited = [Kind::Key, Kind::Team, Kind::User].into_iter().filter_map(|kind| shown.of(kind));
@@ -41,8 +47,7 @@ pub(super) fn pricing(shown: &Shown, config: Option<(&str, &Models)>) -> Pricing
     }
     if asked.is_empty() {
         unknown.push(format!("how its model is priced: there is none in {file}"));
-        let paths = PricedBy::ALL.into_iter().filter(|path| path.costs()).collect();
-        return Pricing { paths, api: Api::Chat, why: Vec::new(), unknown };
+        return Pricing::anyhow(unknown);
     }
     if asked.iter().any(|model| model.api == Api::Images) {
         unknown.push("what images cost it: requests are of chat here".to_owned());

@@ -141,9 +141,19 @@ mod ms {
 }
 
 impl TrialResult {
-    /// The most severe finding that is no known deviation.
+    /// The findings that are no known deviations.
+    pub fn new_findings(&self) -> impl Iterator<Item = &Finding> + Clone {
+        self.findings.iter().filter(|finding| finding.known.is_none())
+    }
+
+    /// The most severe of them.
     pub fn worst_finding(&self) -> Option<&Finding> {
-        self.findings.iter().filter(|finding| finding.known.is_none()).min_by_key(|finding| finding.kind)
+        self.new_findings().min_by_key(|finding| finding.kind)
+    }
+
+    /// The first of them that is about this request.
+    pub fn found_at(&self, exchange: &Exchange) -> Option<&Finding> {
+        self.new_findings().find(|finding| finding.request == Some(exchange.request))
     }
 
     /// What a gateway did, request by request: two versions that did the same are the same here, whatever it took. Of

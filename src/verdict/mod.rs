@@ -233,8 +233,7 @@ pub fn verdict(baseline: &TrialResult, candidate: &TrialResult) -> Verdict {
 
 /// In which ways a trial failed, worst first: the kind of each finding, and its line.
 fn ways(result: &TrialResult) -> Vec<(FindingKind, usize)> {
-    let unknown = result.findings.iter().filter(|finding| finding.known.is_none());
-    let mut ways: Vec<_> = unknown.map(|finding| (finding.kind, finding.place.line)).collect();
+    let mut ways: Vec<_> = result.new_findings().map(|finding| (finding.kind, finding.place.line)).collect();
     ways.sort_unstable();
     ways.dedup();
     ways

@@ -41,10 +41,15 @@ use std::process::{Command, Output};
 /// The binary, in the root of the project, without anything of the environment that could change its answer.
 fn gatecrash(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatecrash"));
-    command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("GATECRASH_CONFIG").env("NO_COLOR", "1");
-    // What its user keeps up is not for the tests.
-    command.env("XDG_RUNTIME_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/nothing-is-up"));
+    command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    in_peace(&mut command);
     command
+}
+
+/// Keeps away from a command what its user has set or keeps up.
+fn in_peace(command: &mut Command) {
+    command.env_remove("GATECRASH_CONFIG").env("NO_COLOR", "1");
+    command.env("XDG_RUNTIME_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/nothing-is-up"));
 }
 
 /// What a command answered: exit code, standard output, standard error.

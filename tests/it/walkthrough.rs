@@ -8,6 +8,7 @@ use std::process::Command;
 use snapbox::Assert;
 use snapbox::assert::DEFAULT_ACTION_ENV;
 
+use super::in_peace;
 use super::real::{ENGINE, IMAGE, missing_of};
 
 const PAGE: &str = "docs/walkthrough.md";
@@ -52,8 +53,8 @@ fn walk(command: &str, folder: &Path) -> String {
     let path = program.parent().map(Path::to_owned).into_iter().chain(std::env::split_paths(&path));
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("exec 2>&1\n{command}")]).current_dir(folder);
-    shell.env("PATH", std::env::join_paths(path).unwrap()).env("NO_COLOR", "1").env_remove("GATECRASH_CONFIG");
-    shell.env("XDG_RUNTIME_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/nothing-is-up"));
+    shell.env("PATH", std::env::join_paths(path).unwrap());
+    in_peace(&mut shell);
     let output = shell.output().unwrap();
     let mut said = String::from_utf8(output.stdout).unwrap();
     if !said.is_empty() && !said.ends_with('\n') {

@@ -59,9 +59,7 @@ impl Site {
     /// A network of its own, from which there is a way out only if there is to be.
     pub(super) async fn new(target: &Target, run: &RunId, egress: bool) -> Result<Site, LaunchError> {
         let docker = engine(target).await?;
-        run.will_use(Uses { docker: true, ..Uses::default() }).await.map_err(|error| {
-            LaunchError::new(target, format!("nobody would take it away if gatecrash were killed: {error}"))
-        })?;
+        run.will_use(target, Uses { docker: true, ..Uses::default() }).await?;
         let network = format!("gatecrash-{}-{}", run.as_str(), random_hex());
         let request = NetworkCreateRequest {
             name: network.clone(),

@@ -6,7 +6,6 @@ use super::super::server::VARIABLE;
 use super::super::template::{Begun, COUNT, DUMP_MIGRATIONS, DUMP_TABLES, Tables, Template, USED, remark};
 use super::super::{LaunchError, Target};
 use super::gateways::{Node, Recipe};
-use super::postgres::Programs;
 use super::python::output;
 use super::site::Site;
 use super::stores::{Database, Postgres};
@@ -28,7 +27,7 @@ pub(super) async fn begin(
             return Ok(Begun { database: empty, first, said, remark: Some(remark) });
         }
     };
-    let template = template(target, recipe, &postgres.programs).await;
+    let template = template(target, recipe, &postgres);
     let bad = match template.as_ref().map(Template::read) {
         Some(Ok(Some(tables))) => match with(site, recipe, &postgres, &tables).await {
             Ok((first, said)) => {
@@ -77,10 +76,9 @@ async fn with(
 
 /// The template by all that decides which tables there are; none where there is no cache, or a database whose version
 /// nobody knows.
-async fn template(target: &Target, recipe: &Recipe, programs: &Programs) -> Option<Template> {
+fn template(target: &Target, recipe: &Recipe, postgres: &Postgres) -> Option<Template> {
     let packages = recipe.environment.packages()?;
-    let postgres = programs.version().await?;
-    let programs = ["process", packages.as_str(), postgres.as_str()];
+    let programs = ["process", packages.as_str(), postgres.version.as_deref()?];
     Template::of(target, programs.into_iter().chain(recipe.common.decisive())).ok()
 }
 

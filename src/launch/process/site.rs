@@ -55,8 +55,7 @@ impl Site {
 
     /// To be called before anything of this kind is made.
     pub(super) async fn will_use(&self, uses: Uses) -> Result<(), LaunchError> {
-        let told = self.run.will_use(uses).await;
-        told.map_err(|error| self.failed(format!("nobody would take it away if gatecrash were killed: {error}")))
+        self.run.will_use(&self.target, uses).await
     }
 
     pub(super) fn run_id(&self) -> &RunId {

@@ -48,7 +48,7 @@ impl Database {
 
     pub(super) async fn version(&self) -> Option<String> {
         match self {
-            Database::Launched(postgres) => postgres.programs.version().await,
+            Database::Launched(postgres) => postgres.version.clone(),
             Database::InServer(own) => own.version().await,
         }
     }
@@ -75,6 +75,8 @@ impl Database {
 pub(super) struct Postgres {
     pub process: Process,
     pub programs: Programs,
+    /// As its program says: `postgres (PostgreSQL) 16.4`
+    pub version: Option<String>,
     pub port: u16,
     pub password: Secret,
     pub url: String,
@@ -138,7 +140,8 @@ impl Postgres {
         let process = site.start(about, server)?;
         let (user, name) = (Postgres::USER, Postgres::NAME);
         let url = format!("postgresql://{user}:{}@127.0.0.1:{port}/{name}", password.reveal());
-        let postgres = Postgres { process, programs, port, password, url, data };
+        let version = programs.version().await;
+        let postgres = Postgres { process, programs, version, port, password, url, data };
         postgres.until_ready(site, limit).await?;
         Ok(postgres)
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Failed, Script, in_short, new, provider};
+use super::{Failed, Script, in_short, provider};
 use crate::gateway::litellm::deployments::excerpt;
 use crate::launch::Setup;
 use crate::report::Report;
@@ -93,13 +93,13 @@ fn happened(report: &Report, failed: &Failed<'_>, room: Room) -> String {
     if let Some(issue) = &trial.issue {
         let _ = writeln!(text, "See {}.\n", if is_link(issue) { issue.clone() } else { plain(issue) });
     }
-    for finding in new(result).take(FINDINGS) {
+    for finding in result.new_findings().take(FINDINGS) {
         let request = finding.request.map(|request| format!("request {request}: ")).unwrap_or_default();
         let (expected, got) = (plain(&failed.own(&finding.expected)), plain(&failed.own(&finding.got)));
         let _ = writeln!(text, "- **{}**, {request}expected {expected}, got **{got}**", finding.kind.word());
     }
-    if new(result).count() > FINDINGS {
-        let _ = writeln!(text, "- and {} more", new(result).count() - FINDINGS);
+    if result.new_findings().count() > FINDINGS {
+        let _ = writeln!(text, "- and {} more", result.new_findings().count() - FINDINGS);
     }
     let _ = writeln!(text, "\n| request | key | spent before | expected | answer |\n| --- | --- | --- | --- | --- |");
     let rows = result.exchanges.iter().map(|exchange| {

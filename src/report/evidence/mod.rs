@@ -43,7 +43,7 @@ impl<'a> Failed<'a> {
         let of_trial = |trial: &'a TrialReport| {
             let results = report.may_fail(trial).iter().filter(|result| result.outcome.has_failed());
             results.filter_map(move |result| {
-                let worst = new(result).min_by_key(|finding| finding.kind)?;
+                let worst = result.worst_finding()?;
                 let target = report.targets.iter().find(|target| target.name == result.target);
                 Some(Failed { trial, result, target, worst })
             })
@@ -55,7 +55,7 @@ impl<'a> Failed<'a> {
 
     /// What was found at a request.
     fn kind_of(&self, exchange: &Exchange) -> Option<FindingKind> {
-        new(self.result).find(|finding| finding.request == Some(exchange.request)).map(|finding| finding.kind)
+        self.result.found_at(exchange).map(|finding| finding.kind)
     }
 
     /// How many seconds the gateway's books may be behind.
@@ -82,11 +82,6 @@ impl<'a> Failed<'a> {
         let said = self.result.evidence.said.iter();
         said.map(|(whose, said)| (whose.clone(), said.answer.clone())).collect::<serde_json::Map<_, _>>().into()
     }
-}
-
-/// The findings of a result that are not known.
-fn new(result: &TrialResult) -> impl Iterator<Item = &Finding> {
-    result.findings.iter().filter(|finding| finding.known.is_none())
 }
 
 /// All files, the text to paste last. Without any trial that failed there is none.

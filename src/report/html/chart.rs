@@ -77,8 +77,8 @@ fn sign(meaning: &str, drawn: Markup) -> Markup {
 fn shown(trial: &TrialReport) -> Option<&str> {
     let exchanges = || trial.results.iter().flat_map(|result| &result.exchanges);
     let found = trial.results.iter().flat_map(|result| {
-        let unknown = result.findings.iter().filter(|finding| finding.known.is_none());
-        unknown.filter_map(|finding| result.exchanges.iter().find(|own| Some(own.request) == finding.request))
+        let at = |finding: &Finding| result.exchanges.iter().find(|own| Some(own.request) == finding.request);
+        result.new_findings().filter_map(at)
     });
     let spent = |exchange: &'_ Exchange| exchange.before.iter().position(Standing::is_spent);
     let of_found = found.clone().find_map(|exchange| exchange.before.get(spent(exchange)?));
@@ -210,12 +210,11 @@ fn requests(scale: &Scale) -> Markup {
 /// A request: accepted is a dot, refused a hollow square, and what should not have been so a cross.
 fn mark(result: &TrialResult, point: Point<'_>, scale: &Scale) -> Markup {
     let Point { exchange, before } = point;
-    let about = |finding: &Finding| finding.request == Some(exchange.request) && finding.known.is_none();
     let went_on = point.is_accepted() && exchange.before.iter().any(Standing::is_spent);
     let (x, y) = (scale.edge(exchange.request as f64 + 0.5), scale.y(before.spent));
     let x = format!("{x:.1}");
     html! {
-        @if went_on || result.findings.iter().any(about) {
+        @if went_on || result.found_at(exchange).is_some() {
             path class="wrong" d={ "M" (x) " " (y) "m-4-4l8 8m0-8l-8 8" } {}
         } @else if point.is_accepted() {
             circle class="accepted" cx=(x) cy=(y) r="3.5" {}

@@ -7,7 +7,7 @@ use super::{chart, group, issue};
 use crate::gateway::{Answer, Sent};
 use crate::report::{Report, TrialReport, terminal, transcript};
 use crate::run::{Evidence, Exchange, TrialResult};
-use crate::verdict::{Finding, Outcome, Verdict};
+use crate::verdict::{Outcome, Verdict};
 
 /// Where a trial is found on the page, by its place in the report.
 pub fn anchor(index: usize) -> String {
@@ -184,8 +184,7 @@ fn cells(result: &TrialResult, exchange: Option<&Exchange>) -> Markup {
     let Some(exchange) = exchange else {
         return html! { td class="begins" { "-" } td {} td {} };
     };
-    let is_about = |finding: &&Finding| finding.request == Some(exchange.request) && finding.known.is_none();
-    let finding = result.findings.iter().find(is_about);
+    let finding = result.found_at(exchange);
     let message = match &exchange.answer {
         Answer::Refused { message, .. } => message.as_str(),
         Answer::Accepted { .. } | Answer::Broken { .. } => "",
@@ -256,8 +255,7 @@ fn scenario(report: &Report, trial: &TrialReport) -> Markup {
     let text = report.scenarios.get(&trial.file).map(String::as_str).unwrap_or_default();
     let found = |number: usize| {
         let of = |result: &'_ TrialResult| {
-            let own =
-                result.findings.iter().filter(move |finding| finding.place.line == number && finding.known.is_none());
+            let own = result.new_findings().filter(move |finding| finding.place.line == number);
             own.map(|finding| format!("{} {}: {finding}", result.target, finding.kind.word())).collect::<Vec<_>>()
         };
         trial.results.iter().flat_map(of).collect::<Vec<_>>()
