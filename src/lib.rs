@@ -26,3 +26,4 @@ pub mod scenario;
 pub mod upgrade;
 pub mod upstream;
 pub mod verdict;
+pub mod versions;

@@ -218,6 +218,33 @@ pub async fn launch_shared(target: &Target, limits: Limits, run: &RunId) -> Resu
     }
 }
 
+/// The versions of a target's gateway that were published, in no order that says anything: those of its package, whose
+/// numbers its images have too.
+///
+/// # Errors
+/// When the package tool, or its index, does not answer; and for a gateway that was never published.
+pub async fn published(target: &Target, run: &RunId) -> Result<Vec<String>, LaunchError> {
+    match target.gateway {
+        GatewayName::LiteLlm => process::published(target, run).await,
+        GatewayName::Builtin => {
+            let what = "the built-in gateway has no versions that are published";
+            Err(LaunchError::new(target, what).help("name targets, in their order: --versions A,B,C"))
+        }
+    }
+}
+
+/// Fetches in advance what a launch will need: an image, or a package with all it asks for.
+///
+/// # Errors
+/// When it cannot be had. A launch would say so, too.
+pub async fn prepare(target: &Target, run: &RunId) -> Result<(), LaunchError> {
+    match &target.launcher {
+        Launcher::Docker { image, .. } => docker::prepare(target, image).await,
+        Launcher::Process { package, .. } => process::prepare(target, package, run).await,
+        Launcher::External { .. } | Launcher::Builtin { .. } => Ok(()),
+    }
+}
+
 /// Launches a target although one is up, which is another.
 async fn launch_beside(target: &Target, limits: Limits, run: &RunId, why: String) -> Result<Live, LaunchError> {
     match launch_anew(target, limits, run).await {

@@ -27,7 +27,7 @@ use crate::upstream::Upstream;
 use begin::begin;
 use gateways::{Node, Recipe};
 use site::{Container, Site};
-pub(super) use site::{answers, remove, remove_by_hand};
+pub(super) use site::{answers, prepare, remove, remove_by_hand};
 use stores::{Database, Redis};
 
 /// What belongs to one launched target.

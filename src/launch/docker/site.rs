@@ -7,15 +7,16 @@ use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::container::LogOutput;
 use testcontainers::bollard::exec::StartExecResults;
 use testcontainers::bollard::models::{ExecConfig, HostConfig, IpamConfig, NetworkCreateRequest};
 use testcontainers::bollard::query_parameters::{
-    InspectContainerOptions, InspectNetworkOptions, ListContainersOptionsBuilder, ListNetworksOptionsBuilder,
-    ListVolumesOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptions,
+    CreateImageOptionsBuilder, InspectContainerOptions, InspectNetworkOptions, ListContainersOptionsBuilder,
+    ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
+    RemoveVolumeOptions,
 };
 use testcontainers::core::Host;
 use testcontainers::core::client::docker_client_instance;
@@ -313,6 +314,17 @@ async fn engine(target: &Target) -> Result<Docker, LaunchError> {
     let docker = docker_client_instance().await.map_err(|error| no_engine(&error))?;
     docker.ping().await.map_err(|error| no_engine(&error))?;
     Ok(docker)
+}
+
+/// Pulls an image that is not here yet.
+pub(in super::super) async fn prepare(target: &Target, image: &str) -> Result<(), LaunchError> {
+    let docker = engine(target).await?;
+    if docker.inspect_image(image).await.is_ok() {
+        return Ok(());
+    }
+    let wanted = CreateImageOptionsBuilder::new().from_image(image).build();
+    let pulled = docker.create_image(Some(wanted), None, None).map_ok(drop).try_collect::<()>().await;
+    pulled.map_err(|error| LaunchError::new(target, format!("the image {image} cannot be pulled: {error}")))
 }
 
 /// Removes what carries a run's label, as far as it is there now, and says how much that was.

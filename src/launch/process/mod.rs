@@ -8,6 +8,7 @@
 mod begin;
 mod disturb;
 mod gateways;
+mod index;
 mod postgres;
 mod python;
 mod site;
@@ -31,6 +32,7 @@ use crate::gateway::litellm::LiteLlm;
 use crate::scenario::Instance;
 use begin::begin;
 use gateways::{Node, Recipe};
+pub(super) use index::{prepare, published};
 use postgres::Programs;
 pub use python::Package;
 use python::{Environment, Uv};

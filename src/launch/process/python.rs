@@ -36,9 +36,11 @@ pub struct Package {
 }
 
 impl Package {
+    pub(super) const NAME: &str = "litellm";
+
     /// As installers are told.
     pub(super) fn requirement(&self) -> String {
-        format!("litellm[proxy]=={}", self.version)
+        format!("{}[proxy]=={}", Package::NAME, self.version)
     }
 }
 

@@ -1,0 +1,40 @@
+//! What can be had before anything runs: which versions of a package were published, and a version's environment made in
+//! advance. Not: which of them are wanted ([`crate::versions`]).
+
+use serde::Deserialize;
+
+use super::python::{Environment, Package, Uv, output};
+use super::site::Site;
+use crate::launch::cache::Cache;
+use crate::launch::{LaunchError, RunId, Target};
+
+const HELP: &str = "name the versions that are to be tried, in their order: --versions A,B,C";
+
+/// Every version in the package index, in no order that says anything. Those that were taken back (yanked) pip does not list.
+pub(in crate::launch) async fn published(target: &Target, run: &RunId) -> Result<Vec<String>, LaunchError> {
+    #[derive(Deserialize)]
+    struct Index {
+        versions: Vec<String>,
+    }
+    let site = Site::new(target, run).await?;
+    let cache = Cache::find().map_err(|error| site.failed(error.to_string()))?;
+    let uv = Uv::find(&site, &cache).await?;
+    // uv has no such command of its own.
+    let list =
+        uv.command(&site, &["tool", "run", "--quiet", "pip", "index", "versions", Package::NAME, "--pre", "--json"]);
+    let said = output(list).await;
+    let said = said.map_err(|log| site.failed("its versions cannot be listed").log(log).help(HELP))?;
+    let index: Index = serde_json::from_str(&said)
+        .map_err(|error| site.failed(format!("pip's list of versions is not understood: {error}")).help(HELP))?;
+    site.remove();
+    Ok(index.versions)
+}
+
+/// Makes an environment that is not there yet.
+pub(in crate::launch) async fn prepare(target: &Target, package: &Package, run: &RunId) -> Result<(), LaunchError> {
+    let site = Site::new(target, run).await?;
+    let cache = Cache::find().map_err(|error| site.failed(error.to_string()))?;
+    Environment::of(&site, &cache, package).await?;
+    site.remove();
+    Ok(())
+}
