@@ -9,7 +9,7 @@
 //! 4. [`verdict`]: what happened becomes findings and an outcome; a pair of outcomes, a verdict.
 //! 5. [`report`]: one value with all of it, and formats that are functions of it.
 //!
-//! [`minimize`] makes a scenario smaller, by running parts of it. [`commands`] is the binary; [`conformance`] is the same as tests of a Rust project. The [`builtin`] gateway is for
+//! [`minimize`] makes a scenario smaller, by running parts of it. [`matrix`] is the corpus over many versions. [`commands`] is the binary; [`conformance`] is the same as tests of a Rust project. The [`builtin`] gateway is for
 //! speed and for testing the tests.
 
 pub mod builtin;
@@ -18,6 +18,7 @@ pub mod config;
 pub mod conformance;
 pub mod gateway;
 pub mod launch;
+pub mod matrix;
 pub mod minimize;
 pub mod report;
 pub mod reproduce;

@@ -48,15 +48,7 @@ impl Files {
 
     /// That they can be written, before anything is launched: what a long run found must not be lost to a slip of the pen.
     pub fn check(&self) -> Result<(), WrongInput> {
-        let mut seen = Vec::new();
-        for (file, _) in self.wanted() {
-            let wrong = |what: String| WrongInput(format!("error: {}", unwritten(file, what)));
-            if seen.contains(&file) {
-                return Err(wrong("another format is to be written there, too".to_owned()));
-            }
-            seen.push(file);
-            OpenOptions::new().append(true).create(true).open(file).map_err(|error| wrong(error.to_string()))?;
-        }
+        check_files(self.wanted().map(|(file, _)| file))?;
         match &self.evidence {
             Some(folder) => check_folder(folder),
             None => Ok(()),
@@ -77,6 +69,20 @@ impl Files {
             None => code,
         }
     }
+}
+
+/// That each can be written, and is another one.
+pub(super) fn check_files<'a>(files: impl Iterator<Item = &'a Path>) -> Result<(), WrongInput> {
+    let mut seen = Vec::new();
+    for file in files {
+        let wrong = |what: String| WrongInput(format!("error: {}", unwritten(file, what)));
+        if seen.contains(&file) {
+            return Err(wrong("another format is to be written there, too".to_owned()));
+        }
+        seen.push(file);
+        OpenOptions::new().append(true).create(true).open(file).map_err(|error| wrong(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// That evidence can be written: into a folder that is new or empty, for what is in there is somebody's.

@@ -8,6 +8,7 @@ mod files;
 mod guarded;
 pub mod interrupts;
 mod list;
+mod matrix;
 mod merge;
 mod minimize;
 mod new;
@@ -62,6 +63,8 @@ enum Command {
     /// Run scenarios on two targets, and say what regressed.
     #[command(override_usage = "gatecrash compare [OPTIONS] [BASELINE CANDIDATE] [SCENARIO]...")]
     Compare(run::Compare),
+    /// Run scenarios on many versions, and show what each does on each, since when and until when.
+    Matrix(matrix::MatrixCommand),
     /// Make a scenario smaller that fails, and keep its finding.
     Minimize(minimize::Minimize),
     /// Launch targets and keep them running between runs; without any, list what is up.
@@ -214,6 +217,7 @@ pub fn main() -> ExitCode {
     let code = match &cli.command {
         Command::Run(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Compare(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
+        Command::Matrix(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Minimize(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Up(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Down(command) => command.execute(),

@@ -2,7 +2,7 @@
 //! still right; whoever keeps something there knows (`template`, and the process launcher's environments).
 //!
 //! All of it can be made again. The name of an entry begins with gateway and version, as `litellm-1.82.3-...`; a
-//! template is a `.sql` file, an environment a folder.
+//! template is a `.sql` file, an environment a folder, and results of trials are `.results` files.
 
 use std::fs;
 use std::io;
@@ -56,6 +56,8 @@ pub enum EntryKind {
     Template,
     /// A gateway's packages.
     Environment,
+    /// Results of trials.
+    Results,
     /// What an interrupted run has left.
     Remainder,
 }
@@ -65,6 +67,7 @@ impl EntryKind {
         match self {
             EntryKind::Template => "template",
             EntryKind::Environment => "environment",
+            EntryKind::Results => "results",
             EntryKind::Remainder => "remainder",
         }
     }
@@ -187,10 +190,12 @@ impl Cache {
 /// What is still being made has a name that begins with a dot.
 fn kind(path: &Path, is_folder: bool) -> EntryKind {
     let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    match path.extension().is_some_and(|extension| extension == "sql") {
-        true if !hidden && !is_folder => EntryKind::Template,
-        false if !hidden && is_folder => EntryKind::Environment,
-        _ => EntryKind::Remainder,
+    match (path.extension().and_then(|extension| extension.to_str()), is_folder) {
+        _ if hidden => EntryKind::Remainder,
+        (Some("sql"), false) => EntryKind::Template,
+        (Some("results"), false) => EntryKind::Results,
+        (Some("sql"), true) | (_, false) => EntryKind::Remainder,
+        (_, true) => EntryKind::Environment,
     }
 }
 

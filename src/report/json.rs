@@ -60,8 +60,8 @@ pub enum NotAReport {
         "it is not a report of gatecrash: {0}\n  help: `gatecrash run --format json` and `compare --format json` write one"
     )]
     Other(String),
-    #[error("it is a report in format {found}, written by gatecrash {by}; this is gatecrash {}, which reads format {FORMAT}", env!("CARGO_PKG_VERSION"))]
-    Format { found: u32, by: String },
+    #[error("it is a report in format {found}, written by gatecrash {by}; this is gatecrash {}, which reads format {reads}", env!("CARGO_PKG_VERSION"))]
+    Format { found: u32, by: String, reads: u32 },
 }
 
 pub fn render(report: &Report) -> String {
@@ -111,7 +111,7 @@ pub fn read(text: &str) -> Result<Report, NotAReport> {
     let other = |error: serde_json::Error| NotAReport::Other(error.to_string());
     let Head { format, gatecrash } = serde_json::from_str(text).map_err(other)?;
     if format != FORMAT {
-        return Err(NotAReport::Format { found: format, by: gatecrash });
+        return Err(NotAReport::Format { found: format, by: gatecrash, reads: FORMAT });
     }
     let document: Document<'_> = serde_json::from_str(text).map_err(other)?;
     Ok(Report {

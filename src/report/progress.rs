@@ -30,6 +30,25 @@ impl Progress {
         }
     }
 
+    /// One more, of another run at the same time.
+    pub fn beside(&self, trials: usize) -> Progress {
+        match self {
+            Progress::Silent => Progress::Silent,
+            Progress::Lines => Progress::Lines,
+            Progress::Bars { all, .. } => {
+                Progress::Bars { all: all.clone(), trials: trials as u64, of: Mutex::default() }
+            }
+        }
+    }
+
+    /// Says something that nobody has to know.
+    pub fn remark(&self, what: &str) {
+        match self {
+            Progress::Silent => {}
+            Progress::Lines | Progress::Bars { .. } => self.say(what),
+        }
+    }
+
     /// Says something that is no event of the run.
     pub fn say(&self, what: &str) {
         match self {

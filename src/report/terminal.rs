@@ -14,10 +14,10 @@ use crate::verdict::deviation::{Deviation, DeviationState};
 use crate::verdict::fail_on::FailOn;
 use crate::verdict::{Finding, Outcome, Verdict};
 
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(super) const ODD: Style = AnsiColor::Yellow.on_default();
-const FAINT: Style = Style::new().dimmed();
+pub(super) const FAINT: Style = Style::new().dimmed();
 pub(super) const BOLD: Style = Style::new().bold();
 
 /// How much is said.

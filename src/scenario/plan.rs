@@ -78,8 +78,8 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// Its own of the selected trials, in their order.
-    pub fn own(self, selected: Vec<Trial>) -> Vec<Trial> {
+    /// Its own of what is selected, in that order: trials, or targets.
+    pub fn own<T>(self, selected: Vec<T>) -> Vec<T> {
         selected.into_iter().skip(self.part - 1).step_by(self.of).collect()
     }
 

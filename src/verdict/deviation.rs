@@ -44,8 +44,19 @@ fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<jiff::civil
 
 impl KnownDeviation {
     fn is_of(&self, target: &Target) -> bool {
-        let version = target.version.as_deref().and_then(|version| Version::from_str(version).ok());
-        target.gateway.name() == self.gateway && version.is_some_and(|version| self.versions.contains(&version))
+        self.is_of_version(target.gateway.name(), target.version.as_deref())
+    }
+
+    /// Whether it concerns this version of a gateway.
+    pub(crate) fn is_of_version(&self, gateway: &str, version: Option<&str>) -> bool {
+        let version = version.and_then(|version| Version::from_str(version).ok());
+        gateway == self.gateway && version.is_some_and(|version| self.versions.contains(&version))
+    }
+
+    /// Whether it is what was found in a trial, on this day.
+    pub(crate) fn accepts(&self, trial: &str, kind: FindingKind, got: &str, today: jiff::civil::Date) -> bool {
+        let is_it = kind == self.finding && self.got.as_deref().is_none_or(|own| own == got);
+        is_it && self.covers(trial) && self.expired(today).is_none()
     }
 
     fn covers(&self, trial: &str) -> bool {

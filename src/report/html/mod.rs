@@ -16,9 +16,10 @@ use sha2::{Digest as _, Sha256};
 use super::{Report, Spent, TargetReport, answer, terminal};
 use crate::verdict::deviation::Deviation;
 use crate::verdict::fail_on::FailOn;
-use look::{Look, Tone};
+use look::Look;
+pub(super) use look::Tone;
 
-const STYLE: &str = include_str!("style.css");
+pub(super) const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
 pub fn render(report: &Report) -> String {
@@ -72,7 +73,7 @@ fn policy() -> String {
 }
 
 /// For the browser's tab.
-fn icon(tone: Tone) -> String {
+pub(super) fn icon(tone: Tone) -> String {
     let (colour, sign) = match tone {
         Tone::Good => ("%23067647", "M9 17l5 5 9-11"),
         Tone::Bad => ("%23b42318", "M10 10l12 12M22 10L10 22"),

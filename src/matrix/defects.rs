@@ -1,0 +1,142 @@
+//! Defects of a matrix: since which version a trial fails in one way, and until which. It is only known of versions that
+//! were run.
+
+use std::collections::HashMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Column, Matrix, Row, State};
+use crate::scenario::TrialId;
+use crate::verdict::FindingKind;
+
+/// One way in which trials fail, all on the same versions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Defect {
+    pub finding: FindingKind,
+    /// Of a wrong refusal: what was answered instead.
+    pub got: Option<String>,
+    pub course: Course,
+    /// Where it is, in the order of versions.
+    pub spans: Vec<Span>,
+    pub trials: Vec<TrialId>,
+}
+
+/// What is to be thought of when a defect came and went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Course {
+    /// It came and stayed, or went: on several versions, or in several trials.
+    Lasting,
+    /// Between versions that have it are some that do not.
+    ComesAndGoes,
+    /// It was seen on one version, in one trial, and not on the next one: that may be chance.
+    Once,
+}
+
+/// Versions one after another that have a defect. Those in between that say nothing are not counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// The first that has it.
+    pub since: String,
+    /// The last that has it.
+    pub last: String,
+    /// How many have it.
+    pub versions: usize,
+    /// The last that said something before; none if there is none.
+    pub before: Option<Beside>,
+    /// The first that says something after: it has the defect no more.
+    pub until: Option<Beside>,
+}
+
+/// The version before or after.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Beside {
+    pub target: String,
+    /// How it fails instead; none if it is good.
+    pub finding: Option<FindingKind>,
+}
+
+impl Beside {
+    fn new(target: &str, state: State<'_>) -> Beside {
+        let finding = match state {
+            State::Fail(kind, _) => Some(kind),
+            _ => None,
+        };
+        Beside { target: target.to_owned(), finding }
+    }
+
+    pub fn is_good(&self) -> bool {
+        self.finding.is_none()
+    }
+}
+
+/// In which way, and where.
+type Way = (FindingKind, Option<String>, Vec<Span>);
+
+impl Matrix {
+    /// Its defects: those that are sure first, the most severe of them first, in the order of versions.
+    pub fn defects(&self) -> Vec<Defect> {
+        let mut trials: HashMap<Way, Vec<TrialId>> = HashMap::new();
+        for row in &self.rows {
+            for way in self.ways(row) {
+                trials.entry(way).or_default().push(row.trial.clone());
+            }
+        }
+        let defects = trials.into_iter().map(|((finding, got, spans), trials)| {
+            let course = match spans.as_slice() {
+                [Span { versions: 1, until: Some(_), .. }] if trials.len() == 1 => Course::Once,
+                [_] => Course::Lasting,
+                _ => Course::ComesAndGoes,
+            };
+            Defect { finding, got, course, spans, trials }
+        });
+        let mut defects: Vec<Defect> = defects.collect();
+        let place = |target: &str| self.columns.iter().position(|column| column.target == target);
+        defects.sort_by_cached_key(|defect| {
+            let since = defect.spans.first().and_then(|span| place(&span.since));
+            (defect.course, defect.finding, since, std::cmp::Reverse(defect.trials.len()), defect.trials.clone())
+        });
+        defects
+    }
+
+    /// The ways in which a trial fails, by the worst finding on each version of a gateway.
+    fn ways(&self, row: &Row) -> Vec<Way> {
+        let mut all = Vec::new();
+        for gateway in self.columns.chunk_by(|a, b| a.gateway() == b.gateway()) {
+            let mut ways: Vec<Way> = Vec::new();
+            let told = gateway.iter().map(|column| (column, self.state(row, column)));
+            let told: Vec<(&Column, State<'_>)> = told.filter(|(_, state)| state.is_good().is_some()).collect();
+            let mut begins = 0;
+            for run in told.chunk_by(|(_, a), (_, b)| is_same(*a, *b)) {
+                let ends = begins + run.len();
+                if let [(first, State::Fail(kind, got)), ..] = run {
+                    let beside = |(column, state): &(&Column, State<'_>)| Beside::new(&column.target, *state);
+                    let span = Span {
+                        since: first.target.clone(),
+                        last: run[run.len() - 1].0.target.clone(),
+                        versions: run.len(),
+                        before: begins.checked_sub(1).and_then(|before| told.get(before)).map(beside),
+                        until: told.get(ends).map(beside),
+                    };
+                    let got = got.map(str::to_owned);
+                    match ways.iter_mut().find(|(own, other, _)| own == kind && *other == got) {
+                        Some((.., spans)) => spans.push(span),
+                        None => ways.push((*kind, got, vec![span])),
+                    }
+                }
+                begins = ends;
+            }
+            all.extend(ways);
+        }
+        all
+    }
+}
+
+/// Whether two versions fail in the same way, or both are good.
+fn is_same(a: State<'_>, b: State<'_>) -> bool {
+    a == b || (a.is_good() == Some(true) && b.is_good() == Some(true))
+}

@@ -1,0 +1,227 @@
+//! Many targets, some at a time: what is known of them is not run again, and what is learned is kept at once.
+
+use std::collections::BTreeMap;
+
+use futures_util::StreamExt as _;
+
+use super::gate::Gate;
+use super::results::{Kept, Results, Under};
+use super::session::{self, Event as OfSession};
+use crate::config::Limits;
+use crate::launch::cache::Cache;
+use crate::launch::{LaunchError, RunId, Target};
+use crate::matrix::{Cell, Column, Matrix, Row};
+use crate::scenario::{Trial, TrialId};
+use crate::verdict::deviation::KnownDeviation;
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub columns: Vec<Wanted>,
+    pub trials: Vec<Trial>,
+    pub limits: Limits,
+    /// How often a trial that fails is tried again, unless that is known.
+    pub retries: usize,
+    pub known: Vec<KnownDeviation>,
+    /// How many targets run at the same time.
+    pub at_once: usize,
+    /// Whether what is known is run again.
+    pub fresh: bool,
+}
+
+/// A target, and which ones do as well where it cannot be launched.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub target: Target,
+    pub instead: Vec<Target>,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A target's turn has come, or that of the next one in its place: this is known of it, and so many trials are to be run.
+    Begins {
+        column: usize,
+        target: Target,
+        remark: Option<String>,
+        known: Vec<(TrialId, Kept)>,
+        trials: usize,
+    },
+    Finished {
+        target: String,
+        trial: TrialId,
+        kept: Kept,
+    },
+    NotLaunched(LaunchError),
+    Of {
+        column: usize,
+        event: OfSession,
+    },
+    /// What is learned is not kept, because of this.
+    Forgets(String),
+}
+
+/// What a gateway takes with its database and its trials, roughly: 0.9 GB were measured for LiteLLM.
+const EACH: u64 = 1_200_000_000;
+
+/// How many targets this machine has room for: memory for each, and two cores, for a machine that is too busy makes findings
+/// of its own.
+pub fn room() -> usize {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let free = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory).min(system.available_memory());
+    let by_memory = usize::try_from(free / EACH).unwrap_or(usize::MAX);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    by_memory.min(cores / 2).max(1)
+}
+
+/// Runs a plan, and tells what happens. Once the gate is closed nothing begins any more.
+pub async fn execute(plan: &Plan, run: &RunId, gate: &Gate, tell: &(dyn Fn(Event) + Sync)) {
+    let under = Under::of(plan.limits, plan.retries);
+    let cache = Cache::find();
+    if let Some(why) = cache.as_ref().err() {
+        tell(Event::Forgets(why.to_string()));
+    }
+    let work = Work { plan, run, gate, tell, kept: under.zip(cache.ok()) };
+    let columns = futures_util::stream::iter(0..plan.columns.len());
+    columns.for_each_concurrent(plan.at_once.max(1), |column| work.column(column)).await;
+}
+
+struct Work<'a> {
+    plan: &'a Plan,
+    run: &'a RunId,
+    gate: &'a Gate,
+    tell: &'a (dyn Fn(Event) + Sync),
+    kept: Option<(Under, Cache)>,
+}
+
+impl Work<'_> {
+    async fn column(&self, column: usize) {
+        let Wanted { target, instead } = &self.plan.columns[column];
+        let mut remark = None;
+        for target in std::iter::once(target).chain(instead) {
+            if self.gate.is_closed() {
+                return;
+            }
+            match self.target(column, target, remark.take()).await {
+                None => return,
+                Some(error) => {
+                    remark = Some(format!("instead of {}, which could not be launched: {}", target.name, error.what));
+                    (self.tell)(Event::NotLaunched(error));
+                }
+            }
+        }
+    }
+
+    /// Runs what is not known of a target. Why it could not be launched, if it could not.
+    async fn target(&self, column: usize, target: &Target, remark: Option<String>) -> Option<LaunchError> {
+        let Work { plan, run, gate, tell, .. } = self;
+        let results = self.results(target);
+        let known = |trial: &&Trial| results.get(trial).filter(|_| !plan.fresh).cloned();
+        let (left, there): (Vec<_>, Vec<_>) = plan.trials.iter().partition(|trial| known(trial).is_none());
+        let there: Vec<_> = there.iter().filter_map(|trial| Some((trial.id.clone(), known(trial)?))).collect();
+        let left: Vec<Trial> = left.into_iter().cloned().collect();
+        tell(Event::Begins { column, target: target.clone(), remark, known: there, trials: left.len() });
+        if left.is_empty() {
+            return None;
+        }
+        let limits = Limits { jobs: (plan.limits.jobs / plan.at_once.max(1)).max(1), ..plan.limits };
+        let of_session = session::Plan {
+            targets: vec![target.clone()],
+            trials: left,
+            pairs: false,
+            limits,
+            retries: plan.retries,
+            known: plan.known.clone(),
+        };
+        let failed = std::sync::Mutex::new(None);
+        let tell_and_keep = |event: OfSession| {
+            match &event {
+                OfSession::NotLaunched(error) => {
+                    *failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error.clone());
+                }
+                OfSession::Finished(result) => {
+                    let kept = Kept { on: jiff::ZonedDateTime::now().date(), cell: Cell::of(result) };
+                    if let Some(trial) = plan.trials.iter().find(|trial| trial.id == result.trial) {
+                        results.add(trial, &kept);
+                    }
+                    tell(Event::Finished { target: target.name.clone(), trial: result.trial.clone(), kept });
+                }
+                OfSession::Launching { .. }
+                | OfSession::Launched { .. }
+                | OfSession::Begun
+                | OfSession::Log { .. }
+                | OfSession::Ended => {}
+            }
+            tell(Event::Of { column, event });
+        };
+        session::execute(&of_session, run, gate, &tell_and_keep).await;
+        failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn results(&self, target: &Target) -> Results {
+        let Some((under, cache)) = &self.kept else { return Results::default() };
+        Results::of(target, under, cache).unwrap_or_else(|error| {
+            (self.tell)(Event::Forgets(error.to_string()));
+            Results::default()
+        })
+    }
+}
+
+/// What is left of the events: a matrix.
+#[derive(Debug, Default)]
+pub struct Record {
+    columns: BTreeMap<usize, Column>,
+    rows: BTreeMap<TrialId, Row>,
+}
+
+impl Record {
+    pub fn new(plan: &Plan) -> Record {
+        let rows = plan.trials.iter().map(|trial| (trial.id.clone(), Row::of(trial))).collect();
+        Record { columns: BTreeMap::new(), rows }
+    }
+
+    pub fn add(&mut self, event: &Event) {
+        match event {
+            Event::Begins { column, target, remark, known, trials: _ } => {
+                let of = Column {
+                    target: target.name.clone(),
+                    launcher: target.launcher.name().to_owned(),
+                    gatecrash: env!("CARGO_PKG_VERSION").to_owned(),
+                    ran_on: None,
+                    error: None,
+                    remark: remark.clone(),
+                };
+                self.columns.insert(*column, of);
+                for (trial, kept) in known {
+                    self.cell(&target.name, trial, kept);
+                }
+            }
+            Event::Finished { target, trial, kept } => self.cell(target, trial, kept),
+            Event::NotLaunched(error) => {
+                if let Some(column) = self.columns.values_mut().find(|column| column.target == error.target) {
+                    column.error = Some(error.what.clone());
+                }
+            }
+            Event::Of { .. } | Event::Forgets(_) => {}
+        }
+    }
+
+    fn cell(&mut self, target: &str, trial: &str, kept: &Kept) {
+        if let Some(column) = self.columns.values_mut().find(|column| column.target == target) {
+            column.ran_on = column.ran_on.max(Some(kept.on));
+        }
+        if let Some(row) = self.rows.get_mut(trial) {
+            row.cells.insert(target.to_owned(), kept.cell.clone());
+        }
+    }
+
+    /// What is known. Rows without any cell are none: nothing has run, or nothing could.
+    pub fn matrix(self) -> Matrix {
+        Matrix {
+            columns: self.columns.into_values().collect(),
+            rows: self.rows.into_values().collect(),
+            ..Matrix::default()
+        }
+    }
+}
