@@ -60,19 +60,8 @@ pub struct Beside {
     pub finding: Option<FindingKind>,
 }
 
-impl Beside {
-    fn new(target: &str, state: State<'_>) -> Beside {
-        let finding = match state {
-            State::Fail(kind, _) => Some(kind),
-            _ => None,
-        };
-        Beside { target: target.to_owned(), finding }
-    }
-
-    pub fn is_good(&self) -> bool {
-        self.finding.is_none()
-    }
-}
+/// How a trial fails: its worst finding, and what a wrong refusal was instead. Nothing if it is good.
+type Failure<'a> = Option<(FindingKind, Option<&'a str>)>;
 
 /// In which way, and where.
 type Way = (FindingKind, Option<String>, Vec<Span>);
@@ -108,13 +97,17 @@ impl Matrix {
         let mut all = Vec::new();
         for gateway in self.columns.chunk_by(|a, b| a.gateway() == b.gateway()) {
             let mut ways: Vec<Way> = Vec::new();
-            let told = gateway.iter().map(|column| (column, self.state(row, column)));
-            let told: Vec<(&Column, State<'_>)> = told.filter(|(_, state)| state.is_good().is_some()).collect();
+            let told = gateway.iter().filter_map(|column| Some((column, failure(self.state(row, column))?)));
+            let mut told: Vec<(&Column, Failure<'_>)> = told.collect();
+            told.chunk_by_mut(|(_, a), (_, b)| a.is_some() == b.is_some()).for_each(steady);
             let mut begins = 0;
-            for run in told.chunk_by(|(_, a), (_, b)| is_same(*a, *b)) {
+            for run in told.chunk_by(|(_, a), (_, b)| a == b) {
                 let ends = begins + run.len();
-                if let [(first, State::Fail(kind, got)), ..] = run {
-                    let beside = |(column, state): &(&Column, State<'_>)| Beside::new(&column.target, *state);
+                if let [(first, Some((kind, got))), ..] = run {
+                    let beside = |(column, failure): &(&Column, Failure<'_>)| Beside {
+                        target: column.target.clone(),
+                        finding: failure.map(|(kind, _)| kind),
+                    };
                     let span = Span {
                         since: first.target.clone(),
                         last: run[run.len() - 1].0.target.clone(),
@@ -136,7 +129,24 @@ impl Matrix {
     }
 }
 
-/// Whether two versions fail in the same way, or both are good.
-fn is_same(a: State<'_>, b: State<'_>) -> bool {
-    a == b || (a.is_good() == Some(true) && b.is_good() == Some(true))
+/// Nothing if it says neither.
+fn failure(state: State<'_>) -> Option<Failure<'_>> {
+    match state {
+        State::Pass | State::Known => Some(None),
+        State::Fail(kind, got) => Some(Some((kind, got))),
+        State::Flaky | State::Skip | State::Error | State::NotLaunched | State::NotRun => None,
+    }
+}
+
+/// A trial that fails on versions one after another, now in this way, now in that, and in the first again, fails in its worst
+/// way: crowds do.
+fn steady(failing: &mut [(&Column, Failure<'_>)]) {
+    let mut ways: Vec<_> = failing.iter().map(|(_, failure)| *failure).collect();
+    ways.dedup();
+    let in_turn = ways.len();
+    ways.sort_unstable();
+    ways.dedup();
+    if let (true, Some(worst)) = (ways.len() < in_turn, ways.first()) {
+        failing.iter_mut().for_each(|(_, failure)| *failure = *worst);
+    }
 }

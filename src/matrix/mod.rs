@@ -53,8 +53,7 @@ pub struct Column {
 }
 
 /// A trial.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub trial: TrialId,
     /// What its scenario proves.

@@ -106,7 +106,7 @@ fn of_defect(view: &View<'_>, defect: &Defect) -> Markup {
                 @if let Some(example) = view.example(defect) { small { (example) } }
             }
             td { @for span in &defect.spans { div { (view.since(span)) } } }
-            td { @for span in &defect.spans { div { (view.until(span)) } } }
+            td { @for span in &defect.spans { div { (view.until(span).unwrap_or_else(|| "still there".to_owned())) } } }
             td {
                 @let trials = view.trials(defect);
                 @match trials.as_slice() {

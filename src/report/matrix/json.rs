@@ -2,6 +2,7 @@
 //! for each trial, so that a change is one in version control, too.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use schemars::JsonSchema;
@@ -10,8 +11,9 @@ use serde_json::ser::Formatter;
 
 use crate::gateway::secret::redact_json;
 use crate::matrix::defects::Defect;
-use crate::matrix::{Column, Matrix, Row};
+use crate::matrix::{Cell, Column, Found, Matrix, Row};
 use crate::report::json::{self, NotAReport};
+use crate::verdict::Outcome;
 
 /// Grows with every change that could break who reads a matrix.
 const FORMAT: u32 = 1;
@@ -35,9 +37,65 @@ struct Document<'a> {
     left_behind: Vec<String>,
     /// The versions in their order.
     columns: Cow<'a, [Column]>,
-    rows: Cow<'a, [Row]>,
+    /// The trials, by name.
+    rows: Vec<OfTrial<'a>>,
     /// What follows from the rows: since when, and until when. Not read again.
     defects: Cow<'a, [Defect]>,
+}
+
+/// A trial.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Row")]
+#[serde(deny_unknown_fields)]
+struct OfTrial<'a> {
+    trial: Cow<'a, str>,
+    /// What its scenario proves.
+    name: Cow<'a, str>,
+    file: Cow<'a, str>,
+    /// A digest of the scenario's text: what was asked elsewhere in other words is not the same.
+    text: Cow<'a, str>,
+    /// What came of it. A target on which it has not run is in none.
+    cells: Vec<Cells<'a>>,
+}
+
+/// What came of a trial on some targets.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Cells<'a> {
+    on: Vec<Cow<'a, str>>,
+    outcome: Cow<'a, Outcome>,
+    #[serde(default, skip_serializing_if = "<[Found]>::is_empty")]
+    findings: Cow<'a, [Found]>,
+}
+
+impl<'a> OfTrial<'a> {
+    fn new(row: &'a Row, columns: &'a [Column]) -> OfTrial<'a> {
+        let mut cells: Vec<Cells<'a>> = Vec::new();
+        for (target, cell) in columns.iter().filter_map(|column| row.cells.get_key_value(&column.target)) {
+            let is_same = |own: &&mut Cells<'_>| *own.outcome == cell.outcome && *own.findings == cell.findings;
+            match cells.iter_mut().find(is_same) {
+                Some(own) => own.on.push(Cow::Borrowed(target)),
+                None => cells.push(Cells {
+                    on: vec![Cow::Borrowed(target)],
+                    outcome: Cow::Borrowed(&cell.outcome),
+                    findings: Cow::Borrowed(&cell.findings),
+                }),
+            }
+        }
+        let [trial, name, file, text] =
+            [&row.trial, &row.name, &row.file, &row.text].map(|text| Cow::Borrowed(text.as_str()));
+        OfTrial { trial, name, file, text, cells }
+    }
+
+    fn read(self) -> Row {
+        let mut cells = BTreeMap::new();
+        for Cells { on, outcome, findings } in self.cells {
+            let cell = Cell { outcome: outcome.into_owned(), findings: findings.into_owned() };
+            cells.extend(on.into_iter().map(|target| (target.into_owned(), cell.clone())));
+        }
+        let [trial, name, file, text] = [self.trial, self.name, self.file, self.text].map(Cow::into_owned);
+        Row { trial, name, file, text, cells }
+    }
 }
 
 pub fn render(matrix: &Matrix) -> String {
@@ -49,7 +107,7 @@ pub fn render(matrix: &Matrix) -> String {
         interrupted: matrix.interrupted,
         left_behind: matrix.left_behind.clone(),
         columns: Cow::Borrowed(&matrix.columns),
-        rows: Cow::Borrowed(&matrix.rows),
+        rows: matrix.rows.iter().map(|row| OfTrial::new(row, &matrix.columns)).collect(),
         defects: Cow::Owned(matrix.defects()),
     };
     let mut written = Vec::new();
@@ -85,7 +143,7 @@ pub fn read(text: &str) -> Result<Matrix, NotAReport> {
     let document: Document<'_> = serde_json::from_str(text).map_err(|error| NotAReport::Other(error.to_string()))?;
     Ok(Matrix {
         columns: document.columns.into_owned(),
-        rows: document.rows.into_owned(),
+        rows: document.rows.into_iter().map(OfTrial::read).collect(),
         note: document.note,
         interrupted: document.interrupted,
         left_behind: document.left_behind,

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{Counts, Group, View, counted, reason};
-use crate::matrix::defects::{Course, Defect};
+use crate::matrix::defects::{Course, Defect, Span};
 use crate::matrix::{Column, Matrix, State};
 use crate::report::markdown::plain;
 use crate::verdict::FindingKind;
@@ -43,7 +43,7 @@ fn defects(text: &mut String, view: &View<'_>) {
         text.push_str("\n## Defects\n\n| defect | since | until | trials |\n| --- | --- | --- | --- |\n");
         for defect in lasting {
             for span in &defect.spans {
-                let (since, until) = (plain(&view.since(span)), plain(&view.until(span)));
+                let (since, until) = (plain(&view.since(span)), plain(&until(view, span)));
                 let _ = writeln!(text, "| {} | {since} | {until} | {} |", what(view, defect), trials(view, defect));
             }
         }
@@ -70,6 +70,10 @@ fn defects(text: &mut String, view: &View<'_>) {
             }
         }
     }
+}
+
+fn until(view: &View<'_>, span: &Span) -> String {
+    view.until(span).unwrap_or_else(|| "still there".to_owned())
 }
 
 /// In bold, with what was seen of it first.

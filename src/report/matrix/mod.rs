@@ -143,9 +143,10 @@ impl<'a> View<'a> {
             format!(" {} fails {failed} and passes {passed}.", self.short(&column.target))
         });
         let lasting = self.defects.iter().filter(|defect| defect.course == Course::Lasting).count();
-        let defects = match (self.defects.len(), lasting) {
-            (0, _) => "no defect was seen".to_owned(),
-            (all, lasting) => format!("{} seen, of which {lasting} came or went for good", counted(all, "defect")),
+        let defects = match (lasting, self.defects.len() - lasting) {
+            (0, 0) => "no defect was seen".to_owned(),
+            (lasting, 0) => counted(lasting, "defect"),
+            (lasting, chance) => format!("{}, and {chance} that may be chance", counted(lasting, "defect")),
         };
         format!("{interrupted}{trials} on {versions}{missing}: {defects}.{}", newest.unwrap_or_default())
     }
@@ -156,27 +157,22 @@ impl<'a> View<'a> {
         format!("{}{got}", defect.finding.word())
     }
 
-    /// `1.82.3 (1.81.16 is good)`
+    /// `1.82.3 (1.81.16: good)`, `1.81.0 or before`
     fn since(&self, span: &Span) -> String {
-        let before = match &span.before {
-            None => "the first that says anything".to_owned(),
-            Some(before) => self.beside(before),
-        };
-        format!("{} ({before})", self.short(&span.since))
-    }
-
-    /// `1.83.14 (is good)`, `still in 1.108.7`
-    fn until(&self, span: &Span) -> String {
-        match &span.until {
-            None => format!("still in {}", self.short(&span.last)),
-            Some(Beside { target, finding: None }) => self.short(target).to_owned(),
-            Some(Beside { target, finding: Some(kind) }) => format!("{} ({} instead)", self.short(target), kind.word()),
+        let since = self.short(&span.since);
+        match &span.before {
+            None => format!("{since} or before"),
+            Some(Beside { target, finding }) => {
+                format!("{since} ({}: {})", self.short(target), finding.map_or("good", FindingKind::word))
+            }
         }
     }
 
-    fn beside(&self, beside: &Beside) -> String {
-        let what = beside.finding.map_or("good", FindingKind::word);
-        format!("{} is {what}", self.short(&beside.target))
+    /// `1.83.14`, `1.83.14 (miscount)`; nothing where the last version still has it.
+    fn until(&self, span: &Span) -> Option<String> {
+        let Beside { target, finding } = span.until.as_ref()?;
+        let instead = finding.map(|kind| format!(" ({})", kind.word())).unwrap_or_default();
+        Some(format!("{}{instead}", self.short(target)))
     }
 
     /// The versions that have it: `1.82.3 – 1.82.6 (2), 1.90.7`.
@@ -200,7 +196,10 @@ impl<'a> View<'a> {
     fn example(&self, defect: &Defect) -> Option<String> {
         let first = defect.spans.first()?;
         let row = self.matrix.rows.iter().find(|row| defect.trials.contains(&row.trial))?;
-        row.cells.get(&first.since)?.worst().map(|found| format!("expected {}, got {}", found.expected, found.got))
+        let columns = self.matrix.columns.iter().skip_while(|column| column.target != first.since);
+        let mut worst = columns.filter_map(|column| row.cells.get(&column.target)?.worst());
+        let found = worst.find(|found| found.finding == defect.finding)?;
+        Some(format!("expected {}, got {}", found.expected, found.got))
     }
 
     /// With these courses.

@@ -85,7 +85,11 @@ fn defects(text: &mut String, view: &View<'_>) {
         let what = painted(style, format!("{}{course}", view.what(defect)));
         let _ = writeln!(text, "{what} in {}: {names}", counted(defect.trials.len(), "trial"));
         for span in &defect.spans {
-            let _ = writeln!(text, "  since {}, until {}", view.since(span), view.until(span));
+            let until = match view.until(span) {
+                Some(until) => format!("until {until}"),
+                None => "still there".to_owned(),
+            };
+            let _ = writeln!(text, "  since {}, {until}", view.since(span));
         }
         if let Some(example) = view.example(defect) {
             let _ = writeln!(text, "  {}", painted(FAINT, example));
