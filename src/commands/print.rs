@@ -12,11 +12,18 @@ pub struct Schema {
     /// That of the JSON report instead.
     #[arg(long)]
     report: bool,
+    /// That of the JSON of `gatecrash matrix` instead.
+    #[arg(long, conflicts_with = "report")]
+    matrix: bool,
 }
 
 impl Schema {
     pub fn execute(&self) -> u8 {
-        let schema = if self.report { crate::report::json::schema() } else { crate::scenario::schema() };
+        let schema = match (self.report, self.matrix) {
+            (true, _) => crate::report::json::schema(),
+            (_, true) => crate::report::matrix::json::schema(),
+            (false, false) => crate::scenario::schema(),
+        };
         print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
     }
 }

@@ -150,3 +150,140 @@ fn steady(failing: &mut [(&Column, Failure<'_>)]) {
         failing.iter_mut().for_each(|(_, failure)| *failure = *worst);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::matrix::{Cell, Found};
+    use crate::verdict::{Outcome, Rate};
+
+    /// A cell for each letter: `.` passes; bypass, overrun, miscount; flaky, skipped, could not be judged, ` ` has not run.
+    fn cell(letter: char) -> Option<Cell> {
+        let finding = match letter {
+            'B' | 'F' => FindingKind::Bypass,
+            'O' => FindingKind::Overrun,
+            _ => FindingKind::Miscount,
+        };
+        let (expected, got) = (String::new(), String::new());
+        let found = Found { finding, line: 1, expected, got, times: 1, known: None };
+        let (outcome, findings) = match letter {
+            ' ' => return None,
+            '.' => (Outcome::Pass, vec![]),
+            'F' => (Outcome::Flaky { rate: Rate { failed: 1, of: 2 } }, vec![found]),
+            'S' => (Outcome::Skip { reason: String::new() }, vec![]),
+            'E' => (Outcome::Error { reason: String::new() }, vec![]),
+            _ => (Outcome::Fail, vec![found]),
+        };
+        Some(Cell { outcome, findings })
+    }
+
+    fn target(index: usize) -> String {
+        format!("g@{index}")
+    }
+
+    /// Trials a, b, c..., each on the versions 0, 1, 2...
+    fn matrix(trials: &[&str]) -> Matrix {
+        let column = |index| Column {
+            target: target(index),
+            launcher: String::new(),
+            gatecrash: String::new(),
+            ran_on: None,
+            error: None,
+            remark: None,
+        };
+        let row = |(name, letters): (char, &&str)| {
+            let cells = letters.chars().enumerate().filter_map(|(index, letter)| Some((target(index), cell(letter)?)));
+            let text = String::new;
+            Row {
+                trial: name.to_string(),
+                name: text(),
+                file: text(),
+                text: text(),
+                cells: cells.collect::<BTreeMap<_, _>>(),
+            }
+        };
+        Matrix {
+            columns: (0..trials[0].chars().count()).map(column).collect(),
+            rows: ('a'..).zip(trials).map(row).collect(),
+            ..Matrix::default()
+        }
+    }
+
+    /// `bypass 1..3 a,b`: since 1, and 3 is the first that is otherwise; `0` and nothing at an end that is open.
+    fn told(defect: &Defect) -> String {
+        let number = |target: &str| target.trim_start_matches("g@").to_owned();
+        let span = |span: &Span| {
+            let since = if span.before.is_some() { number(&span.since) } else { "before".to_owned() };
+            let until = span.until.as_ref().map_or("after".to_owned(), |until| number(&until.target));
+            format!("{since}..{until}")
+        };
+        let spans = defect.spans.iter().map(span).collect::<Vec<_>>().join(" ");
+        format!("{} {spans} {} {:?}", defect.finding.word(), defect.trials.join(""), defect.course)
+    }
+
+    #[test]
+    fn defects_are_since_one_version_and_until_another() {
+        let cases: &[(&[&str], &[&str])] = &[
+            (&["...."], &[]),
+            (&["BBBB"], &["bypass before..after a Lasting"]),
+            (&[".BB."], &["bypass 1..3 a Lasting"]),
+            // Those that share it are one.
+            (&[".BB.", ".BB.", "..BB"], &["bypass 1..3 ab Lasting", "bypass 2..after c Lasting"]),
+            // What says nothing neither begins nor ends one.
+            (&[".SBEFB S."], &["bypass 2..8 a Lasting"]),
+            (&["SFE "], &[]),
+            // Once may be chance, unless it is the last, or in several trials.
+            (&[".M.."], &["miscount 1..2 a Once"]),
+            (&[".M..", ".M.."], &["miscount 1..2 ab Lasting"]),
+            (&["...M"], &["miscount 3..after a Lasting"]),
+            (&[".M.M."], &["miscount 1..2 3..4 a ComesAndGoes"]),
+            // One way after another are two; in turn, they are one, the worst.
+            (&["MMBB"], &["bypass 2..after a Lasting", "miscount before..2 a Lasting"]),
+            (&[".OBBO."], &["bypass 1..5 a Lasting"]),
+        ];
+        for (trials, expected) in cases {
+            let found: Vec<_> = matrix(trials).defects().iter().map(told).collect();
+            assert_eq!(&found, expected, "{trials:?}");
+        }
+    }
+
+    #[test]
+    fn what_ran_twice_is_what_both_say() {
+        let cases = [
+            ("B", ".", "bypass failed 1 of 2 times"),
+            ("B", "B", "bypass FAIL"),
+            ("F", "B", "bypass failed 2 of 3 times"),
+            ("E", ".", "pass"),
+            ("S", "E", "skip"),
+            (" ", "B", "bypass FAIL"),
+        ];
+        for (one, other, expected) in cases {
+            let parts = [one, other].map(|letters| (letters.to_owned(), matrix(&[letters])));
+            let joined = Matrix::join(parts).unwrap();
+            let cell = &joined.rows[0].cells[&target(0)];
+            let how = match &cell.outcome {
+                Outcome::Flaky { rate } => rate.to_string(),
+                outcome => outcome.word().to_owned(),
+            };
+            let what = cell.worst().map_or(how.clone(), |found| format!("{} {how}", found.finding.word()));
+            assert_eq!(what, expected, "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn versions_of_parts_are_in_their_order_and_scenarios_the_same() {
+        let part = |name: &str, target: &str, text: &str| {
+            let mut part = matrix(&["."]);
+            part.columns[0].target = target.to_owned();
+            part.rows[0].text = text.to_owned();
+            (name.to_owned(), part)
+        };
+        let joined = Matrix::join([part("1", "g@1.100.0", ""), part("2", "h", ""), part("3", "g@1.9.0", "")]).unwrap();
+        let order: Vec<_> = joined.columns.iter().map(|column| column.target.as_str()).collect();
+        assert_eq!(order, ["g@1.9.0", "g@1.100.0", "h"]);
+        let error = Matrix::join([part("one.json", "g@1", "a"), part("two.json", "g@2", "b")]).unwrap_err().to_string();
+        assert!(error.starts_with("a is not the same scenario in one.json and in two.json"), "{error}");
+    }
+}

@@ -21,6 +21,7 @@ mod interrupts;
 mod kept;
 #[cfg(unix)]
 mod killed;
+mod matrix;
 mod merge;
 mod minimize;
 mod mistakes;

@@ -49,8 +49,8 @@ pub fn render(matrix: &Matrix) -> String {
                 main {
                     (defects(&view))
                     (table(&view))
-                    (names("pass wherever they ran", &view.passing()))
-                    (names("are skipped: the gateway lacks a capability", &view.skipped()))
+                    (names("passed everywhere", &view.passing()))
+                    (names("skipped everywhere: the gateway lacks a capability", &view.skipped()))
                     (findings(&view))
                     (known(&view))
                     (versions(matrix))
@@ -133,6 +133,7 @@ fn table(view: &View<'_>) -> Markup {
                     @for (sign, tone, what) in LEGEND { span { (self::sign(sign, tone)) (what) } }
                 }
                 div class="scrolls versions" tabindex="0" role="region" aria-label="Scenarios and versions" { table {
+                    colgroup { col class="scenario"; col class="version" span=(columns.len()); }
                     thead { tr {
                         th scope="col" { "Scenario" }
                         @for column in columns { th scope="col" { (view.short(&column.target)) } }
@@ -271,7 +272,7 @@ fn versions(matrix: &Matrix) -> Markup {
         section {
             h2 { "Versions" }
             div class="scrolls" tabindex="0" { table {
-                thead { tr { @for what in ["Target", "Launched", "Pass", "Fail", "Flaky", "Skip", "Error", ""] { th scope="col" { (what) } } } }
+                thead { tr { @for what in ["Target", "Launched", "Pass", "Fail", "Flaky", "Skip", "Error", "Remark"] { th scope="col" { (what) } } } }
                 tbody { @for column in &matrix.columns {
                     @let Counts { passed, failed, flaky, skipped, broke } = Counts::of(matrix, column);
                     tr {

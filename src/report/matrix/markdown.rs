@@ -18,8 +18,8 @@ pub fn render(matrix: &Matrix) -> String {
     let _ = writeln!(text, "\n{}", made(matrix));
     defects(&mut text, &view);
     tables(&mut text, &view);
-    folded(&mut text, "pass wherever they ran", &view.passing());
-    folded(&mut text, "are skipped: the gateway lacks a capability", &view.skipped());
+    folded(&mut text, "passed everywhere", &view.passing());
+    folded(&mut text, "skipped everywhere: the gateway lacks a capability", &view.skipped());
     findings(&mut text, &view);
     known(&mut text, &view);
     versions(&mut text, matrix);
