@@ -9,11 +9,11 @@ use clap::{Args, ValueEnum};
 use super::files::check_files;
 use super::guarded::{Ended, guarded};
 use super::select::{Selected, select};
-use super::{Launching, WrongInput, print};
+use super::{BROKE, Launching, WrongInput, print, say};
 use crate::config::{Config, Limits};
 use crate::gateway::redact;
 use crate::gateway::secret::redact_json;
-use crate::launch::{RunId, Target};
+use crate::launch::{RunId, Target, published};
 use crate::matrix::Matrix;
 use crate::report::console::{print_json, save};
 use crate::report::matrix::{html, json, markdown, terminal};
@@ -22,20 +22,26 @@ use crate::report::terminal::Detail;
 use crate::run::gate::Gate;
 use crate::run::matrix::{Event, Plan, Record, Wanted, execute, room};
 use crate::scenario::Partition;
+use crate::versions::minors::{Chosen, newest_of_each};
+use crate::versions::{self, Range, Versions, between, said_of};
 
 #[derive(Debug, Args)]
 #[command(
     override_usage = "gatecrash matrix [OPTIONS] [TARGET]... [SCENARIO]...",
     after_help = "Examples:
-  gatecrash matrix litellm@1.81.0 litellm@1.82.3 litellm@1.108.7 scenarios/budget --html matrix.html
+  gatecrash matrix litellm@1.81.0..1.108.7 --every minor --html matrix.html
+  gatecrash matrix litellm@1.81.0 litellm@1.82.3 litellm@1.108.7 scenarios/budget
   gatecrash matrix --from part-1.json part-2.json --markdown matrix.md   # of what was run already: matrices, reports
 
 What is run is kept in the cache at once: the same command again goes on where it was stopped."
 )]
 pub struct MatrixCommand {
-    /// Targets, then files and folders; without these, the corpus.
+    /// Targets, or a range of versions such as litellm@1.81.0..1.108.7, then files and folders; without these, the corpus.
     #[arg(value_name = "TARGETS AND SCENARIOS")]
     arguments: Vec<String>,
+    /// Of a range: the newest release of each minor version and the first of all, or each release.
+    #[arg(long, value_enum, default_value_t = Every::Release)]
+    every: Every,
     /// Show what these say, too, or alone: JSON of this command (of partitions, of other machines), of `run` or of `compare`.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     from: Vec<PathBuf>,
@@ -72,6 +78,12 @@ pub struct MatrixCommand {
     files: Files,
     #[command(flatten)]
     launching: Launching,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Every {
+    Minor,
+    Release,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -124,7 +136,7 @@ impl MatrixCommand {
         }
         let mut panic = None;
         if !targets.is_empty() {
-            let plan = self.plan(config, targets, scenarios)?;
+            let Some(plan) = self.plan(config, targets, scenarios)? else { return Ok(BROKE) };
             let (matrix, ended) = run(plan, self.quiet)?;
             parts.push(("this run".to_owned(), matrix));
             panic = ended.panic;
@@ -150,24 +162,26 @@ impl MatrixCommand {
         self.from.iter().map(part).collect()
     }
 
-    fn plan(&self, config: &Config, targets: &[String], scenarios: &[String]) -> Result<Plan, WrongInput> {
-        let parse = |name: &String| Target::parse(name, config, self.launching.compromised());
-        let targets = targets.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    /// What is to be done; nothing if it is not known which versions there are.
+    fn plan(&self, config: &Config, targets: &[String], scenarios: &[String]) -> Result<Option<Plan>, WrongInput> {
+        let scenarios: Vec<PathBuf> = scenarios.iter().map(PathBuf::from).collect();
+        let Selected { trials, .. } = select(config, &scenarios, &self.filter, &self.tag)?;
         let mut columns: Vec<Wanted> = Vec::new();
-        for target in targets {
-            if !columns.iter().any(|own| own.target.name == target.name) {
-                columns.push(Wanted { target, instead: Vec::new() });
+        for spec in targets {
+            let Some(wanted) = self.wanted(config, spec)? else { return Ok(None) };
+            for wanted in wanted {
+                if !columns.iter().any(|own| own.target.name == wanted.target.name) {
+                    columns.push(wanted);
+                }
             }
         }
         let columns = match self.partition {
             Some(partition) => partition.own(columns),
             None => columns,
         };
-        let scenarios: Vec<PathBuf> = scenarios.iter().map(PathBuf::from).collect();
-        let Selected { trials, .. } = select(config, &scenarios, &self.filter, &self.tag)?;
         let jobs = self.jobs.map_or(config.limits.jobs, usize::from);
         let at_once = self.at_once.map_or_else(room, usize::from).min(columns.len()).max(1);
-        Ok(Plan {
+        Ok(Some(Plan {
             columns,
             trials,
             limits: Limits { jobs, ..config.limits },
@@ -175,7 +189,37 @@ impl MatrixCommand {
             known: config.known_deviations.clone(),
             at_once,
             fresh: self.fresh,
-        })
+        }))
+    }
+
+    /// One target, or those of a range of versions.
+    fn wanted(&self, config: &Config, spec: &str) -> Result<Option<Vec<Wanted>>, WrongInput> {
+        let parse = |name: &str| Target::parse(name, config, self.launching.compromised());
+        if !spec.contains("..") {
+            return Ok(Some(vec![Wanted { target: parse(spec)?, instead: Vec::new() }]));
+        }
+        let wrong = |what: String| WrongInput(format!("error: {what}"));
+        let Range { gateway, first, last } = spec.parse().map_err(wrong)?;
+        let of = |version: &String| parse(&format!("{gateway}@{version}"));
+        // Before anything is asked elsewhere.
+        let ends = [of(&first)?, of(&last)?];
+        let Some(published) = published_versions(&ends[1])? else { return Ok(None) };
+        let Versions { versions, left_out } =
+            between(&published, &first, &last, versions::Wanted::Releases).map_err(wrong)?;
+        if let (Some(said), false) = (said_of(&left_out), self.quiet) {
+            say(&said);
+        }
+        let chosen = match self.every {
+            Every::Minor => newest_of_each(&versions),
+            Every::Release => {
+                let alone = |version: String| Chosen { version, instead: Vec::new() };
+                versions.into_iter().map(alone).collect()
+            }
+        };
+        let wanted = chosen.iter().map(|Chosen { version, instead }| {
+            Ok(Wanted { target: of(version)?, instead: instead.iter().map(of).collect::<Result<_, _>>()? })
+        });
+        wanted.collect::<Result<_, _>>().map(Some)
     }
 
     /// Prints it and writes its files; gives the exit code.
@@ -192,6 +236,17 @@ impl MatrixCommand {
             code => code,
         }
     }
+}
+
+/// What was published of a target's gateway; nothing if that is not known, which is said.
+fn published_versions(target: &Target) -> Result<Option<Vec<String>>, WrongInput> {
+    let run = RunId::new();
+    let runtime = tokio::runtime::Runtime::new()?;
+    let (published, swept) = runtime.block_on(async { (published(target, &run).await, run.sweep().await) });
+    if let Err(left_behind) = swept {
+        say(&left_behind.to_string());
+    }
+    Ok(published.map_err(|error| say(&format!("error: {error}"))).ok())
 }
 
 /// Runs a plan, and gives what is known at its end.
@@ -218,7 +273,7 @@ fn run(plan: Plan, quiet: bool) -> Result<(Matrix, Ended), WrongInput> {
                         }
                     }
                     Event::Forgets(why) => all.say(&format!("what is run is not kept: {why}")),
-                    Event::Finished { .. } | Event::NotLaunched(_) => {}
+                    Event::Finished { .. } => {}
                 }
                 record.lock().unwrap_or_else(PoisonError::into_inner).add(&event);
             };

@@ -9,7 +9,7 @@ use super::results::{Kept, Results, Under};
 use super::session::{self, Event as OfSession};
 use crate::config::Limits;
 use crate::launch::cache::Cache;
-use crate::launch::{LaunchError, RunId, Target};
+use crate::launch::{LaunchError, RunId, Target, prepare};
 use crate::matrix::{Cell, Column, Matrix, Row};
 use crate::scenario::{Trial, TrialId};
 use crate::verdict::deviation::KnownDeviation;
@@ -52,7 +52,6 @@ pub enum Event {
         trial: TrialId,
         kept: Kept,
     },
-    NotLaunched(LaunchError),
     Of {
         column: usize,
         event: OfSession,
@@ -97,30 +96,42 @@ struct Work<'a> {
 
 impl Work<'_> {
     async fn column(&self, column: usize) {
-        let Wanted { target, instead } = &self.plan.columns[column];
+        let Wanted { target: wanted, instead } = &self.plan.columns[column];
         let mut remark = None;
-        for target in std::iter::once(target).chain(instead) {
+        for target in std::iter::once(wanted).chain(instead) {
             if self.gate.is_closed() {
                 return;
             }
-            match self.target(column, target, remark.take()).await {
-                None => return,
-                Some(error) => {
-                    remark = Some(format!("instead of {}, which could not be launched: {}", target.name, error.what));
-                    (self.tell)(Event::NotLaunched(error));
-                }
-            }
+            let is_last = std::ptr::eq(target, instead.last().unwrap_or(wanted));
+            let Some(error) = self.target(column, target, remark.take(), is_last).await else { return };
+            remark = Some(format!("instead of {}, which cannot be had: {}", target.name, error.what));
         }
     }
 
-    /// Runs what is not known of a target. Why it could not be launched, if it could not.
-    async fn target(&self, column: usize, target: &Target, remark: Option<String>) -> Option<LaunchError> {
+    /// Runs what is not known of a target. Why it cannot be had, if it cannot and others do as well; of the last one that is
+    /// told, as of one that can be had and not be launched.
+    async fn target(
+        &self,
+        column: usize,
+        target: &Target,
+        remark: Option<String>,
+        is_last: bool,
+    ) -> Option<LaunchError> {
         let Work { plan, run, gate, tell, .. } = self;
         let results = self.results(target);
         let known = |trial: &&Trial| results.get(trial).filter(|_| !plan.fresh).cloned();
         let (left, there): (Vec<_>, Vec<_>) = plan.trials.iter().partition(|trial| known(trial).is_none());
         let there: Vec<_> = there.iter().filter_map(|trial| Some((trial.id.clone(), known(trial)?))).collect();
         let left: Vec<Trial> = left.into_iter().cloned().collect();
+        if !left.is_empty() && !is_last {
+            let prepared = tokio::select! {
+                prepared = prepare(target, run) => prepared,
+                () = gate.closed() => return None,
+            };
+            if let Err(error) = prepared {
+                return Some(error);
+            }
+        }
         tell(Event::Begins { column, target: target.clone(), remark, known: there, trials: left.len() });
         if left.is_empty() {
             return None;
@@ -134,29 +145,18 @@ impl Work<'_> {
             retries: plan.retries,
             known: plan.known.clone(),
         };
-        let failed = std::sync::Mutex::new(None);
         let tell_and_keep = |event: OfSession| {
-            match &event {
-                OfSession::NotLaunched(error) => {
-                    *failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error.clone());
+            if let OfSession::Finished(result) = &event {
+                let kept = Kept { on: jiff::ZonedDateTime::now().date(), cell: Cell::of(result) };
+                if let Some(trial) = plan.trials.iter().find(|trial| trial.id == result.trial) {
+                    results.add(trial, &kept);
                 }
-                OfSession::Finished(result) => {
-                    let kept = Kept { on: jiff::ZonedDateTime::now().date(), cell: Cell::of(result) };
-                    if let Some(trial) = plan.trials.iter().find(|trial| trial.id == result.trial) {
-                        results.add(trial, &kept);
-                    }
-                    tell(Event::Finished { target: target.name.clone(), trial: result.trial.clone(), kept });
-                }
-                OfSession::Launching { .. }
-                | OfSession::Launched { .. }
-                | OfSession::Begun
-                | OfSession::Log { .. }
-                | OfSession::Ended => {}
+                tell(Event::Finished { target: target.name.clone(), trial: result.trial.clone(), kept });
             }
             tell(Event::Of { column, event });
         };
         session::execute(&of_session, run, gate, &tell_and_keep).await;
-        failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+        None
     }
 
     fn results(&self, target: &Target) -> Results {
@@ -198,8 +198,8 @@ impl Record {
                 }
             }
             Event::Finished { target, trial, kept } => self.cell(target, trial, kept),
-            Event::NotLaunched(error) => {
-                if let Some(column) = self.columns.values_mut().find(|column| column.target == error.target) {
+            Event::Of { column, event: OfSession::NotLaunched(error) } => {
+                if let Some(column) = self.columns.get_mut(column) {
                     column.error = Some(error.what.clone());
                 }
             }

@@ -1,6 +1,8 @@
 //! Which versions of a gateway are between two of them, in their order, and which are left out. Pure: what was published is
 //! asked for by [`crate::launch::published`].
 
+pub mod minors;
+
 use std::fmt;
 use std::str::FromStr;
 

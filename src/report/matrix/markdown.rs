@@ -100,7 +100,8 @@ fn tables(text: &mut String, view: &View<'_>) {
     text.push_str(LEGEND);
     for (folder, groups) in folders {
         let ranges = view.ranges(&groups);
-        let head: Vec<_> = ranges.iter().map(|range| plain(&view.range(range))).collect();
+        // Over two lines, a column is no wider than a version.
+        let head: Vec<_> = ranges.iter().map(|range| plain(&view.range(range)).replace(" – ", "<br>– ")).collect();
         let title = if folder.is_empty() { "trial" } else { folder };
         let _ = writeln!(text, "\n| {} | {} |\n{}|", plain(title), head.join(" | "), "| --- ".repeat(head.len() + 1));
         for group in groups {

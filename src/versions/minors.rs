@@ -1,0 +1,58 @@
+//! Of many versions, a few: the newest of each minor one, and those at the ends.
+
+use pep440_rs::Version;
+
+use crate::gateway::litellm::release;
+
+/// A version, and those of the same minor one that do as well where it cannot be had: older ones, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    pub version: String,
+    pub instead: Vec<String>,
+}
+
+/// The first and the last of some versions that are in their order, and the last of each minor one between them.
+pub fn newest_of_each(versions: &[String]) -> Vec<Chosen> {
+    let minor = |version: &String| {
+        let order: Option<Version> = release::order(version);
+        order.map(|order| order.release().iter().take(2).copied().collect::<Vec<u64>>())
+    };
+    let mut chosen: Vec<Chosen> = Vec::new();
+    for (nth, own) in versions.chunk_by(|a, b| minor(a) == minor(b)).enumerate() {
+        let own = match own {
+            // Whoever names the first one wants that.
+            [first, rest @ ..] if nth == 0 => {
+                chosen.push(Chosen { version: first.clone(), instead: Vec::new() });
+                rest
+            }
+            all => all,
+        };
+        if let [older @ .., newest] = own {
+            chosen.push(Chosen { version: newest.clone(), instead: older.iter().rev().cloned().collect() });
+        }
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::newest_of_each;
+
+    #[test]
+    fn each_minor_version_has_one_and_the_first_is_there_too() {
+        let cases = [
+            ("1.81.0 1.81.1 1.81.16 1.82.3 1.82.6 1.100.0", "1.81.0 1.81.16(1.81.1) 1.82.6(1.82.3) 1.100.0"),
+            ("1.81.0 1.82.0", "1.81.0 1.82.0"),
+            ("1.81.0", "1.81.0"),
+            ("", ""),
+        ];
+        for (versions, expected) in cases {
+            let versions: Vec<String> = versions.split_whitespace().map(str::to_owned).collect();
+            let told = newest_of_each(&versions).into_iter().map(|chosen| match chosen.instead.join(",") {
+                none if none.is_empty() => chosen.version,
+                instead => format!("{}({instead})", chosen.version),
+            });
+            assert_eq!(told.collect::<Vec<_>>().join(" "), expected);
+        }
+    }
+}
