@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use super::failures::long_scenario;
 use super::{answer, case, gatecrash, write};
 
 /// Two bugs that come one after the other, and go.
@@ -77,8 +78,8 @@ fn parts_and_reports_of_runs_are_the_same_as_one_run() {
     };
     let whole = run(&[]);
     let part = |part: &str| write(folder.path(), &format!("{}.json", &part[..1]), run(&["--partition", part]));
-    let parts = [part("1/2"), part("2/2")];
-    let joined = answer(gatecrash(&["matrix", "--format", "json", "--from", &parts[0], &parts[1]])).1;
+    let parts = [part("1/3"), part("2/3"), part("3/3")];
+    let joined = answer(gatecrash(&["matrix", "--format", "json", "--from", &parts[0], &parts[1], &parts[2]])).1;
     assert_eq!(joined, whole);
 
     // The targets of an ordinary run, side by side, with retries as here.
@@ -95,8 +96,7 @@ fn a_run_that_was_stopped_goes_on() {
     let cache = folder.path().join("cache");
     let text = "name: a\nprice: 0.02\ngiven:\n  - key: k\nsteps:\n  - chat: k\n";
     let quick = write(folder.path(), "quick.yaml", text);
-    let long =
-        write(folder.path(), "long.yaml", format!("{text}    times: 3000\n").replace("price", "pace: 100ms\nprice"));
+    let long = long_scenario(folder.path());
     let mut run = matrix(&cache, &["builtin", "builtin@fault:hangs", &quick, &long]);
     let mut run = run.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(run.stderr.take().unwrap()));
@@ -190,4 +190,16 @@ fn what_is_no_matrix_is_said() {
         let (code, _, stderr) = answer(gatecrash(&arguments));
         assert_eq!((code, stderr.contains(said)), (2, true), "{arguments:?}: {stderr}");
     }
+}
+
+/// Known deviations are judged when it is shown: a change of theirs changes it.
+#[test]
+fn the_table_of_litellm_in_the_docs_is_what_its_json_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("m.md").display().to_string();
+    let arguments = ["matrix", "--quiet", "--from", "docs/litellm-matrix.json", "--markdown"];
+    let (_, _, stderr) = answer(gatecrash(&[&arguments[..], &[&file]].concat()));
+    let written = read(Path::new(env!("CARGO_MANIFEST_DIR")), "docs/litellm-matrix.md");
+    let stale = format!("gatecrash {} docs/litellm-matrix.md makes it anew\n{stderr}", arguments.join(" "));
+    assert!(read(folder.path(), "m.md") == written, "{stale}");
 }

@@ -155,12 +155,12 @@ fn table(view: &View<'_>) -> Markup {
 
 fn row(view: &View<'_>, group: &Group<'_>, number: usize) -> Markup {
     let short = group.label.split_once('/').map_or(group.label.as_str(), |(_, rest)| rest);
-    let (stem, rest) = short.split_once(": ").unwrap_or((short, ""));
+    let (stem, rest) = short.split_once(" (").unwrap_or((short, ""));
     html! {
         tr {
             th scope="row" {
                 a href={ "#found-" (number) } title=(group.name) { (stem) }
-                @if !rest.is_empty() { small { (rest) } }
+                @if !rest.is_empty() { small { (rest.trim_end_matches(')')) } }
             }
             @for stretch in view.stretches(group) { (cell(view, &stretch)) }
         }

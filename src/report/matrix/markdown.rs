@@ -87,7 +87,7 @@ fn trials(view: &View<'_>, defect: &Defect) -> String {
     let names = names.join("<br>");
     match defect.trials.len() {
         1 => names,
-        count => format!("{count}: {names}"),
+        count => format!("{}: {names}", counted(count, "trial")),
     }
 }
 

@@ -23,7 +23,7 @@ struct View<'a> {
 
 /// Trials of one scenario that are shown alike on every version.
 struct Group<'a> {
-    /// `budget/key`, or `budget/key: alias, provider` of some of its trials.
+    /// `budget/key`, or `budget/key (alias, provider)` of some of its trials.
     label: String,
     /// What its scenario proves.
     name: &'a str,
@@ -184,7 +184,7 @@ impl<'a> View<'a> {
         defect.spans.iter().map(span).collect::<Vec<_>>().join(", ")
     }
 
-    /// The trials of a defect, those of a scenario together: `budget/key: alias, provider`.
+    /// The trials of a defect, those of a scenario together: `budget/key (alias, provider)`.
     fn trials(&self, defect: &Defect) -> Vec<String> {
         let own = |row: &&Row| defect.trials.contains(&row.trial);
         let scenarios = by_scenario(self.matrix);
@@ -304,7 +304,7 @@ fn label(all: &[&Row], own: &[&Row]) -> String {
     let rests = own.iter().map(|row| row.trial[stem.len()..].trim_start_matches('/'));
     match all.len() == own.len() {
         true => stem.to_owned(),
-        false => format!("{stem}: {}", rests.collect::<Vec<_>>().join(", ")),
+        false => format!("{stem} ({})", rests.collect::<Vec<_>>().join(", ")),
     }
 }
 
