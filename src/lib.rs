@@ -9,9 +9,12 @@
 //! 4. [`verdict`]: what happened becomes findings and an outcome; a pair of outcomes, a verdict.
 //! 5. [`report`]: one value with all of it, and formats that are functions of it.
 //!
-//! [`minimize`] makes a scenario smaller, by running parts of it. [`matrix`] is the corpus over many versions. [`commands`] is the binary; [`conformance`] is the same as tests of a Rust project. The [`builtin`] gateway is for
+//! [`minimize`] makes a scenario smaller, by running parts of it; [`bisect`] finds the release that broke it, among
+//! [`versions`] of a gateway, and [`matrix`] is the corpus over many of them. [`commands`] is the binary; [`conformance`] is
+//! the same as tests of a Rust project. The [`builtin`] gateway is for
 //! speed and for testing the tests.
 
+pub mod bisect;
 pub mod builtin;
 pub mod commands;
 pub mod config;

@@ -8,12 +8,13 @@ use clap::{Args, ValueEnum};
 
 use super::files::check_files;
 use super::guarded::{Ended, guarded};
+use super::published::published;
 use super::select::{Selected, select};
-use super::{BROKE, Launching, WrongInput, print, say};
+use super::{Launching, WrongInput, print, say};
 use crate::config::{Config, Limits};
 use crate::gateway::redact;
 use crate::gateway::secret::redact_json;
-use crate::launch::{RunId, Target, published};
+use crate::launch::{RunId, Target};
 use crate::matrix::Matrix;
 use crate::report::console::{print_json, save};
 use crate::report::matrix::{html, json, markdown, terminal};
@@ -136,7 +137,10 @@ impl MatrixCommand {
         }
         let mut panic = None;
         if !targets.is_empty() {
-            let Some(plan) = self.plan(config, targets, scenarios)? else { return Ok(BROKE) };
+            let plan = match self.plan(config, targets, scenarios)? {
+                Ok(plan) => plan,
+                Err(code) => return Ok(code),
+            };
             let (matrix, ended) = run(plan, self.quiet)?;
             parts.push(("this run".to_owned(), matrix));
             panic = ended.panic;
@@ -162,13 +166,16 @@ impl MatrixCommand {
         self.from.iter().map(part).collect()
     }
 
-    /// What is to be done; nothing if it is not known which versions there are.
-    fn plan(&self, config: &Config, targets: &[String], scenarios: &[String]) -> Result<Option<Plan>, WrongInput> {
+    /// What is to be done; the exit code if it cannot be known which versions there are.
+    fn plan(&self, config: &Config, targets: &[String], scenarios: &[String]) -> Result<Result<Plan, u8>, WrongInput> {
         let scenarios: Vec<PathBuf> = scenarios.iter().map(PathBuf::from).collect();
         let Selected { trials, .. } = select(config, &scenarios, &self.filter, &self.tag)?;
         let mut columns: Vec<Wanted> = Vec::new();
         for spec in targets {
-            let Some(wanted) = self.wanted(config, spec)? else { return Ok(None) };
+            let wanted = match self.wanted(config, spec)? {
+                Ok(wanted) => wanted,
+                Err(code) => return Ok(Err(code)),
+            };
             for wanted in wanted {
                 if !columns.iter().any(|own| own.target.name == wanted.target.name) {
                     columns.push(wanted);
@@ -181,7 +188,7 @@ impl MatrixCommand {
         };
         let jobs = self.jobs.map_or(config.limits.jobs, usize::from);
         let at_once = self.at_once.map_or_else(room, usize::from).min(columns.len()).max(1);
-        Ok(Some(Plan {
+        Ok(Ok(Plan {
             columns,
             trials,
             limits: Limits { jobs, ..config.limits },
@@ -193,17 +200,20 @@ impl MatrixCommand {
     }
 
     /// One target, or those of a range of versions.
-    fn wanted(&self, config: &Config, spec: &str) -> Result<Option<Vec<Wanted>>, WrongInput> {
+    fn wanted(&self, config: &Config, spec: &str) -> Result<Result<Vec<Wanted>, u8>, WrongInput> {
         let parse = |name: &str| Target::parse(name, config, self.launching.compromised());
         if !spec.contains("..") {
-            return Ok(Some(vec![Wanted { target: parse(spec)?, instead: Vec::new() }]));
+            return Ok(Ok(vec![Wanted { target: parse(spec)?, instead: Vec::new() }]));
         }
         let wrong = |what: String| WrongInput(format!("error: {what}"));
         let Range { gateway, first, last } = spec.parse().map_err(wrong)?;
         let of = |version: &String| parse(&format!("{gateway}@{version}"));
         // Before anything is asked elsewhere.
         let ends = [of(&first)?, of(&last)?];
-        let Some(published) = published_versions(&ends[1])? else { return Ok(None) };
+        let published = match published(&tokio::runtime::Runtime::new()?, &ends[1])? {
+            Ok(published) => published,
+            Err(code) => return Ok(Err(code)),
+        };
         let Versions { versions, left_out } =
             between(&published, &first, &last, versions::Wanted::Releases).map_err(wrong)?;
         if let (Some(said), false) = (said_of(&left_out), self.quiet) {
@@ -219,7 +229,7 @@ impl MatrixCommand {
         let wanted = chosen.iter().map(|Chosen { version, instead }| {
             Ok(Wanted { target: of(version)?, instead: instead.iter().map(of).collect::<Result<_, _>>()? })
         });
-        wanted.collect::<Result<_, _>>().map(Some)
+        wanted.collect::<Result<_, _>>().map(Ok)
     }
 
     /// Prints it and writes its files; gives the exit code.
@@ -236,17 +246,6 @@ impl MatrixCommand {
             code => code,
         }
     }
-}
-
-/// What was published of a target's gateway; nothing if that is not known, which is said.
-fn published_versions(target: &Target) -> Result<Option<Vec<String>>, WrongInput> {
-    let run = RunId::new();
-    let runtime = tokio::runtime::Runtime::new()?;
-    let (published, swept) = runtime.block_on(async { (published(target, &run).await, run.sweep().await) });
-    if let Err(left_behind) = swept {
-        say(&left_behind.to_string());
-    }
-    Ok(published.map_err(|error| say(&format!("error: {error}"))).ok())
 }
 
 /// Runs a plan, and gives what is known at its end.

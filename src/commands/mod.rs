@@ -1,5 +1,6 @@
 //! The commands: thin. Each reads its arguments, calls the library, prints, and returns an exit code.
 
+mod bisect;
 mod cache;
 mod check;
 mod doctor;
@@ -13,6 +14,7 @@ mod merge;
 mod minimize;
 mod new;
 mod print;
+mod published;
 mod reproduce;
 mod run;
 pub mod select;
@@ -65,6 +67,8 @@ enum Command {
     Compare(run::Compare),
     /// Run scenarios on many versions, and show what each does on each, since when and until when.
     Matrix(matrix::MatrixCommand),
+    /// Find the release that broke a scenario, or mended it.
+    Bisect(bisect::Bisect),
     /// Make a scenario smaller that fails, and keep its finding.
     Minimize(minimize::Minimize),
     /// Launch targets and keep them running between runs; without any, list what is up.
@@ -218,6 +222,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Compare(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Matrix(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
+        Command::Bisect(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Minimize(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Up(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Down(command) => command.execute(),

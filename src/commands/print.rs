@@ -15,14 +15,18 @@ pub struct Schema {
     /// That of the JSON of `gatecrash matrix` instead.
     #[arg(long, conflicts_with = "report")]
     matrix: bool,
+    /// That of the JSON of `gatecrash bisect` instead.
+    #[arg(long, conflicts_with_all = ["report", "matrix"])]
+    bisection: bool,
 }
 
 impl Schema {
     pub fn execute(&self) -> u8 {
-        let schema = match (self.report, self.matrix) {
-            (true, _) => crate::report::json::schema(),
-            (_, true) => crate::report::matrix::json::schema(),
-            (false, false) => crate::scenario::schema(),
+        let schema = match (self.report, self.matrix, self.bisection) {
+            (true, ..) => crate::report::json::schema(),
+            (_, true, _) => crate::report::matrix::json::schema(),
+            (_, _, true) => crate::report::bisect::schema(),
+            (false, false, false) => crate::scenario::schema(),
         };
         print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
     }

@@ -8,9 +8,8 @@ use super::{BROKE, Launching, WrongInput, print, say};
 use crate::config::Config;
 use crate::launch::Target;
 use crate::launch::keeper::{self, Standby};
+use crate::report::console::INTERRUPTED;
 use crate::report::progress::time;
-
-const INTERRUPTED: u8 = 130;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash up litellm@1.81.0 litellm@1.82.3\n\n\

@@ -2,7 +2,8 @@
 //! still right; whoever keeps something there knows (`template`, and the process launcher's environments).
 //!
 //! All of it can be made again. The name of an entry begins with gateway and version, as `litellm-1.82.3-...`; a
-//! template is a `.sql` file, an environment a folder, and results of trials are `.results` files.
+//! template is a `.sql` file, an environment a folder, results of trials are `.results` files, and a search that was stopped
+//! is a `.bisection` file.
 
 use std::fs;
 use std::io;
@@ -58,6 +59,8 @@ pub enum EntryKind {
     Environment,
     /// Results of trials.
     Results,
+    /// What a search among versions has learned so far.
+    Bisection,
     /// What an interrupted run has left.
     Remainder,
 }
@@ -68,6 +71,7 @@ impl EntryKind {
             EntryKind::Template => "template",
             EntryKind::Environment => "environment",
             EntryKind::Results => "results",
+            EntryKind::Bisection => "bisection",
             EntryKind::Remainder => "remainder",
         }
     }
@@ -194,6 +198,7 @@ fn kind(path: &Path, is_folder: bool) -> EntryKind {
         _ if hidden => EntryKind::Remainder,
         (Some("sql"), false) => EntryKind::Template,
         (Some("results"), false) => EntryKind::Results,
+        (Some("bisection"), false) => EntryKind::Bisection,
         (Some("sql"), true) | (_, false) => EntryKind::Remainder,
         (_, true) => EntryKind::Environment,
     }

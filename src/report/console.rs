@@ -10,6 +10,8 @@ use crate::gateway::secret::{know_environment, redact_json};
 
 /// The exit code when this machine is not as it has to be.
 pub const BROKE: u8 = 3;
+/// The exit code of who was interrupted, as shells have it.
+pub const INTERRUPTED: u8 = 130;
 
 /// Prints to standard output, and gives the exit code of that. A reader that has gone away, as `head` does, wants no
 /// more; a full disk is an error.

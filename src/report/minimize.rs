@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
+use super::console::INTERRUPTED;
 use super::terminal::{BOLD, ODD, painted, pointed_at};
 use crate::launch::LeftBehind;
 use crate::minimize::{Dropped, Found};
@@ -84,7 +85,7 @@ impl Minimized {
     /// 0 there is a smallest scenario, 3 the environment broke, 4 there is no finding to keep, 130 interrupted.
     pub fn exit_code(&self) -> u8 {
         match (&self.end, &self.left_behind) {
-            (End::Interrupted, _) => 130,
+            (End::Interrupted, _) => INTERRUPTED,
             (End::NotLaunched(_) | End::Broke(..), _) | (_, Some(_)) => 3,
             (End::Passes | End::Skipped(_) | End::NotAgain(_) | End::NotWritable(_), None) => 4,
             (End::Smallest, None) => 0,

@@ -2,6 +2,7 @@
 //! pure function of it.
 
 pub mod answer;
+pub mod bisect;
 pub mod console;
 pub mod doctor;
 pub mod evidence;
@@ -282,7 +283,7 @@ impl Report {
             || self.results().any(|result| matches!(result.outcome, Outcome::Error { .. }));
         let ran = self.results().any(|result| !matches!(result.outcome, Outcome::Skip { .. }));
         if self.interrupted {
-            130
+            console::INTERRUPTED
         } else if failed || self.deviations.iter().any(|deviation| deviation.state.fails_the_run()) {
             1
         } else if broke {

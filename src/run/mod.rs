@@ -4,6 +4,7 @@
 //! `steps`, waiting for recorded spend is in `settle`, many trials at once in [`schedule`].
 
 mod ask;
+pub mod bisect;
 mod books;
 mod change;
 mod evidence;

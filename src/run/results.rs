@@ -56,6 +56,10 @@ impl Under {
         let digest = format!("{:x} {limits:?} {retries}", Sha256::digest(this));
         Some(Under { digest })
     }
+
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
 }
 
 impl Results {

@@ -106,7 +106,10 @@ pub fn between(published: &[String], first: &str, last: &str, wanted: Wanted) ->
         found.ok_or_else(|| {
             let near = nearest(version, all.iter().map(|(_, version)| *version));
             let help = near.map(|near| format!("\n  help: did you mean {near}?")).unwrap_or_default();
-            format!("there is no version {version} among the {} that are published{help}", all.len())
+            format!(
+                "there is no version {version} among the {} that can be had (yanked ones are not listed){help}",
+                all.len()
+            )
         })
     };
     let (from, to) = (end(first)?, end(last)?);
@@ -161,7 +164,7 @@ mod tests {
     fn a_range_that_cannot_be_is_said() {
         let wrong = between("1.82.30", "1.100.0", Wanted::Releases).unwrap_err();
         assert!(
-            wrong.starts_with("there is no version 1.82.30 among the 8 that are published\n  help: did you mean 1.82.")
+            wrong.starts_with("there is no version 1.82.30 among the 8 that can be had (yanked ones are not listed)\n  help: did you mean 1.82.")
         );
         assert_eq!(between("1.82.4", "1.82.3", Wanted::Releases).unwrap_err(), "1.82.4 comes after 1.82.3");
     }

@@ -11,7 +11,7 @@ use super::failures::{ends_within, long_scenario, signal};
 use super::{case, gatecrash, write};
 
 /// A run, and what it says of its progress.
-struct Running {
+pub struct Running {
     child: Child,
     lines: std::sync::mpsc::Receiver<String>,
 }
@@ -25,7 +25,7 @@ impl Running {
         Running::of(command)
     }
 
-    fn of(mut command: Command) -> Running {
+    pub fn of(mut command: Command) -> Running {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = std::sync::mpsc::channel();
@@ -36,7 +36,7 @@ impl Running {
         Running { child, lines }
     }
 
-    fn until(&self, said: &str) {
+    pub fn until(&self, said: &str) {
         loop {
             let line = self.lines.recv_timeout(Duration::from_secs(60));
             if line.unwrap_or_else(|_| panic!("it has not said `{said}`")).contains(said) {
@@ -45,7 +45,11 @@ impl Running {
         }
     }
 
-    fn ends(self) -> (i32, String) {
+    pub fn signal(&self, name: &str) {
+        signal(&self.child, name);
+    }
+
+    pub fn ends(self) -> (i32, String) {
         ends_within(self.child, Duration::from_secs(20))
     }
 }

@@ -5,6 +5,7 @@
 
 #[cfg(unix)]
 mod action;
+mod bisect;
 mod cache;
 mod commands;
 mod docker;

@@ -84,6 +84,19 @@ pub fn is_compromised(version: &str) -> bool {
     order(version).is_some_and(|version| COMPROMISED.iter().any(|compromised| version.release() == compromised))
 }
 
+/// Where its repository shows what changed from one release to another. Only from 1.84.0 on is it known how they are tagged
+/// there: as `v1.84.0`; before, it was `-stable` for some, `-nightly` or `.rc.1` for others
+/// (docs.litellm.ai/blog/cleaner-release-versions).
+pub fn changes(from: &str, to: &str) -> Option<String> {
+    let is_tagged = |version: &str| {
+        order(version).is_some_and(|order| {
+            !order.any_prerelease() && !order.is_post() && order.release() >= [1, 84, 0].as_slice()
+        })
+    };
+    let link = || format!("https://github.com/BerriAI/litellm/compare/v{from}...v{to}");
+    (is_tagged(from) && is_tagged(to)).then(link)
+}
+
 /// Whether a package of PyPI is the gateway; its names differ in case and dashes.
 pub fn is_package(name: &str) -> bool {
     name.strip_prefix("pipx:").unwrap_or(name).eq_ignore_ascii_case(PACKAGE)
@@ -153,6 +166,14 @@ mod tests {
         assert!(ordered.is_sorted(), "{ordered:?}");
         assert_eq!(order("1.82.3.rc.1"), order("1.82.3rc1"));
         assert_eq!(order("1.82.3-some-branch"), None);
+    }
+
+    #[test]
+    fn changes_are_shown_where_it_is_known_how_releases_are_tagged() {
+        let link = "https://github.com/BerriAI/litellm/compare/v1.84.10...v1.85.0";
+        assert_eq!(changes("1.84.10", "1.85.0").as_deref(), Some(link));
+        assert_eq!(changes("1.83.14", "1.84.0"), None);
+        assert_eq!(changes("1.84.0", "1.84.1rc1"), None);
     }
 
     #[test]

@@ -19,9 +19,10 @@ pub(in crate::launch) async fn published(target: &Target, run: &RunId) -> Result
     let site = Site::new(target, run).await?;
     let cache = Cache::find().map_err(|error| site.failed(error.to_string()))?;
     let uv = Uv::find(&site, &cache).await?;
-    // uv has no such command of its own.
-    let list =
-        uv.command(&site, &["tool", "run", "--quiet", "pip", "index", "versions", Package::NAME, "--pre", "--json"]);
+    // uv has no such command of its own. What the Python that runs pip cannot install is listed, too.
+    let ask = ["tool", "run", "--quiet", "pip", "index", "versions", Package::NAME];
+    let mut list = uv.command(&site, &ask);
+    list.args(["--pre", "--ignore-requires-python", "--json"]);
     let said = output(list).await;
     let said = said.map_err(|log| site.failed("its versions cannot be listed").log(log).help(HELP))?;
     let index: Index = serde_json::from_str(&said)
