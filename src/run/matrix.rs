@@ -97,14 +97,18 @@ struct Work<'a> {
 impl Work<'_> {
     async fn column(&self, column: usize) {
         let Wanted { target: wanted, instead } = &self.plan.columns[column];
-        let mut remark = None;
+        let mut tried: Vec<(&str, String)> = Vec::new();
         for target in std::iter::once(wanted).chain(instead) {
             if self.gate.is_closed() {
                 return;
             }
             let is_last = std::ptr::eq(target, instead.last().unwrap_or(wanted));
-            let Some(error) = self.target(column, target, remark.take(), is_last).await else { return };
-            remark = Some(format!("instead of {}, which cannot be had: {}", target.name, error.what));
+            let remark = tried.first().map(|(_, what)| {
+                let names = tried.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+                format!("instead of {names}: {what}")
+            });
+            let Some(error) = self.target(column, target, remark, is_last).await else { return };
+            tried.push((&target.name, error.what));
         }
     }
 

@@ -4,9 +4,9 @@
 //! are run again.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::path::PathBuf;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,8 @@ use crate::verdict::Outcome;
 #[derive(Debug, Default)]
 pub struct Results {
     known: HashMap<(String, TrialId), Kept>,
-    file: Option<Mutex<File>>,
+    /// Where they are kept.
+    path: Option<PathBuf>,
 }
 
 /// A result, and its day.
@@ -83,12 +84,7 @@ impl Results {
         // A line that was cut off is none.
         let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
         let known = lines.map(|Line { trial, text, kept }| ((text, trial), kept)).collect();
-        let file = OpenOptions::new().create(true).append(true).open(&path);
-        let mut file = file.map_err(|how| CacheError::Broken { path: path.clone(), how })?;
-        if !text.is_empty() && !text.ends_with('\n') {
-            let _ = file.write_all(b"\n");
-        }
-        Ok(Results { known, file: Some(Mutex::new(file)) })
+        Ok(Results { known, path: Some(path) })
     }
 
     pub fn get(&self, trial: &Trial) -> Option<&Kept> {
@@ -97,10 +93,12 @@ impl Results {
 
     /// Keeps a result that says something of the gateway. Whether that can be written only decides what is run again.
     pub fn add(&self, trial: &Trial, kept: &Kept) {
-        if let (Some(file), false) = (&self.file, matches!(kept.cell.outcome, Outcome::Error { .. })) {
+        if let (Some(path), false) = (&self.path, matches!(kept.cell.outcome, Outcome::Error { .. })) {
             let line = Line { trial: trial.id.clone(), text: digest_of(&trial.file.text), kept: kept.clone() };
-            let line = serde_json::to_string(&line).unwrap_or_default() + "\n";
-            let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
+            // In one piece, whoever else writes; and on a line of its own, wherever an earlier one was cut off.
+            let line = format!("\n{}", serde_json::to_string(&line).unwrap_or_default());
+            let file = OpenOptions::new().create(true).append(true).open(path);
+            let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
         }
     }
 }

@@ -11,6 +11,9 @@ pub struct Chosen {
     pub instead: Vec<String>,
 }
 
+/// How many older ones are tried: if none of them can be had, that is no matter of versions.
+const OLDER: usize = 3;
+
 /// The first and the last of some versions that are in their order, and the last of each minor one between them.
 pub fn newest_of_each(versions: &[String]) -> Vec<Chosen> {
     let minor = |version: &String| {
@@ -28,7 +31,7 @@ pub fn newest_of_each(versions: &[String]) -> Vec<Chosen> {
             all => all,
         };
         if let [older @ .., newest] = own {
-            chosen.push(Chosen { version: newest.clone(), instead: older.iter().rev().cloned().collect() });
+            chosen.push(Chosen { version: newest.clone(), instead: older.iter().rev().take(OLDER).cloned().collect() });
         }
     }
     chosen
@@ -43,6 +46,7 @@ mod tests {
         let cases = [
             ("1.81.0 1.81.1 1.81.16 1.82.3 1.82.6 1.100.0", "1.81.0 1.81.16(1.81.1) 1.82.6(1.82.3) 1.100.0"),
             ("1.81.0 1.82.0", "1.81.0 1.82.0"),
+            ("1.0.0 1.1.0 1.1.1 1.1.2 1.1.3 1.1.4", "1.0.0 1.1.4(1.1.3,1.1.2,1.1.1)"),
             ("1.81.0", "1.81.0"),
             ("", ""),
         ];
