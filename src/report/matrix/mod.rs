@@ -130,14 +130,16 @@ impl<'a> View<'a> {
     /// The answer, for whoever reads nothing else.
     fn answer(&self) -> String {
         let columns = &self.matrix.columns;
-        let ran = columns.iter().filter(|column| column.error.is_none()).count();
+        let has_run =
+            |column: &&Column| self.matrix.count(column, |state| state != State::NotRun) > 0 && column.error.is_none();
+        let ran = columns.iter().filter(has_run).count();
         let interrupted = if self.matrix.interrupted { "Interrupted; what is known until then: " } else { "" };
         let (trials, versions) = (counted(self.matrix.rows.len(), "trial"), counted(ran, "version"));
-        let missing = match columns.len() - ran {
+        let missing = match columns.iter().filter(|column| column.error.is_some()).count() {
             0 => String::new(),
             missing => format!(", {missing} could not be launched"),
         };
-        let newest = columns.iter().rev().find(|column| column.error.is_none()).map(|column| {
+        let newest = columns.iter().rev().find(has_run).map(|column| {
             let failed = self.matrix.count(column, |state| matches!(state, State::Fail(..)));
             let passed = self.matrix.count(column, |state| state.is_good() == Some(true));
             format!(" {} fails {failed} and passes {passed}.", self.short(&column.target))

@@ -37,6 +37,7 @@ fn versions(text: &mut String, matrix: &Matrix) {
         let counts = counts.map(|(count, what, style)| painted(*style, format!("{count} {what}")));
         let error = column.error.as_ref().map(|error| painted(ODD, format!("could not be launched: {error}")));
         let told: Vec<_> = counts.chain(error).chain(column.remark.clone()).collect();
+        let told = if told.is_empty() { vec!["not run".to_owned()] } else { told };
         let _ = writeln!(text, "{:>3} {:width$}  {}", index + 1, column.target, told.join(", "));
     }
 }
