@@ -261,24 +261,30 @@ fn ends(child: &mut Child) {
     }
 }
 
+/// The mark of a run that is no other's, nor that of another test run on this machine: reapers look for it everywhere.
+fn mark(last: char) -> String {
+    format!("{:07x}{last}", std::process::id() & 0xfff_ffff)
+}
+
 #[cfg(unix)]
 #[test]
 fn the_reaper_hears_no_signal_and_takes_away_what_is_of_its_run_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let of_run = folder.path().join("gatecrash-0badcafe");
-    let (data, of_others) = (of_run.join("data"), folder.path().join("gatecrash-0badcaff"));
+    let (own, other) = (mark('a'), mark('b'));
+    let of_run = folder.path().join(format!("gatecrash-{own}"));
+    let (data, of_others) = (of_run.join("data"), folder.path().join(format!("gatecrash-{other}")));
     std::fs::create_dir_all(&data).unwrap();
     std::fs::create_dir_all(&of_others).unwrap();
     let asked = folder.path().join("asked");
     let marked = |run: &str, script: &str| long(script).env("GATECRASH_RUN", run).spawn().unwrap();
-    let mut gateway = marked("0badcafe", "trap '' TERM INT HUP QUIT");
+    let mut gateway = marked(&own, "trap '' TERM INT HUP QUIT");
     let mut at_home = long("").current_dir(&of_run).spawn().unwrap();
     let mut database = long("trap 'echo $? >\"$ASKED\"; exit' QUIT; echo $$ >postmaster.pid")
         .current_dir(&data)
         .env("ASKED", &asked)
         .spawn()
         .unwrap();
-    let of_other_run = marked("0badcaff", "");
+    let of_other_run = marked(&other, "");
     let at_another_home = long("").current_dir(&of_others).spawn().unwrap();
     let began = Instant::now();
     while std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default().is_empty() {
@@ -286,7 +292,7 @@ fn the_reaper_hears_no_signal_and_takes_away_what_is_of_its_run_and_nothing_else
         std::thread::sleep(Duration::from_millis(20));
     }
 
-    let mut reaper = reaper("0badcafe", folder.path());
+    let mut reaper = reaper(&own, folder.path());
     for name in ["-INT", "-TERM", "-HUP", "-QUIT"] {
         signal(&reaper, name);
     }
@@ -311,16 +317,17 @@ fn the_reaper_hears_no_signal_and_takes_away_what_is_of_its_run_and_nothing_else
 #[test]
 fn a_reaper_that_is_told_so_touches_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let of_run = folder.path().join("gatecrash-0badcafd");
+    let own = mark('c');
+    let of_run = folder.path().join(format!("gatecrash-{own}"));
     std::fs::create_dir_all(&of_run).unwrap();
-    let mut reaper = reaper("0badcafd", folder.path());
+    let mut reaper = reaper(&own, folder.path());
     reaper.stdin.take().unwrap().write_all(b"done\n").unwrap();
     ends(&mut reaper);
     assert!(of_run.exists());
     let kept = write(&of_run, "kept", "");
     // What is no mark of a run is no name of a folder either.
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatecrash"));
-    command.env("GATECRASH_REAPER", "../gatecrash-0badcafd").env("TMPDIR", folder.path()).stdin(Stdio::null());
+    command.env("GATECRASH_REAPER", format!("../gatecrash-{own}")).env("TMPDIR", folder.path()).stdin(Stdio::null());
     assert!(command.status().unwrap().success());
     assert!(Path::new(&kept).exists());
 }
