@@ -110,7 +110,7 @@ async fn bare_trial(client: &reqwest::Client, url: &str, number: usize) {
         client.get(format!("{url}{route}")).query(&[(name, id)]).bearer_auth("sk-admin")
     };
     let deployment = Deployment::of(PricedBy::Provider, Api::Chat).expect("there is such a model");
-    let usage = deployment.usage("0.02".parse().expect("an amount"), Api::Chat).expect("it can be made");
+    let usage = deployment.priced().usage("0.02".parse().expect("an amount"), Api::Chat).expect("it can be made");
     for request in 1..=5 {
         let marker = Marker { trial: user.clone(), request, usage: usage.clone(), ..Marker::default() };
         let messages = json!([{ "role": "user", "content": format!("{marker} What is new?") }]);

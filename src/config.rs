@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::gateway::secret::know_setting;
+use crate::gateway::{ADAPTERS, Adapter};
 use crate::scenario::Period;
 use crate::verdict::deviation::KnownDeviation;
 
@@ -87,11 +89,35 @@ impl Default for Limits {
     }
 }
 
-/// How gateways are launched.
+/// How gateways are launched, by name: one that is left out has its adapter's values.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Gateways {
-    pub litellm: Images,
+#[serde(transparent)]
+pub struct Gateways(BTreeMap<String, Images>);
+
+impl Gateways {
+    /// How a gateway is launched.
+    pub fn of(&self, adapter: &dyn Adapter) -> &Images {
+        static NOT_NAMED: LazyLock<Images> = LazyLock::new(Images::default);
+        self.0.get(adapter.about().name).unwrap_or(&NOT_NAMED)
+    }
+
+    /// Lets this launcher launch all of them.
+    pub fn launch_by(&mut self, launcher: LauncherName) {
+        self.0.values_mut().for_each(|images| images.launcher = Some(launcher));
+    }
+
+    /// Gives each gateway what its adapter says.
+    fn complete(&mut self) -> Result<(), String> {
+        let is_known = |name: &&String| crate::gateway::adapter(name).is_some();
+        if let Some(other) = self.0.keys().find(|name| !is_known(name)) {
+            return Err(format!("[gateway.{other}]: there is no gateway `{other}`"));
+        }
+        for about in ADAPTERS.iter().map(|adapter| adapter.about()) {
+            let images = self.0.entry(about.name.to_owned()).or_default();
+            images.image = images.image.take().or(about.image.as_ref().map(|image| image.name.to_owned()));
+        }
+        Ok(())
+    }
 }
 
 /// How a gateway is launched: the images of it, of its database and of Redis; its releases as packages; its
@@ -101,8 +127,8 @@ pub struct Gateways {
 pub struct Images {
     /// Without it: Docker where an engine answers, else as a process.
     pub launcher: Option<LauncherName>,
-    /// `{version}` stands for the version.
-    pub image: String,
+    /// `{version}` stands for the version. None: nobody publishes one.
+    pub image: Option<String>,
     pub database_image: String,
     pub redis_image: String,
     /// Whether the gateway, its database and Redis have a way out to the internet.
@@ -139,7 +165,7 @@ impl Default for Images {
     fn default() -> Images {
         Images {
             launcher: None,
-            image: "ghcr.io/berriai/litellm:v{version}".into(),
+            image: None,
             database_image: "postgres:15".into(),
             redis_image: "redis:7".into(),
             egress: false,
@@ -205,8 +231,10 @@ impl Config {
             let value = value.split(" #").next().unwrap_or_default();
             know_setting(name.trim(), value.trim().trim_end_matches('}').trim().trim_matches(['"', '\'']));
         }
-        let config: Config = toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
-        for (name, value) in &config.gateways.litellm.env {
+        let mut config: Config =
+            toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
+        config.gateways.complete().map_err(wrong)?;
+        for (name, value) in config.gateways.0.values().flat_map(|images| &images.env) {
             know_setting(name, value);
         }
         if config.limits.jobs == 0 {

@@ -122,7 +122,7 @@ impl Harness {
             let launcher = launcher.map_err(|_| {
                 WrongInput(format!("error: {LAUNCHER} is `{name}`: no launcher\n  help: docker or process"))
             })?;
-            config.gateways.litellm.launcher = Some(launcher);
+            config.gateways.launch_by(launcher);
         }
         let (baseline, candidate) = (named(BASELINE), named(CANDIDATE));
         let pairs = baseline.is_some() && candidate.is_some();

@@ -1,7 +1,7 @@
 //! The reader of streams: however a stream is cut into parts, it is the same stream.
 #![no_main]
 
-use gatecrash::gateway::litellm::stream::Stream;
+use gatecrash::gateway::stream::Stream;
 use gatecrash::scenario::Api;
 
 const APIS: [Api; 3] = [Api::Chat, Api::Messages, Api::Responses];

@@ -1,5 +1,6 @@
 //! The commands: thin. Each reads its arguments, calls the library, prints, and returns an exit code.
 
+mod adapter_check;
 mod bisect;
 mod cache;
 mod check;
@@ -87,6 +88,8 @@ enum Command {
     Faults(faults::Faults),
     /// Read scenario files, and say what is wrong with them.
     Check(check::Check),
+    /// Try what an adapter promises on its gateway, and say what is lacking.
+    AdapterCheck(adapter_check::AdapterCheck),
     /// List what is kept from one run to the next, or remove it.
     Cache(cache::CacheCommand),
     /// Say what this machine can launch, what is missing, and the command that mends it.
@@ -159,8 +162,9 @@ impl Launching {
     /// The settings, but for what is said here.
     fn over(&self, config: &Config) -> Config {
         let mut config = config.clone();
-        let launcher = &mut config.gateways.litellm.launcher;
-        *launcher = self.launcher.or(*launcher);
+        if let Some(launcher) = self.launcher {
+            config.gateways.launch_by(launcher);
+        }
         config
     }
 
@@ -223,6 +227,9 @@ pub fn main() -> ExitCode {
         Command::Compare(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Matrix(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Bisect(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
+        Command::AdapterCheck(command) => {
+            config().map_err(WrongInput::from).and_then(|config| command.execute(&config))
+        }
         Command::Minimize(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Up(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
         Command::Down(command) => command.execute(),

@@ -1,10 +1,12 @@
 //! The commands that only print: the schema, a gateway's configuration, completions, the manual page.
 
-use clap::{Args, Command, ValueEnum};
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Command};
 use clap_complete::Shell;
 
 use super::print;
-use crate::gateway::litellm::deployments::config_yaml;
+use crate::gateway::{ADAPTERS, adapter};
+use crate::launch::config;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash schema > scenario.schema.json")]
@@ -35,22 +37,18 @@ impl Schema {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash config litellm --upstream http://127.0.0.1:9099 > config.yaml")]
 pub struct GatewayConfig {
-    gateway: Configurable,
+    #[arg(value_parser = PossibleValuesParser::new(ADAPTERS.iter().map(|adapter| adapter.about().name)))]
+    gateway: String,
     /// Where the gateway reaches gatecrash's upstream; the port is `upstream` of the [target.NAME] in harness.toml.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9099")]
     upstream: String,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Configurable {
-    #[value(name = "litellm")]
-    LiteLlm,
-}
-
 impl GatewayConfig {
     pub fn execute(&self) -> u8 {
-        let Configurable::LiteLlm = self.gateway;
-        print(&config_yaml(self.upstream.trim_end_matches('/'), None))
+        // Others are no possible values.
+        let Some(adapter) = adapter(&self.gateway) else { return super::WRONG_INPUT };
+        print(&config(adapter, self.upstream.trim_end_matches('/')))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::report::terminal::Detail;
 use crate::report::{Judged, Record, Report, github, json, terminal};
 use crate::run::gate::Gate;
 use crate::run::session::{Event, Plan, execute};
-use crate::upgrade::Upgrade;
+use crate::upgrade::{self, Upgrade};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -84,9 +84,11 @@ impl Compare {
 
 /// The two targets of an upgrade in version control, which is said first.
 fn changed_since(revision: &str, config: &Config) -> Result<Vec<String>, WrongInput> {
-    let upgrade = Upgrade::since(Path::new("."), revision, &config.gateways.litellm.image)?;
+    let image = config.gateways.of(upgrade::GATEWAY).image.as_deref().unwrap_or_default();
+    let upgrade = Upgrade::since(Path::new("."), revision, image)?;
     say(&upgrade.to_string());
-    Ok(vec![format!("litellm@{}", upgrade.baseline), format!("litellm@{}", upgrade.candidate)])
+    let name = upgrade::GATEWAY.about().name;
+    Ok(vec![format!("{name}@{}", upgrade.baseline), format!("{name}@{}", upgrade.candidate)])
 }
 
 fn run(

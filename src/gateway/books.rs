@@ -80,7 +80,7 @@ impl Books {
         let page = Arc::clone(lock(&self.0.pages).entry(discriminant(entity)).or_default());
         self.0.count.fetch_add(1, Ordering::Relaxed);
         page.count.fetch_add(1, Ordering::Relaxed);
-        let is_for_a_key = matches!(entity, Entity::Key(_));
+        let is_for_a_key = matches!(entity, Entity::Key { .. });
         Waiting { reading: Arc::clone(&self.0), page, is_for_a_key, began: since }
     }
 }
@@ -156,7 +156,7 @@ mod tests {
     use crate::gateway::Secret;
 
     fn key() -> Entity {
-        Entity::Key(Secret::new("sk-some"))
+        Entity::key(Secret::new("sk-some"))
     }
 
     #[test]

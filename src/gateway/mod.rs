@@ -1,24 +1,50 @@
 //! What a gateway can be asked, and what it can answer, in words that are the same for all gateways.
 //!
-//! One adapter so far, [`litellm`]: real LiteLLM and the built-in gateway speak the same HTTP. All that is
-//! peculiar to a gateway (routes, fields, statuses, how it knows a price) stays in its adapter.
+//! All that is peculiar to a gateway (routes, fields, statuses, how it knows a price, how it is launched) stays in its
+//! adapter: they are listed in [`ADAPTERS`]. The built-in gateway speaks as LiteLLM does, and is driven by its adapter.
 
+pub mod adapter;
+pub mod any_llm;
 pub mod books;
+pub mod client;
+pub mod connection;
 pub mod litellm;
+pub mod mlflow;
+pub mod openai;
+pub mod price;
+pub mod recipe;
+pub mod refusal;
 pub mod secret;
 pub mod shown;
+pub mod stream;
 
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use adapter::{Adapter, Pace};
+pub use client::Gateway;
+pub use connection::Notes;
 use secret::redact_json;
 pub use secret::{Secret, redact};
 
 use crate::scenario::{Api, Carrier, ErrorKind, Fields, Kind, Usd};
+
+/// The gateways that can be launched, and asked.
+pub static ADAPTERS: [&dyn Adapter; 3] = [&litellm::LiteLlm, &any_llm::AnyLlm, &mlflow::Mlflow];
+
+/// The one that the built-in gateway is driven by.
+pub static OF_BUILTIN: &dyn Adapter = &litellm::LiteLlm;
+
+/// The adapter of a gateway, by its name.
+pub fn adapter(name: &str) -> Option<&'static dyn Adapter> {
+    ADAPTERS.into_iter().find(|adapter| adapter.about().name == name)
+}
 
 /// A gateway's answer to one request of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -124,7 +150,12 @@ impl Sent {
         let url = request.url();
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let headers = request.headers().iter().map(|(name, value)| (name.to_string(), redact(&text(value))));
+        // Whose they are is not seen in base64.
+        let plain = |value: String| match value.strip_prefix("Basic ").and_then(|who| STANDARD.decode(who).ok()) {
+            Some(who) => format!("Basic {}", String::from_utf8_lossy(&who)),
+            None => value,
+        };
+        let headers = request.headers().iter().map(|(name, value)| (name.to_string(), redact(&plain(text(value)))));
         let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
         let body = redact_json(&String::from_utf8_lossy(body));
         Sent {
@@ -183,7 +214,18 @@ pub enum Entity {
         /// The gateway's own name for this definition of it.
         id: String,
     },
-    Key(Secret),
+    Key {
+        secret: Secret,
+        /// The gateway's own name for it; empty where it is known by its secret.
+        id: String,
+    },
+}
+
+impl Entity {
+    /// A key that is known by its secret alone.
+    pub fn key(secret: Secret) -> Entity {
+        Entity::Key { secret, id: String::new() }
+    }
 }
 
 /// An entity that is to be made, or changed.

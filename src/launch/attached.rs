@@ -8,12 +8,12 @@ use std::time::Duration;
 use super::keeper::{Asked, Gone, Keeper, Lease, Node};
 use super::turns::Share;
 use super::{ADMIN_KEY, Health, Topology, Undisturbed};
-use crate::gateway::Secret;
-use crate::gateway::litellm::{LiteLlm, Pace};
+use crate::gateway::{Adapter, Gateway, Pace, Secret};
 use crate::scenario::{Disturbance, Instance, Part};
 
 pub(super) struct Attached {
     pub(super) keeper: Keeper,
+    adapter: &'static dyn Adapter,
     pub(super) pace: Pace,
     http: reqwest::Client,
     /// How long one answer of the gateway may take.
@@ -21,7 +21,7 @@ pub(super) struct Attached {
     /// What launches it anew, once it is broken.
     help: Option<String>,
     /// As they were last: who waits for the books of an instance shares that with all who do in this process.
-    nodes: Mutex<HashMap<(Topology, Instance), LiteLlm>>,
+    nodes: Mutex<HashMap<(Topology, Instance), Gateway>>,
     /// Held by every trial of this process that runs on it.
     own: Arc<()>,
 }
@@ -29,12 +29,13 @@ pub(super) struct Attached {
 impl Attached {
     pub(super) fn new(
         keeper: Keeper,
+        adapter: &'static dyn Adapter,
         pace: Pace,
         http: reqwest::Client,
         limit: Duration,
         help: Option<String>,
     ) -> Attached {
-        Attached { keeper, pace, http, limit, help, nodes: Mutex::default(), own: Arc::default() }
+        Attached { keeper, adapter, pace, http, limit, help, nodes: Mutex::default(), own: Arc::default() }
     }
 
     async fn asked<T: serde::de::DeserializeOwned>(&self, asked: &Asked) -> Result<T, Undisturbed> {
@@ -53,13 +54,13 @@ impl Attached {
         self.asked::<Result<usize, Undisturbed>>(&asked).await?
     }
 
-    pub(super) async fn node(&self, topology: Topology, instance: Instance) -> Result<LiteLlm, Undisturbed> {
+    pub(super) async fn node(&self, topology: Topology, instance: Instance) -> Result<Gateway, Undisturbed> {
         let node: Node = self.asked::<Result<Node, Undisturbed>>(&Asked::Node { topology, instance }).await??;
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         let known = nodes.get(&(topology, instance)).filter(|known| known.base_url() == node.url).cloned();
         let gateway = known.unwrap_or_else(|| {
             let (http, admin_key) = (self.http.clone(), Secret::named(node.admin_key, ADMIN_KEY));
-            LiteLlm::new(http, node.url, node.upstream, admin_key, self.limit, self.pace)
+            Gateway::new(self.adapter, http, node.url, node.upstream, admin_key, self.limit).at(self.pace)
         });
         gateway.books.others_wait(node.trials.saturating_sub(Arc::strong_count(&self.own) - 1));
         nodes.insert((topology, instance), gateway.clone());

@@ -6,13 +6,15 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::disturb::Deed;
+use super::gateways::config;
 use super::{ADMIN_KEY, Kept, LaunchError, Live, Setup, Target, Undisturbed, http, random_hex, upstream};
 use crate::builtin::{Builtin, Fault};
 use crate::config::Limits;
-use crate::gateway::Secret;
-use crate::gateway::litellm::deployments::config_yaml;
-use crate::gateway::litellm::{LiteLlm, Pace};
+use crate::gateway::{Gateway, OF_BUILTIN, Pace, Secret};
 use crate::scenario::{Disturbance, Instance, Part};
+
+/// With the answer, and on a clock that makes periods short.
+pub(super) const PACE: Pace = Pace { poll: Duration::from_millis(5), behind: Duration::ZERO, clock: 20 };
 
 /// A gateway in this process. Its instances share what they know, with Redis or without.
 pub(super) struct InProcess {
@@ -28,7 +30,7 @@ pub(super) async fn launch(target: &Target, fault: Option<Fault>, limits: Limits
     let upstream = upstream(target, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let url = format!("http://{}", upstream.address());
     let admin_key = Secret::named(format!("sk-gatecrash-{}", random_hex()), ADMIN_KEY);
-    let config = config_yaml(&url, None);
+    let config = config(OF_BUILTIN, &url);
     let first = Builtin::start(&config, url.clone(), &admin_key, fault)
         .await
         .map_err(|error| LaunchError::new(target, format!("it cannot listen: {error}")))?;
@@ -47,7 +49,7 @@ pub(super) async fn launch(target: &Target, fault: Option<Fault>, limits: Limits
 }
 
 impl InProcess {
-    pub(super) async fn node(&self, instance: Instance) -> Result<LiteLlm, Undisturbed> {
+    pub(super) async fn node(&self, instance: Instance) -> Result<Gateway, Undisturbed> {
         let builtin = match instance {
             Instance::First => &self.first,
             Instance::Second => self
@@ -59,7 +61,7 @@ impl InProcess {
         Ok(self.client(builtin))
     }
 
-    pub(super) fn clients(&self) -> Vec<LiteLlm> {
+    pub(super) fn clients(&self) -> Vec<Gateway> {
         self.instances().map(|builtin| self.client(builtin)).collect()
     }
 
@@ -71,9 +73,10 @@ impl InProcess {
         [&self.first].into_iter().chain(self.second.get())
     }
 
-    fn client(&self, builtin: &Builtin) -> LiteLlm {
+    fn client(&self, builtin: &Builtin) -> Gateway {
         let url = format!("http://{}", builtin.address);
-        LiteLlm::new(self.http.clone(), url, self.upstream.clone(), self.admin_key.clone(), self.limit, Pace::AT_ONCE)
+        let (http, upstream, admin_key) = (self.http.clone(), self.upstream.clone(), self.admin_key.clone());
+        Gateway::new(OF_BUILTIN, http, url, upstream, admin_key, self.limit).at(PACE)
     }
 
     pub(super) fn disturb(&self, act: Disturbance, part: Part) -> Result<(), Undisturbed> {

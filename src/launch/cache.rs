@@ -80,7 +80,11 @@ impl EntryKind {
 impl Entry {
     /// The gateway and its version, as far as the name says it.
     pub fn gateway(&self) -> Option<(&str, &str)> {
-        let (gateway, rest) = self.name.split_once('-').filter(|_| self.kind != EntryKind::Remainder)?;
+        // The version is what begins with a digit: `any-name-1.14.0-...`
+        let is_version = |at: &usize| self.name[at + 1..].starts_with(|c: char| c.is_ascii_digit());
+        let dash = self.name.match_indices('-').map(|(at, _)| at).find(is_version);
+        let (gateway, rest) = self.name.split_at(dash.filter(|_| self.kind != EntryKind::Remainder)?);
+        let rest = &rest[1..];
         Some((gateway, rest.split_once('-').map_or(rest, |(version, _)| version)))
     }
 }

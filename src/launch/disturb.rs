@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Kept, LaunchError, Live};
-use crate::gateway::litellm::LiteLlm;
+use crate::gateway::Gateway;
+use crate::gateway::adapter::About;
 use crate::scenario::{Disturbance, Instance, Part};
 
 /// Which instances of a gateway a scenario wants, and whether they share a Redis. All are on one database.
@@ -87,7 +88,11 @@ impl Live {
     ///
     /// # Errors
     /// When the launcher cannot do that, or it could not be launched.
-    pub async fn node(&self, topology: Topology, instance: Instance) -> Result<LiteLlm, Undisturbed> {
+    pub async fn node(&self, topology: Topology, instance: Instance) -> Result<Gateway, Undisturbed> {
+        let About { name, redis, .. } = self.target.gateway.adapter().about();
+        if topology.redis && !redis {
+            return Err(Undisturbed::Lacks(format!("instances of {name} share no Redis")));
+        }
         match (&self.kept, topology, instance) {
             (Kept::Builtin(in_process), _, _) => in_process.node(instance).await,
             (Kept::Docker(containers), _, _) => Ok(containers.node(topology, instance).await?),

@@ -5,9 +5,8 @@ use std::net::SocketAddr;
 
 use super::{ADMIN_KEY, Kept, LaunchError, Live, Target, http, upstream};
 use crate::config::Limits;
-use crate::gateway::Secret;
-use crate::gateway::litellm::{LiteLlm, Pace};
 use crate::gateway::secret::know;
+use crate::gateway::{Gateway, Secret};
 
 pub(super) async fn attach(
     target: &Target,
@@ -25,17 +24,14 @@ pub(super) async fn attach(
     })?;
     know(&admin_key);
     let upstream = upstream(target, address).await?;
-    let gateway = LiteLlm::new(
-        http(target)?,
-        url,
-        format!("http://{address}"),
-        Secret::named(admin_key, ADMIN_KEY),
-        limits.request,
-        Pace::WRITE_BEHIND,
-    );
+    let admin_key = Secret::named(admin_key, ADMIN_KEY);
+    let upstream_url = format!("http://{address}");
+    let gateway = Gateway::new(target.gateway.adapter(), http(target)?, url, upstream_url, admin_key, limits.request);
     let version = gateway.ready().await.map_err(|error| {
-        LaunchError::new(target, format!("it is not ready: {error}"))
-            .help(format!("does it run at {url}, with the configuration of `gatecrash config litellm`?"))
+        LaunchError::new(target, format!("it is not ready: {error}")).help(format!(
+            "does it run at {url}, with the configuration of `gatecrash config {}`?",
+            target.gateway.name()
+        ))
     })?;
     let mut live = Live::new(target, upstream, Kept::External(gateway));
     live.target.version = live.target.version.or(version);

@@ -3,15 +3,16 @@
 
 use tokio::sync::OnceCell;
 
-use super::{Setup, Topology};
+use super::{ADMIN_KEY, LaunchError, Setup, Target, Topology, http, random_hex};
 use crate::config::Limits;
-use crate::gateway::Secret;
-use crate::gateway::litellm::deployments::{config_yaml, passed_through};
-use crate::gateway::litellm::{LiteLlm, Pace};
+use crate::gateway::connection::Credential;
+use crate::gateway::recipe::{How, Place, Recipe, Schema};
+use crate::gateway::{Adapter, Gateway, Secret};
 use crate::scenario::Instance;
 
 /// What all gateways of a target are launched with.
 pub(super) struct Common {
+    pub adapter: &'static dyn Adapter,
     /// More environment, as harness.toml names it; it comes last.
     pub env: Vec<(String, String)>,
     /// Where they reach the upstream.
@@ -22,57 +23,82 @@ pub(super) struct Common {
     pub limits: Limits,
 }
 
-/// Who makes the tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Schema {
-    Make,
-    /// They are there.
-    Leave,
-}
-
 impl Common {
-    /// The environment of each, but for what harness.toml and the launcher add.
-    pub(super) fn environment(&self, database_url: &str, schema: Schema) -> Vec<(&'static str, String)> {
-        let mut environment = vec![
-            ("DATABASE_URL", database_url.to_owned()),
-            ("LITELLM_MASTER_KEY", self.admin_key.reveal().to_owned()),
-            ("LITELLM_SALT_KEY", self.admin_key.reveal().to_owned()),
-            // Its cost map is the one of its release, not the one of the day; there may be no network to ask.
-            ("LITELLM_LOCAL_MODEL_COST_MAP", "True".to_owned()),
-        ];
-        environment.extend(passed_through(self.upstream_port));
-        match schema {
-            Schema::Make => {}
-            Schema::Leave => environment.push(("DISABLE_SCHEMA_UPDATE", "true".to_owned())),
-        }
-        environment
+    pub(super) fn new(
+        target: &Target,
+        env: &[(String, String)],
+        upstream: String,
+        upstream_port: u16,
+        limits: Limits,
+    ) -> Result<Common, LaunchError> {
+        let adapter = target.gateway.adapter();
+        let password = format!("sk-gatecrash-{}{}", random_hex(), random_hex());
+        let admin_key = match adapter.about().credential {
+            Credential::Bearer => password,
+            Credential::Basic => format!("admin:{password}"),
+        };
+        let admin_key = Secret::named(admin_key, ADMIN_KEY);
+        Ok(Common { adapter, env: env.to_vec(), upstream, upstream_port, admin_key, http: http(target)?, limits })
+    }
+
+    /// What an instance is started with, but for what harness.toml adds.
+    pub(super) fn recipe(
+        &self,
+        (how, home, port): (How, &str, u16),
+        database_url: &str,
+        redis: Option<(&str, u16)>,
+        schema: Schema,
+    ) -> Recipe {
+        let Common { adapter, upstream, upstream_port, admin_key, .. } = self;
+        let upstream_port = *upstream_port;
+        adapter.recipe(&Place { how, home, port, database_url, upstream, upstream_port, admin_key, redis, schema })
     }
 
     /// What the first of them is launched with, by an empty database.
-    pub(super) fn setup(&self, gateway: String, database: &str, database_url: &str, command: &[&str]) -> Setup {
-        let environment = self.environment(database_url, Schema::Make).into_iter();
+    pub(super) fn setup(&self, gateway: String, database: &str, database_url: &str, at: (How, &str, u16)) -> Setup {
+        let recipe = self.recipe(at, database_url, None, Schema::Make);
+        let config = recipe.config();
+        let environment = recipe.environment.into_iter();
         let environment = environment.map(|(name, value)| (name.to_owned(), value)).chain(self.env.clone());
+        let program = (at.0 != How::Docker).then(|| self.adapter.about().package.program.to_owned());
         let setup = Setup {
             gateway,
             database: database.to_owned(),
             upstream: self.upstream.clone(),
-            command: command.iter().map(|word| (*word).to_owned()).collect(),
+            command: program.into_iter().chain(recipe.arguments).collect(),
             environment: environment.collect(),
-            config: config_yaml(&self.upstream, None),
+            config,
         };
         setup.redacted()
     }
 
     /// Who asks the one that answers at this address.
-    pub(super) fn client(&self, url: String) -> LiteLlm {
+    pub(super) fn client(&self, url: String) -> Gateway {
         let (http, upstream, admin_key) = (self.http.clone(), self.upstream.clone(), self.admin_key.clone());
-        LiteLlm::new(http, url, upstream, admin_key, self.limits.request, Pace::WRITE_BEHIND)
+        Gateway::new(self.adapter, http, url, upstream, admin_key, self.limits.request)
     }
 
     /// Names and values, in one row: what decides which tables a gateway makes.
     pub(super) fn decisive(&self) -> impl Iterator<Item = &str> {
         self.env.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()])
     }
+}
+
+/// The configuration that a gateway needs for an upstream at this base URL, for people and for who compares it.
+pub fn config(adapter: &dyn Adapter, upstream: &str) -> String {
+    let admin_key = Secret::new("sk-1234");
+    let place = Place {
+        how: How::Told,
+        home: "",
+        port: 4000,
+        database_url: "",
+        upstream,
+        upstream_port: 0,
+        admin_key: &admin_key,
+        redis: None,
+        schema: Schema::Make,
+    };
+    adapter.recipe(&place).config()
 }
 
 /// The gateways of a target, as far as they are launched.

@@ -32,10 +32,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Limits;
-use crate::gateway::litellm::{LiteLlm, Pace, is_reading};
-use crate::gateway::{AdminError, Broken, redact};
+use crate::gateway::{ADAPTERS, AdminError, Broken, Gateway, Pace, redact};
 use crate::upstream::Upstream;
 pub use disturb::{Topology, Undisturbed};
+pub use gateways::config;
 use keeper::Found;
 pub use keeper::Origin;
 pub use process::Package;
@@ -73,6 +73,10 @@ const ADMIN_KEY: &str = "master key";
 /// How many lines of a log are its end.
 const LOG_LINES: usize = 30;
 
+fn is_reading(line: &str) -> bool {
+    ADAPTERS.iter().any(|adapter| adapter.is_reading(line))
+}
+
 /// The last lines of a log that say something, redacted: what gatecrash reads again and again is not told.
 fn end_of_log(text: &str) -> Vec<String> {
     let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !is_reading(line));
@@ -88,7 +92,7 @@ const ENGINE: Duration = Duration::from_secs(30);
 enum Kept {
     Builtin(builtin::InProcess),
     Docker(Box<docker::Containers>),
-    External(LiteLlm),
+    External(Gateway),
     Process(Box<process::Processes>),
     /// Another process has it.
     Attached(Arc<attached::Attached>),
@@ -224,13 +228,11 @@ pub async fn launch_shared(target: &Target, limits: Limits, run: &RunId) -> Resu
 /// # Errors
 /// When the package tool, or its index, does not answer; and for a gateway that was never published.
 pub async fn published(target: &Target, run: &RunId) -> Result<Vec<String>, LaunchError> {
-    match target.gateway {
-        GatewayName::LiteLlm => process::published(target, run).await,
-        GatewayName::Builtin => {
-            let what = "the built-in gateway has no versions that are published";
-            Err(LaunchError::new(target, what).help("name targets, in their order: --versions A,B,C"))
-        }
+    if target.gateway == GatewayName::BUILTIN {
+        let what = "the built-in gateway has no versions that are published";
+        return Err(LaunchError::new(target, what).help("name targets, in their order: --versions A,B,C"));
     }
+    process::published(target, run).await
 }
 
 /// Fetches in advance what a launch will need: an image, or a package with all it asks for.
@@ -357,7 +359,7 @@ impl Live {
     }
 
     /// Of every instance that there is now.
-    fn clients(&self) -> Vec<LiteLlm> {
+    fn clients(&self) -> Vec<Gateway> {
         match &self.kept {
             Kept::Builtin(in_process) => in_process.clients(),
             Kept::Docker(containers) => containers.clients(),
@@ -381,8 +383,8 @@ impl Live {
     /// When the gateway's books can be expected, and how fast its clock runs.
     pub fn pace(&self) -> Pace {
         match &self.kept {
-            Kept::Builtin(_) => Pace::AT_ONCE,
-            Kept::Docker(_) | Kept::Process(_) => Pace::WRITE_BEHIND,
+            Kept::Builtin(_) => builtin::PACE,
+            Kept::Docker(_) | Kept::Process(_) => self.target.gateway.adapter().about().pace,
             Kept::External(gateway) => gateway.pace,
             Kept::Attached(attached) => attached.pace,
         }

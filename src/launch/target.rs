@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::choice::Choice;
 use super::process::Package;
 use crate::builtin::{FAULTS, Fault};
 use crate::config::{Config, Images, LauncherName};
-use crate::gateway::litellm::release;
+use crate::gateway::{ADAPTERS, Adapter, OF_BUILTIN, adapter};
 use crate::scenario::diagnostic::nearest;
 
 /// A gateway at a version, and how to launch it.
@@ -23,19 +23,38 @@ pub struct Target {
     pub chosen: Option<String>,
 }
 
-/// The gateways there is an adapter for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum GatewayName {
-    LiteLlm,
-    Builtin,
-}
+/// A gateway there is an adapter for, or the built-in one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayName(&'static str);
 
 impl GatewayName {
+    pub const BUILTIN: GatewayName = GatewayName("builtin");
+
+    pub fn of(adapter: &dyn Adapter) -> GatewayName {
+        GatewayName(adapter.about().name)
+    }
+
     pub fn name(self) -> &'static str {
-        match self {
-            GatewayName::LiteLlm => "litellm",
-            GatewayName::Builtin => "builtin",
-        }
+        self.0
+    }
+
+    pub fn adapter(self) -> &'static dyn Adapter {
+        adapter(self.0).unwrap_or(OF_BUILTIN)
+    }
+}
+
+impl Serialize for GatewayName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for GatewayName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<GatewayName, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let builtin = (name == GatewayName::BUILTIN.0).then_some(GatewayName::BUILTIN);
+        let known = adapter(&name).map(GatewayName::of).or(builtin);
+        known.ok_or_else(|| serde::de::Error::custom(format!("there is no gateway `{name}`")))
     }
 }
 
@@ -81,7 +100,7 @@ impl Target {
         let names_file = spec.ends_with(".yaml") || spec.ends_with(".yml") || spec.contains('/');
         config.targets.contains_key(spec)
             || spec == "builtin"
-            || spec == "litellm"
+            || adapter(spec).is_some()
             || (spec.contains('@') && !names_file)
     }
 
@@ -93,12 +112,12 @@ impl Target {
     pub fn parse(spec: &str, config: &Config, compromised: Compromised) -> Result<Target, TargetError> {
         let wrong = |why: String, help: Option<String>| TargetError { spec: spec.to_owned(), why, help };
         if let Some(external) = config.targets.get(spec) {
-            if external.gateway != "litellm" {
+            let Some(adapter) = adapter(&external.gateway) else {
                 return Err(wrong(format!("there is no gateway `{}`", external.gateway), None));
-            }
+            };
             return Ok(Target {
                 name: spec.to_owned(),
-                gateway: GatewayName::LiteLlm,
+                gateway: GatewayName::of(adapter),
                 version: external.version.clone(),
                 launcher: Launcher::External {
                     url: external.url.trim_end_matches('/').to_owned(),
@@ -121,45 +140,76 @@ impl Target {
                 let fault = fault.ok_or_else(|| wrong(format!("there is no fault `{name}`"), Some(help())))?;
                 Ok(Target::builtin(Some(fault)))
             }
-            ("litellm", "") => Err(wrong("which version?".to_owned(), Some("for example litellm@1.82.3".to_owned()))),
-            ("litellm", version) => {
-                let version = version.strip_prefix('v').unwrap_or(version);
-                if release::is_compromised(version) && compromised == Compromised::Refuse {
-                    let why = format!("litellm {version} was published by an attacker and steals credentials");
-                    return Err(wrong(why, Some("if you know what you do, add --allow-compromised".to_owned())));
-                }
-                if version.is_empty() || version.chars().any(|c| !(c.is_ascii_alphanumeric() || "._-+".contains(c))) {
-                    let help = Some("for example litellm@1.82.3".to_owned());
-                    return Err(wrong(format!("`{version}` is not a version"), help));
-                }
-                let settings = &config.gateways.litellm;
-                let Choice { launcher, why } = Choice::of(settings.launcher);
-                Ok(Target {
-                    name: format!("litellm@{version}"),
-                    gateway: GatewayName::LiteLlm,
-                    launcher: Launcher::named(launcher, settings, version),
-                    chosen: why,
-                    version: Some(version.to_owned()),
-                })
+            (gateway, version) if adapter(gateway).is_some() => {
+                Target::real(spec, gateway, version, config, compromised)
             }
             (gateway, _) => {
-                let known = ["litellm", "builtin"].into_iter().chain(config.targets.keys().map(String::as_str));
+                let known = ADAPTERS
+                    .iter()
+                    .map(|adapter| adapter.about().name)
+                    .chain(["builtin"])
+                    .chain(config.targets.keys().map(String::as_str));
                 let help = match nearest(gateway, known) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => "targets are litellm@VERSION, builtin, builtin@fault:NAME and the [target.NAME] of \
-                             harness.toml"
-                        .to_owned(),
+                    None => format!(
+                        "targets are {}, builtin, builtin@fault:NAME and the [target.NAME] of harness.toml",
+                        versions()
+                    ),
                 };
                 Err(wrong(format!("there is no gateway or target `{gateway}`"), Some(help)))
             }
         }
     }
 
+    /// A gateway at a version.
+    fn real(
+        spec: &str,
+        gateway: &str,
+        version: &str,
+        config: &Config,
+        compromised: Compromised,
+    ) -> Result<Target, TargetError> {
+        let wrong = |why: String, help: Option<String>| TargetError { spec: spec.to_owned(), why, help };
+        let Some(adapter) = adapter(gateway) else {
+            return Err(wrong(format!("there is no gateway `{gateway}`"), None));
+        };
+        let example = || Some(format!("for example {}", adapter.about().example));
+        if version.is_empty() {
+            return Err(wrong("which version?".to_owned(), example()));
+        }
+        let version = version.strip_prefix('v').unwrap_or(version);
+        if let Some(known) = (adapter.about().compromised)(version).filter(|_| compromised == Compromised::Refuse) {
+            let why = format!("{gateway} {version} {known}");
+            return Err(wrong(why, Some("if you know what you do, add --allow-compromised".to_owned())));
+        }
+        if version.is_empty() || version.chars().any(|c| !(c.is_ascii_alphanumeric() || "._-+".contains(c))) {
+            return Err(wrong(format!("`{version}` is not a version"), example()));
+        }
+        let settings = config.gateways.of(adapter);
+        let Choice { launcher, why } = match (&settings.launcher, &settings.image) {
+            (None, None) => Choice { launcher: LauncherName::Process, why: Some("it has no image".to_owned()) },
+            (launcher, _) => Choice::of(*launcher),
+        };
+        let gateway = GatewayName::of(adapter);
+        let launcher = Launcher::named(gateway, launcher, settings, version).map_err(|why| {
+            let help =
+                format!("name one in harness.toml, `image` of [gateway.{}]; or --launcher process", gateway.name());
+            wrong(why, Some(help))
+        })?;
+        Ok(Target {
+            name: format!("{}@{version}", gateway.name()),
+            gateway,
+            launcher,
+            chosen: why,
+            version: Some(version.to_owned()),
+        })
+    }
+
     /// The built-in gateway, with a fault or healthy.
     pub fn builtin(fault: Option<Fault>) -> Target {
         let launcher = Launcher::Builtin { fault };
         let name = fault.map_or("builtin".to_owned(), |fault| format!("builtin@fault:{}", fault.about().name));
-        Target { name, gateway: GatewayName::Builtin, version: None, launcher, chosen: None }
+        Target { name, gateway: GatewayName::BUILTIN, version: None, launcher, chosen: None }
     }
 }
 
@@ -174,11 +224,16 @@ impl Launcher {
         }
     }
 
-    fn named(launcher: LauncherName, settings: &Images, version: &str) -> Launcher {
+    fn named(
+        gateway: GatewayName,
+        launcher: LauncherName,
+        settings: &Images,
+        version: &str,
+    ) -> Result<Launcher, String> {
         let env = settings.env.clone().into_iter().collect();
-        match launcher {
+        Ok(match launcher {
             LauncherName::Docker => Launcher::Docker {
-                image: settings.image.replace("{version}", version),
+                image: settings.image.as_ref().ok_or("it has no image")?.replace("{version}", version),
                 database_image: settings.database_image.clone(),
                 redis_image: settings.redis_image.clone(),
                 egress: settings.egress,
@@ -186,8 +241,14 @@ impl Launcher {
             },
             LauncherName::Process => {
                 let release = settings.release.get(version).cloned().unwrap_or_default();
-                Launcher::Process { package: Package { version: version.to_owned(), release }, env }
+                Launcher::Process { package: Package { gateway, version: version.to_owned(), release }, env }
             }
-        }
+        })
     }
+}
+
+/// `litellm@VERSION`, and so on, for people.
+pub fn versions() -> String {
+    let all: Vec<String> = ADAPTERS.iter().map(|adapter| format!("{}@VERSION", adapter.about().name)).collect();
+    all.join(", ")
 }

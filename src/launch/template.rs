@@ -153,7 +153,7 @@ mod tests {
     fn target(version: &str) -> Target {
         Target {
             name: format!("litellm@{version}"),
-            gateway: GatewayName::LiteLlm,
+            gateway: GatewayName::of(&crate::gateway::litellm::LiteLlm),
             version: Some(version.to_owned()),
             launcher: Launcher::Builtin { fault: None },
             chosen: None,

@@ -11,7 +11,6 @@ use super::console::{BROKE, INTERRUPTED};
 use super::terminal::{BAD, BOLD, GOOD, ODD, painted, pointed_at};
 use super::transcript;
 use crate::bisect::{Sought, Told};
-use crate::gateway::litellm::release;
 use crate::launch::{LaunchError, LeftBehind};
 use crate::run::TrialResult;
 use crate::run::bisect::{End, Event, Plan};
@@ -196,8 +195,9 @@ impl Bisected {
 
     fn changes(&self) -> Option<String> {
         let (before, after) = self.sides()?;
-        let version = |target: usize| self.plan.targets[target].version.as_deref();
-        release::changes(version(before)?, version(after)?)
+        let [before, after] = [before, after].map(|target| &self.plan.targets[target]);
+        let changes = before.gateway.adapter().about().changes;
+        changes(before.version.as_deref()?, after.version.as_deref()?)
     }
 
     fn trial(&self) -> Option<&Trial> {

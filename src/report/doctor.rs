@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use crate::launch::doctor::Machine;
+use crate::launch::target::versions;
 
 pub fn render(machine: &Machine) -> String {
     let mut text = String::new();
@@ -29,11 +30,11 @@ pub fn render(machine: &Machine) -> String {
         }
     }
     let real = match (&machine.docker, machine.has_python()) {
-        (Ok(()), _) => "litellm@VERSION is launched in Docker, unless --launcher process says otherwise",
-        (Err(_), true) => "litellm@VERSION is launched as processes",
-        (Err(_), false) => "litellm@VERSION cannot be launched here; `builtin` can, and a gateway that runs already",
+        (Ok(()), _) => "are launched in Docker, if there is an image of them, unless --launcher process says otherwise",
+        (Err(_), true) => "are launched as processes",
+        (Err(_), false) => "cannot be launched here; `builtin` can, and a gateway that runs already",
     };
-    let _ = writeln!(text, "\n{real}.");
+    let _ = writeln!(text, "\n{} {real}.", versions());
     text
 }
 

@@ -1,6 +1,7 @@
 //! What is told of a run: one [`Report`], made of its events, or of the reports of its parts ([`merge`]); every format is a
 //! pure function of it.
 
+pub mod adapter;
 pub mod answer;
 pub mod bisect;
 pub mod console;

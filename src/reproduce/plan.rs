@@ -303,7 +303,7 @@ impl Plan {
 
     /// The most tokens that a request has.
     fn tokens(&self) -> u64 {
-        let of = |path: &PricedBy| Deployment::of(*path, self.api)?.usage(self.price, self.api);
+        let of = |path: &PricedBy| Deployment::of(*path, self.api)?.priced().usage(self.price, self.api);
         let usages = self.paths.iter().filter_map(of);
         usages.map(|usage| usage.input_tokens + usage.output_tokens).max().unwrap_or_default()
     }

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::steps::{ASK_AGAIN, BEYOND, Steps, drain_range, undisturbed};
 use super::{Company, Exchange, Stop};
-use crate::gateway::litellm::deployments::Deployment;
-use crate::gateway::{Answer, Ask, Entity};
+use crate::gateway::adapter::{Feature, Statuses};
+use crate::gateway::price::Priced;
+use crate::gateway::{Adapter, Answer, Ask, Entity};
 use crate::scenario::arithmetic::{Allowed, drains_into};
 use crate::scenario::charge::{Asker, charged};
 use crate::scenario::{
@@ -36,11 +37,11 @@ impl<'a> Steps<'a> {
                 None => self.ask(key, fields).await?,
                 Some(_) => self.ask_unsettled(key, fields, self.requests + 1).await?,
             };
-            let wanted = match must_refuse || accepted >= range.most {
+            let wanted = self.wanted(match must_refuse || accepted >= range.most {
                 true => Wanted::Refused(refusal.clone()),
                 false if accepted < range.least => Wanted::Accepted,
                 false => Wanted::Either(refusal.clone()),
-            };
+            });
             ended = !matches!(answer, Answer::Accepted { .. });
             accepted += usize::from(!ended);
             match self.judge(&wanted, &answer, key.place) {
@@ -76,11 +77,19 @@ impl<'a> Steps<'a> {
                 Some(true) => self.ask_as(key, fields, first).await?,
                 Some(false) | None => self.ask(key, fields).await?,
             };
-            let wanted = Wanted::of(fields.expect.as_deref(), zone, fields.fails());
+            let wanted = self.wanted(Wanted::of(fields.expect.as_deref(), zone, fields.fails()));
             let finding = self.judge(&wanted, &answer, key.place);
             self.findings.extend(finding);
         }
         Ok(())
+    }
+
+    /// What is wanted, with a status only where that is for scenarios to say.
+    fn wanted(&self, wanted: Wanted) -> Wanted {
+        match self.live.target.gateway.adapter().about().statuses {
+            Statuses::OfScenarios => wanted,
+            Statuses::OfItsTable => wanted.for_its_reason(),
+        }
     }
 
     /// Judges the last answer.
@@ -102,7 +111,7 @@ impl<'a> Steps<'a> {
     ) -> Result<(), Stop> {
         let limit = self.on_clock(within);
         let began = Instant::now();
-        let wanted = Wanted::of(Some(expect), Zone::Either, false);
+        let wanted = self.wanted(Wanted::of(Some(expect), Zone::Either, false));
         let mut kept = 0;
         loop {
             self.requests += 1;
@@ -154,7 +163,7 @@ impl<'a> Steps<'a> {
         self.requests += size;
         let sent = (first..first + size).map(|number| self.send(key, fields, number, Company::AtOnce));
         let mut exchanges = futures_util::future::join_all(sent).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let wanted = Wanted::Either(drains_into(fields));
+        let wanted = self.wanted(Wanted::Either(drains_into(fields)));
         exchanges.iter_mut().for_each(|exchange| exchange.expected = Some(wanted.to_string()));
         let mut odd: Vec<Finding> = Vec::new();
         for exchange in &exchanges {
@@ -194,6 +203,9 @@ impl<'a> Steps<'a> {
         let Some(secret) = self.world.key(key) else {
             return Err(Stop::Failed(format!("there is no key `{}`", key.value)));
         };
+        if let Some(why) = gateway.lacks_feature(Feature::List) {
+            return Err(Stop::Lacks(why));
+        }
         let end_user = self.carried(fields.end_user.as_ref());
         let began = Instant::now();
         let (sent, answer) = gateway.list_models(secret, end_user.as_deref()).await;
@@ -214,7 +226,8 @@ impl<'a> Steps<'a> {
             company: Company::Alone,
             is_settled: false,
         });
-        let wanted = Wanted::of(fields.expect.as_deref().or(Some(&Expect::Accepted)), Zone::Either, false);
+        let wanted = fields.expect.as_deref().or(Some(&Expect::Accepted));
+        let wanted = self.wanted(Wanted::of(wanted, Zone::Either, false));
         let finding = self.judge(&wanted, &answer, key.place);
         self.findings.extend(finding);
         Ok(())
@@ -256,6 +269,14 @@ impl<'a> Steps<'a> {
     ) -> Result<Exchange, Stop> {
         let instance = fields.on.as_deref().copied().unwrap_or_default();
         let gateway = self.node(instance).await?;
+        let features = [
+            (fields.retries.is_some(), Feature::Retries),
+            (fields.fallback.is_some(), Feature::Fallback),
+            (fields.cached.is_some(), Feature::Cached),
+        ];
+        for (_, feature) in features.into_iter().filter(|(is_asked, _)| *is_asked) {
+            gateway.lacks_feature(feature).map_or(Ok(()), |why| Err(Stop::Lacks(why)))?;
+        }
         let ask = self.request(number, fields)?;
         let Some(secret) = self.world.key(key) else {
             return Err(Stop::Failed(format!("there is no key `{}`", key.value)));
@@ -358,7 +379,7 @@ impl<'a> Steps<'a> {
             | Entity::User(_)
             | Entity::Member { .. }
             | Entity::Model { .. }
-            | Entity::Key(_) => None,
+            | Entity::Key { .. } => None,
         }
     }
 
@@ -367,7 +388,8 @@ impl<'a> Steps<'a> {
         let case = self.trial.case;
         let api = fields.api.as_deref().copied().unwrap_or(case.api);
         let path = self.path(fields);
-        let (deployment, usage) = priced(path, scenario.price.value, api)?;
+        let adapter = self.live.target.gateway.adapter();
+        let (priced_model, usage) = priced(adapter, path, scenario.price.value, api)?;
         let does = fields.upstream.clone().unwrap_or_default();
         let clock = self.live.pace().clock;
         let on_clock = |period: Option<&At<crate::scenario::Period>>| {
@@ -377,15 +399,15 @@ impl<'a> Steps<'a> {
         let (late, pause) = (on_clock(late.as_ref()), on_clock(pause.as_ref()));
         let chunks = chunks.as_ref().map_or(0, |chunks| chunks.value);
         let fallback = match &fields.fallback {
-            Some(fallback) => Some(priced(fallback.priced_by.value, fallback.price.value, api)?),
+            Some(fallback) => Some(priced(adapter, fallback.priced_by.value, fallback.price.value, api)?),
             None => None,
         };
         let marker = Marker {
             trial: self.name.to_owned(),
             request: number,
             usage: usage.clone(),
-            model: deployment.answer_names().map(str::to_owned),
-            fallback: fallback.as_ref().map(|(to, usage)| (to.upstream_model().to_owned(), usage.clone())),
+            model: priced_model.answer_names.map(str::to_owned),
+            fallback: fallback.as_ref().map(|(to, usage)| (to.upstream_model.to_owned(), usage.clone())),
             fail_with: status.as_ref().map(|status| status.value),
             fail_calls: calls.as_ref().map(|calls| usize::from(calls.value)),
             late,
@@ -396,7 +418,7 @@ impl<'a> Steps<'a> {
         let model = match fields.model.as_deref().map(|name| self.world.entity(name)) {
             Some(Some(Entity::Model { name, .. })) => name.clone(),
             Some(_) => return Err(Stop::Failed("the model was not made".to_owned())),
-            None => deployment.model.to_owned(),
+            None => priced_model.model.to_owned(),
         };
         let tries = 1 + fields.retries.as_ref().map_or(0, |retries| u32::from(retries.value));
         Ok(Ask {
@@ -407,7 +429,7 @@ impl<'a> Steps<'a> {
             include_usage: case.include_usage,
             tools: scenario.tools.as_ref().map_or(0, |tools| tools.value),
             system_prompt: scenario.system_prompt.as_ref().map_or(0, |characters| characters.value),
-            images: deployment.images(scenario.price.value).unwrap_or(1),
+            images: priced_model.images(scenario.price.value).unwrap_or(1),
             end_user: self.carried(fields.end_user.as_ref()).map(|id| (id, case.end_user_in)),
             tag: self.carried(fields.tag.as_ref()).map(|id| (id, case.tag_in)),
             max_tokens: fields.max_tokens.as_deref().copied(),
@@ -421,12 +443,15 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// The deployment of a pricing path, and the usage that costs exactly this price there.
-fn priced(path: PricedBy, price: Usd, api: Api) -> Result<(&'static Deployment, Usage), Stop> {
-    let (by, of) = (path.word(), api.word());
-    let deployment =
-        Deployment::of(path, api).ok_or_else(|| Stop::Lacks(format!("no model of {of} is priced by `{by}`")))?;
+/// The model of a pricing path, and the usage that costs exactly this price there.
+fn priced(adapter: &dyn Adapter, path: PricedBy, price: Usd, api: Api) -> Result<(Priced, Usage), Stop> {
+    let (by, of, about) = (path.word(), api.word(), adapter.about());
+    if !about.apis.contains(&api) {
+        return Err(Stop::Lacks(format!("{} has no API `{of}`", about.name)));
+    }
+    let model =
+        adapter.priced(path, api).ok_or_else(|| Stop::Lacks(format!("no model of {of} is priced by `{by}`")))?;
     let none =
         || Stop::Lacks(format!("no whole number of tokens costs {price} where a model of {of} is priced by `{by}`"));
-    Ok((deployment, deployment.usage(price, api).ok_or_else(none)?))
+    Ok((model, model.usage(price, api).ok_or_else(none)?))
 }

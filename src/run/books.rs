@@ -5,8 +5,7 @@ use std::time::Instant;
 use super::Stop;
 use super::settle::{First, Settled, Until, moves, settle, stays};
 use super::steps::{Steps, undisturbed};
-use crate::gateway::litellm::LiteLlm;
-use crate::gateway::{AdminError, Entity, LogRow};
+use crate::gateway::{AdminError, Entity, Gateway, LogRow};
 use crate::scenario::{At, CheckFields, Count, Instance, Name, Place, Spend, Usd};
 use crate::verdict::{Finding, FindingKind};
 
@@ -121,13 +120,15 @@ impl<'a> Steps<'a> {
     /// That the spend log has so many rows with a price, and that they are what the ledger says.
     async fn log(&mut self, name: &'a At<Name>, wanted: Count, fields: &CheckFields) -> Result<(), Stop> {
         let Some(entity) = self.world.recorded(name).cloned() else { return Ok(()) };
-        let Entity::Key(key) = &entity else { return Ok(()) };
+        if !matches!(entity, Entity::Key { .. }) {
+            return Ok(());
+        }
         let gateway = self.node(Instance::First).await?;
         let until = self.patience(fields);
         let expected = self.ledger.spent(name);
         let waiting = gateway.books.waiting(&entity, Instant::now());
         let rows = loop {
-            let rows = priced(&gateway, key).await.map_err(|error| reading(name, error, name.place))?;
+            let rows = priced(&gateway, &entity).await.map_err(|error| reading(name, error, name.place))?;
             let is_right = (wanted.least..=wanted.most).contains(&rows.len()) && sum(&rows).agrees_with(expected);
             if is_right || until.is_over(gateway.pace, &waiting) {
                 break rows;
@@ -198,7 +199,7 @@ impl<'a> Steps<'a> {
     }
 }
 
-async fn priced(gateway: &LiteLlm, key: &crate::gateway::Secret) -> Result<Vec<LogRow>, AdminError> {
+async fn priced(gateway: &Gateway, key: &Entity) -> Result<Vec<LogRow>, AdminError> {
     Ok(gateway.log(key).await?.into_iter().filter(|row| row.spend > Usd::ZERO).collect())
 }
 

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::steps::{Steps, undisturbed};
 use super::{Acted, Stop};
-use crate::gateway::litellm::{LiteLlm, Notes};
-use crate::gateway::{AdminError, Answer, Entity, Secret};
+use crate::gateway::adapter::Feature;
+use crate::gateway::{AdminError, Answer, Entity, Gateway, Notes, Secret};
 use crate::scenario::{Act, At, ChangeFields, Disturbance, Expect, Given, Instance, Kind, MadeBy, Name, Part, State};
 use crate::verdict::oracle::{Wanted, Zone, judge};
 
@@ -19,14 +19,20 @@ impl<'a> Steps<'a> {
                 match given.state() {
                     State::Later => {}
                     State::AdminKey => {
-                        let admin = self.node(Instance::First).await?.admin_key().clone();
-                        self.world.is_unknown(name, Entity::Key(admin));
+                        let gateway = self.node(Instance::First).await?;
+                        if let Some(why) = gateway.lacks_feature(Feature::AdminKey) {
+                            return Err(Stop::Lacks(why));
+                        }
+                        self.world.is_unknown(name, Entity::key(gateway.admin_key().clone()));
                     }
                     State::Unknown => {
                         let id = self.world.id(name);
                         let entity = match kind {
                             Kind::EndUser => Entity::EndUser(id),
-                            _ => Entity::Key(Secret::named(format!("sk-unknown-{id}"), &format!("key {id}"))),
+                            _ => {
+                                let key = self.live.target.gateway.adapter().unknown_key(&id);
+                                Entity::key(Secret::named(key, &format!("key {id}")))
+                            }
                         };
                         self.world.is_unknown(name, entity);
                     }
@@ -49,7 +55,7 @@ impl<'a> Steps<'a> {
         Ok(made)
     }
 
-    async fn make_with(&mut self, gateway: &LiteLlm, given: &Given) -> Result<(), AdminError> {
+    async fn make_with(&mut self, gateway: &Gateway, given: &Given) -> Result<(), AdminError> {
         let name = &given.name.value;
         let id = self.world.id(name);
         let definition = self.world.definition(given.kind, &id, &given.fields);
@@ -147,7 +153,7 @@ impl<'a> Steps<'a> {
                         let old = self.scenario.entity(name).map(|given| given.fields.clone()).unwrap_or_default();
                         self.world.is_deleted(name);
                         self.world.is_updated(into, &old);
-                        self.world.is_made(into, Entity::Key(secret));
+                        self.world.is_made(into, Entity::key(secret));
                         self.ledger.state(into, self.ledger.spent(name));
                         Ok(())
                     }

@@ -4,8 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::steps::Steps;
-use crate::gateway::litellm::Notes;
-use crate::gateway::{AdminCall, AdminError, Answer, Said};
+use crate::gateway::{AdminCall, AdminError, Answer, Notes, Said};
 use crate::scenario::Instance;
 
 /// Of a trial without findings it is empty.

@@ -4,8 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::gateway::books::Waiting;
-use crate::gateway::litellm::{LiteLlm, Pace};
-use crate::gateway::{AdminError, Entity};
+use crate::gateway::{AdminError, Entity, Gateway, Pace};
 use crate::scenario::{Spend, Usd};
 
 /// Where few wait, so many times the time that a charge takes is enough to know that it does not come.
@@ -62,7 +61,7 @@ fn is_overdue(pace: Pace, waiting: &Waiting) -> bool {
 
 /// Waits until the entity's recorded spend is as expected, after what was charged `since` then at the latest.
 pub(super) async fn settle(
-    gateway: &LiteLlm,
+    gateway: &Gateway,
     entity: &Entity,
     expected: Spend,
     first: First,
@@ -82,7 +81,7 @@ pub(super) async fn settle(
 
 /// Waits until the recorded spend is another than it was: all that can be waited for once it went wrong.
 pub(super) async fn moves(
-    gateway: &LiteLlm,
+    gateway: &Gateway,
     entity: &Entity,
     from: Usd,
     since: Instant,
@@ -94,7 +93,7 @@ pub(super) async fn moves(
 /// Looks until a charge that was on its way `since` then would have arrived, and stops early if the spend is not what it
 /// was.
 pub(super) async fn stays(
-    gateway: &LiteLlm,
+    gateway: &Gateway,
     entity: &Entity,
     expected: Spend,
     since: Instant,
@@ -109,7 +108,7 @@ pub(super) async fn stays(
 }
 
 async fn poll(
-    gateway: &LiteLlm,
+    gateway: &Gateway,
     entity: &Entity,
     waiting: &Waiting,
     until: Until,

@@ -8,7 +8,7 @@ use super::ledger::Ledger;
 use super::world::World;
 use super::{Acted, Exchange, Stop, Time, Turn};
 use crate::config::Limits;
-use crate::gateway::litellm::LiteLlm;
+use crate::gateway::Gateway;
 use crate::launch::{Live, Share, Topology, Undisturbed};
 use crate::scenario::arithmetic::{Allowed, allowed};
 use crate::scenario::charge::{Asker, bounds, find};
@@ -178,7 +178,7 @@ impl<'a> Steps<'a> {
     }
 
     /// The instance of the gateway that a step is about.
-    pub(super) async fn node(&self, instance: Instance) -> Result<LiteLlm, Stop> {
+    pub(super) async fn node(&self, instance: Instance) -> Result<Gateway, Stop> {
         self.live.node(self.topology, instance).await.map_err(undisturbed)
     }
 

@@ -29,7 +29,7 @@ impl World {
 
     pub(super) fn key(&self, name: &Name) -> Option<&Secret> {
         match self.entity(name) {
-            Some(Entity::Key(secret)) => Some(secret),
+            Some(Entity::Key { secret, .. }) => Some(secret),
             _ => None,
         }
     }
@@ -75,7 +75,9 @@ impl World {
     pub(super) fn definition<'a>(&'a self, kind: Kind, id: &'a str, fields: &'a Fields) -> Definition<'a> {
         let named = |name: Option<&Name>| match self.entity(name?)? {
             Entity::Budget(id) | Entity::Organisation(id) | Entity::Team(id) | Entity::User(id) => Some(id.as_str()),
-            Entity::Member { .. } | Entity::EndUser(_) | Entity::Tag(_) | Entity::Model { .. } | Entity::Key(_) => None,
+            Entity::Member { .. } | Entity::EndUser(_) | Entity::Tag(_) | Entity::Model { .. } | Entity::Key { .. } => {
+                None
+            }
         };
         let owners = Owners {
             user: named(fields.user.as_deref()),

@@ -12,10 +12,15 @@ mod wrong;
 use std::fmt;
 use std::path::Path;
 
+use crate::gateway::Adapter;
+use crate::gateway::litellm::LiteLlm;
 use crate::gateway::litellm::release::{Releases, order};
 use git::{ChangedFile, Hunk, Repository, Side};
 use mention::{Mention, mentions};
 pub use wrong::NoUpgrade;
+
+/// The gateway whose versions are looked for.
+pub static GATEWAY: &dyn Adapter = &LiteLlm;
 
 /// One version of the gateway that takes the place of another.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -70,6 +70,21 @@ impl Wanted {
     }
 }
 
+impl Wanted {
+    /// The same of a gateway whose statuses are its own: a refusal for the right reason has the right one.
+    pub fn for_its_reason(self) -> Wanted {
+        let of = |refusal: Refusal| match refusal.error {
+            Some(_) => Refusal { status: None, ..refusal },
+            None => refusal,
+        };
+        match self {
+            Wanted::Accepted => Wanted::Accepted,
+            Wanted::Refused(refusal) => Wanted::Refused(of(refusal)),
+            Wanted::Either(refusal) => Wanted::Either(of(refusal)),
+        }
+    }
+}
+
 impl fmt::Display for Wanted {
     /// `accepted, or 429 budget_exceeded`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gatecrash::gateway::litellm::stream::Stream;
+use gatecrash::gateway::stream::Stream;
 use gatecrash::scenario::Api;
 use gatecrash::scenario::diagnostic::Style;
 use gatecrash::scenario::read::understand;

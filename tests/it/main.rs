@@ -5,6 +5,7 @@
 
 #[cfg(unix)]
 mod action;
+mod adapters;
 mod bisect;
 mod cache;
 mod commands;

@@ -8,11 +8,10 @@
 use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Value, json};
 
-use crate::scenario::{Api, PricedBy, Usd};
-use crate::upstream::Usage;
+use crate::gateway::price::{Cost, Priced, RATE};
+use crate::scenario::{Api, PricedBy};
 
 /// A model of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,9 +58,6 @@ enum Price {
     PassedThrough,
 }
 
-/// USD for one token, input or output, where the configuration states a rate.
-const RATE: Decimal = Decimal::from_parts(1, 0, 0, false, 3);
-
 /// USD for one image, where the configuration states it.
 const IMAGE: Decimal = Decimal::from_parts(2, 0, 0, false, 2);
 
@@ -76,7 +72,7 @@ const KNOWN_OUTPUT: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
 const KNOWN_IMAGE: Decimal = Decimal::from_parts(399_999_238, 0, 0, false, 10);
 
 /// The budget object that holds for end users the gateway does not know, or that have no budget of their own: named in
-/// the configuration, and made by [`super::LiteLlm::prepare`]. (`max_end_user_budget`, an amount, does nothing on 1.81.0,
+/// the configuration, and made by [`super::LiteLlm`]. (`max_end_user_budget`, an amount, does nothing on 1.81.0,
 /// 1.82.3 and 1.108.7.)
 pub(super) const DEFAULT_END_USER_BUDGET: &str = "gatecrash-default-end-user";
 
@@ -115,64 +111,25 @@ impl Deployment {
         DEPLOYMENTS.iter().find(fits)
     }
 
-    /// The model as the upstream is asked for it.
-    pub fn upstream_model(&self) -> &'static str {
-        self.provider_model.split_once('/').map_or(self.provider_model, |(_, model)| model)
-    }
-
-    /// The model that the upstream's answer has to name, if not the one asked for.
-    pub fn answer_names(&self) -> Option<&'static str> {
-        (self.price == Price::AnswerNames).then_some(KNOWN_MODEL)
-    }
-
-    /// USD for one input and one output token; none where no token has a price.
-    fn rates(&self) -> Option<(Decimal, Decimal)> {
-        match self.price {
-            Price::Params | Price::ModelInfo => Some((RATE, RATE)),
+    /// What it is called, and what it costs.
+    pub fn priced(&self) -> Priced {
+        let known = Cost::Tokens { input: KNOWN_INPUT, output: KNOWN_OUTPUT };
+        let cost = match self.price {
+            Price::Params | Price::ModelInfo => Cost::Tokens { input: RATE, output: RATE },
             Price::BaseModel | Price::CostMap | Price::ParamsBaseModel | Price::AnswerNames | Price::PassedThrough => {
-                Some((KNOWN_INPUT, KNOWN_OUTPUT))
+                known
             }
-            Price::AnswerReports
-            | Price::Zero
-            | Price::Named(_)
-            | Price::Nowhere
-            | Price::Image
-            | Price::ImageCostMap => None,
+            Price::AnswerReports => Cost::Reported,
+            Price::Zero | Price::Named(_) | Price::Nowhere => Cost::Nothing,
+            Price::Image => Cost::Image(IMAGE),
+            Price::ImageCostMap => Cost::Image(KNOWN_IMAGE),
+        };
+        Priced {
+            model: self.model,
+            upstream_model: self.provider_model.split_once('/').map_or(self.provider_model, |(_, model)| model),
+            answer_names: (self.price == Price::AnswerNames).then_some(KNOWN_MODEL),
+            cost,
         }
-    }
-
-    /// The usage that costs exactly this price, or, where nothing costs anything, some usage; none if no whole number
-    /// of tokens or images costs that.
-    pub fn usage(&self, price: Usd, api: Api) -> Option<Usage> {
-        let some = Usage { input_tokens: 10, output_tokens: 10, cost: None };
-        let (input, output) = match (self.rates(), self.price) {
-            (Some(rates), _) => rates,
-            (None, Price::AnswerReports) => return Some(Usage { cost: Some(price), ..some }),
-            (None, Price::Image | Price::ImageCostMap) => return self.images(price).map(|_| some),
-            (None, _) => return Some(some),
-        };
-        let whole = |amount: Decimal, rate: Decimal| {
-            (amount / rate).fract().is_zero().then(|| (amount / rate).to_u64()).flatten()
-        };
-        let (input_tokens, output_tokens) = match api {
-            // Embeddings have no output to be charged for.
-            Api::Embeddings => (whole(price.0, input)?, 0),
-            Api::Chat | Api::Completions | Api::Messages | Api::Responses | Api::Images | Api::Passthrough => (1
-                ..=10_000u64)
-                .take_while(|tokens| Decimal::from(*tokens) * input <= price.0)
-                .find_map(|tokens| Some((tokens, whole(price.0 - Decimal::from(tokens) * input, output)?)))?,
-        };
-        Some(Usage { input_tokens, output_tokens, cost: None })
-    }
-
-    /// How many images cost exactly this price.
-    pub fn images(&self, price: Usd) -> Option<u64> {
-        let each = match self.price {
-            Price::ImageCostMap => KNOWN_IMAGE,
-            _ => IMAGE,
-        };
-        let images = price.0 / each;
-        images.fract().is_zero().then(|| images.to_u64()).flatten().filter(|images| (1..=10).contains(images))
     }
 
     /// What `litellm_params` holds for it, and its `model_info`: in the configuration and in the admin API alike.
@@ -282,11 +239,10 @@ general_settings:
 }
 
 /// A configuration with those of its models only that are asked for in these bodies.
-pub fn excerpt<'a>(config: &str, bodies: impl Iterator<Item = &'a Value> + Clone) -> String {
+pub(super) fn excerpt(config: &str, bodies: &[&Value]) -> String {
     const ENTRY: &str = "  - model_name: ";
     let is_asked_for = |model: &str| {
-        let names = |body: &'a Value| [&body["model"], &body["fallbacks"][0]];
-        bodies.clone().flat_map(names).any(|name| name.as_str() == Some(model))
+        bodies.iter().flat_map(|body| [&body["model"], &body["fallbacks"][0]]).any(|name| name.as_str() == Some(model))
     };
     let mut text = String::new();
     let mut is_told = true;
@@ -304,19 +260,10 @@ pub fn excerpt<'a>(config: &str, bodies: impl Iterator<Item = &'a Value> + Clone
     text
 }
 
-/// The name by which a gateway has to reach the upstream for routes that it passes through: LiteLLM charges for OpenAI's
-/// only if the host is one of OpenAI's (1.82.3: `api.openai.com` is contained in it; 1.108.7: it is below that).
-pub const PASSED_THROUGH_HOST: &str = "upstream.api.openai.com";
-
-/// The environment variables that say where routes are passed through to, with the upstream at this port.
-pub fn passed_through(port: u16) -> [(&'static str, String); 2] {
-    let base = format!("http://{PASSED_THROUGH_HOST}:{port}/");
-    [("OPENAI_API_BASE", base), ("OPENAI_API_KEY", "not-a-real-one".to_owned())]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Usd;
 
     #[test]
     fn a_deployment_stands_for_its_path() {
@@ -333,12 +280,13 @@ mod tests {
         let price: Usd = "0.02".parse().unwrap();
         for path in PricedBy::ALL.into_iter().filter(|path| path.costs()) {
             let deployment = Deployment::of(path, Api::Chat).unwrap();
-            let usage = deployment.usage(price, Api::Chat).unwrap();
-            let cost = match deployment.rates() {
-                Some((input, output)) => {
+            let priced = deployment.priced();
+            let usage = priced.usage(price, Api::Chat).unwrap();
+            let cost = match priced.cost {
+                Cost::Tokens { input, output } => {
                     input * Decimal::from(usage.input_tokens) + output * Decimal::from(usage.output_tokens)
                 }
-                None => usage.cost.unwrap().0,
+                Cost::Reported | Cost::Image(_) | Cost::Nothing => usage.cost.unwrap().0,
             };
             assert_eq!(cost, price.0, "{path:?}");
         }
@@ -346,10 +294,10 @@ mod tests {
 
     #[test]
     fn a_price_that_no_tokens_make_has_no_usage() {
-        let by_token = Deployment::of(PricedBy::Token, Api::Chat).unwrap();
+        let by_token = Deployment::of(PricedBy::Token, Api::Chat).unwrap().priced();
         assert_eq!(by_token.usage("0.0123456".parse().unwrap(), Api::Chat), None);
         assert_eq!(by_token.usage("0.02".parse().unwrap(), Api::Embeddings).unwrap().input_tokens, 20);
-        let images = Deployment::of(PricedBy::Token, Api::Images).unwrap();
+        let images = Deployment::of(PricedBy::Token, Api::Images).unwrap().priced();
         assert_eq!(images.images("0.06".parse().unwrap()), Some(3));
         assert_eq!(images.usage("0.05".parse().unwrap(), Api::Images), None);
     }

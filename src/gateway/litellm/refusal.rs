@@ -1,81 +1,48 @@
-//! LiteLLM's refusals: status and body to the reason, in words that are the same for all gateways.
+//! LiteLLM's refusals.
 //!
 //! Measured bodies: `{"error": {"message", "type", "param", "code"}}`, `code` a string. Statuses change from
 //! version to version (a spent budget: 400 on 1.81.0 and 1.82.3, 422 on 1.108.7), so none decides the reason but
 //! 429, which also stands for a rate limit whose type is `None`.
 
-use serde_json::Value;
-
-use crate::gateway::{AdminError, Answer, redact};
+use crate::gateway::refusal::{Refusals, Row};
 use crate::scenario::ErrorKind;
-use crate::upstream::told_to_fail;
 
-/// What the two shapes of an error body say: LiteLLM's own, and FastAPI's `detail`.
-struct Said {
-    error_type: Option<String>,
-    message: String,
+const fn of_type(error_type: &'static str, means: ErrorKind) -> Row {
+    Row { statuses: &[], error_type, says: "", means }
 }
 
-fn said(body: &str) -> Said {
-    let json: Value = serde_json::from_str(body).unwrap_or(Value::Null);
-    let error = if json["error"].is_null() { &json["detail"] } else { &json["error"] };
-    let text = |value: &Value| value.as_str().map(str::to_owned).filter(|text| text != "None");
-    let message = text(&error["message"])
-        .or_else(|| text(&error["error"]))
-        .or_else(|| text(error))
-        .unwrap_or_else(|| body.to_owned());
-    Said { error_type: text(&error["type"]).map(|text| redact(&text)), message: redact(&message) }
+const fn saying(statuses: &'static [u16], says: &'static str, means: ErrorKind) -> Row {
+    Row { statuses, error_type: "", says, means }
 }
 
-pub(super) fn read(status: u16, body: &str) -> Answer {
-    let Said { error_type, message } = said(body);
-    Answer::Refused {
-        status,
-        kind: kind(status, error_type.as_deref().unwrap_or_default(), &message),
-        error_type,
-        message,
-    }
-}
-
-fn kind(status: u16, error_type: &str, message: &str) -> Option<ErrorKind> {
-    if told_to_fail(message) {
-        return Some(ErrorKind::UpstreamFailed);
-    }
-    match error_type {
-        "budget_exceeded" => return Some(ErrorKind::BudgetExceeded),
-        "token_not_found_in_db" => return Some(ErrorKind::KeyUnknown),
-        "expired_key" => return Some(ErrorKind::KeyExpired),
-        "key_model_access_denied" | "team_model_access_denied" | "user_model_access_denied" => {
-            return Some(ErrorKind::ModelDenied);
-        }
-        _ => {}
-    }
-    match status {
+pub(super) static REFUSALS: Refusals = Refusals {
+    rows: &[
+        of_type("budget_exceeded", ErrorKind::BudgetExceeded),
+        of_type("token_not_found_in_db", ErrorKind::KeyUnknown),
+        of_type("expired_key", ErrorKind::KeyExpired),
+        of_type("key_model_access_denied", ErrorKind::ModelDenied),
+        of_type("team_model_access_denied", ErrorKind::ModelDenied),
+        of_type("user_model_access_denied", ErrorKind::ModelDenied),
         // "Key is blocked.", "Team=... is blocked.", "User blocked from making LLM API Calls"
-        400 | 401 | 403 if message.contains("is blocked") || message.contains("blocked from making") => {
-            Some(ErrorKind::Blocked)
-        }
+        saying(&[400, 401, 403], "is blocked", ErrorKind::Blocked),
+        saying(&[400, 401, 403], "blocked from making", ErrorKind::Blocked),
         // hooks/max_budget_limiter.py
-        429 if message.contains("Max budget limit reached") => Some(ErrorKind::BudgetExceeded),
-        429 => Some(ErrorKind::RateLimited),
-        _ => None,
-    }
-}
+        saying(&[429], "Max budget limit reached", ErrorKind::BudgetExceeded),
+        saying(&[429], "", ErrorKind::RateLimited),
+    ],
+    lacks,
+};
 
-pub(super) fn of_admin(endpoint: String, status: u16, body: &str) -> AdminError {
-    let Said { message, .. } = said(body);
+fn lacks(status: u16, message: &str) -> bool {
     // "You must have an enterprise license ..." (1.82.3, for model_max_budget and others).
     // A route that is not there is answered with FastAPI's own words; 1.81.0 and 1.82.3 refuse a feature with 500, too.
-    let lacks = message.to_lowercase().contains("enterprise") || (status == 404 && message == "Not Found");
-    match lacks {
-        true => AdminError::Lacks { endpoint, message },
-        false => AdminError::Status { endpoint, status, message },
-    }
+    message.to_lowercase().contains("enterprise") || (status == 404 && message == "Not Found")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::{AdminError, Answer};
 
     /// Bodies as real versions sent them.
     #[test]
@@ -110,15 +77,18 @@ mod tests {
             (502, "<html>bad gateway</html>", None),
         ];
         for (status, body, expected) in cases {
-            let Answer::Refused { kind, .. } = read(status, body) else { panic!("{body} is a refusal") };
+            let Answer::Refused { kind, .. } = REFUSALS.read(status, body) else { panic!("{body} is a refusal") };
             assert_eq!(kind, expected, "{body}");
         }
     }
 
     #[test]
     fn an_enterprise_feature_is_lacking_and_not_an_error() {
-        let error =
-            of_admin("POST /key/generate".into(), 400, r#"{"detail":{"error":"You must have an enterprise license"}}"#);
+        let error = REFUSALS.of_admin(
+            "POST /key/generate".into(),
+            400,
+            r#"{"detail":{"error":"You must have an enterprise license"}}"#,
+        );
         assert!(matches!(error, AdminError::Lacks { .. }), "{error}");
     }
 }

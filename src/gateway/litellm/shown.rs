@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::amount;
+use crate::gateway::connection::amount;
 use crate::gateway::shown::{Expiry, Lost, Seen, Shown};
 use crate::scenario::{Kind, Period, Usd};
 

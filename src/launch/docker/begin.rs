@@ -8,12 +8,12 @@
 use futures_util::future::try_join;
 
 use super::super::cache::CacheError;
-use super::super::gateways::Schema;
 use super::super::template::{Begun, Tables, Template, USED, remark};
 use super::super::{LaunchError, Target};
 use super::gateways::{Node, Recipe};
 use super::site::Site;
 use super::stores::Database;
+use crate::gateway::recipe::Schema;
 
 /// Launches them, with the template if there is a good one; if not, there is one afterwards.
 pub(super) async fn begin(
@@ -67,6 +67,9 @@ async fn template(
     recipe: &Recipe,
     database_image: &str,
 ) -> Result<Option<Template>, CacheError> {
+    if recipe.common.adapter.about().package.prisma.is_none() {
+        return Ok(None);
+    }
     let (Some(gateway), Some(database)) = (site.image_id(&recipe.image).await, site.image_id(database_image).await)
     else {
         return Ok(None);

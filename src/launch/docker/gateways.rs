@@ -8,21 +8,18 @@ use testcontainers::core::ContainerPort;
 use testcontainers::{CopyTargetOptions, ImageExt};
 
 use super::super::LaunchError;
-use super::super::gateways::{Common, Schema};
+use super::super::gateways::Common;
 use super::site::{Container, Door, Site, unpublished};
-use crate::gateway::litellm::LiteLlm;
-use crate::gateway::litellm::deployments::{PASSED_THROUGH_HOST, config_yaml};
+use crate::gateway::Gateway;
+use crate::gateway::recipe::{How, Schema};
 
-const PORT: ContainerPort = ContainerPort::Tcp(4000);
+const PORT: ContainerPort = ContainerPort::Tcp(PLACE.2);
 
-/// Where a gateway that has nothing to migrate finds a command `prisma` that does nothing. All that LiteLLM does with it
-/// is done before it serves: it asks whether it runs, and, with its schema updates disabled, for a comparison of tables
-/// that it only prints. Each time that starts Node, and takes as long as a good part of all its imports. Its queries go
-/// through Prisma's engine, which is another program.
-const NO_PRISMA: &str = "/gatecrash/bin";
+/// Where a gateway finds what it would call in vain.
+const IN_VAIN: &str = "/gatecrash/bin";
 
-/// What the image's own program is told.
-pub(super) const COMMAND: [&str; 4] = ["--config", "/app/config.yaml", "--port", "4000"];
+/// Where its files are, and it listens.
+pub(super) const PLACE: (How, &str, u16) = (How::Docker, "/app/", 4000);
 
 /// How the gateways of a target are launched.
 pub(super) struct Recipe {
@@ -34,7 +31,7 @@ pub(super) struct Recipe {
 pub(super) struct Node {
     pub container: Container,
     /// Its port or address may be another one after each start.
-    client: RwLock<LiteLlm>,
+    client: RwLock<Gateway>,
 }
 
 impl Recipe {
@@ -47,29 +44,31 @@ impl Recipe {
         schema: Schema,
     ) -> Result<(Node, Option<String>), LaunchError> {
         let common = &self.common;
+        let image = common.adapter.about().image.as_ref();
+        let recipe = common.recipe(PLACE, database_url, redis.map(|host| (host, 6379)), schema);
         let (request, _) = site.container(&self.image, "gateway")?;
-        let mut request = request
-            .with_host("host.docker.internal", site.host())
-            .with_host(PASSED_THROUGH_HOST, site.host())
-            .with_copy_to(
-                "/app/config.yaml",
-                config_yaml(&common.upstream, redis.map(|host| (host, 6379))).into_bytes(),
-            )
-            .with_cmd(COMMAND);
+        let mut request = request.with_host("host.docker.internal", site.host()).with_cmd(recipe.arguments);
+        for name in image.iter().flat_map(|image| image.upstream_is_also) {
+            request = request.with_host(*name, site.host());
+        }
+        for (name, text) in recipe.files {
+            request = request.with_copy_to(format!("{}{name}", PLACE.1), text.into_bytes());
+        }
         request = match site.door {
             Door::Open => request.with_mapped_port(0, PORT).with_host_config_modifier(only_loopback),
             Door::Closed(_) => request.with_host_config_modifier(unpublished(site.door)),
         };
-        for (name, value) in common.environment(database_url, schema) {
+        for (name, value) in recipe.environment {
             request = request.with_env_var(name, value);
         }
         if schema == Schema::Leave
+            && let Some(program) = image.and_then(|image| image.in_vain)
             && let Some(path) = site.image_env(&self.image, "PATH").await
         {
-            let no_prisma = CopyTargetOptions::new(format!("{NO_PRISMA}/prisma")).with_mode(0o755);
+            let in_vain = CopyTargetOptions::new(format!("{IN_VAIN}/{program}")).with_mode(0o755);
             request = request
-                .with_copy_to(no_prisma, b"#!/bin/sh\n".to_vec())
-                .with_env_var("PATH", format!("{NO_PRISMA}:{path}"));
+                .with_copy_to(in_vain, b"#!/bin/sh\n".to_vec())
+                .with_env_var("PATH", format!("{IN_VAIN}:{path}"));
         }
         for (name, value) in &common.env {
             request = request.with_env_var(name, value);
@@ -94,7 +93,7 @@ impl Recipe {
         site.until(&node.container, Node::NAME, self.common.limits.launch, || client.ready()).await
     }
 
-    async fn client(&self, site: &Site, container: &Container) -> Result<LiteLlm, LaunchError> {
+    async fn client(&self, site: &Site, container: &Container) -> Result<Gateway, LaunchError> {
         let url = match site.door {
             Door::Open => {
                 let port = container.get_host_port_ipv4(PORT).await;
@@ -116,7 +115,7 @@ impl Recipe {
 impl Node {
     pub(super) const NAME: &str = "the gateway";
 
-    pub(super) fn client(&self) -> LiteLlm {
+    pub(super) fn client(&self) -> Gateway {
         self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -16,12 +16,12 @@ use std::net::SocketAddr;
 use futures_util::future::{join_all, try_join_all};
 use tokio::sync::OnceCell;
 
-use super::gateways::{Common, Gateways, Schema};
+use super::gateways::{Common, Gateways};
 use super::template::Begun;
-use super::{ADMIN_KEY, Kept, LaunchError, Launcher, Live, RunId, Target, Topology, http, random_hex};
+use super::{Kept, LaunchError, Launcher, Live, RunId, Target, Topology};
 use crate::config::Limits;
-use crate::gateway::Secret;
-use crate::gateway::litellm::LiteLlm;
+use crate::gateway::Gateway;
+use crate::gateway::recipe::Schema;
 use crate::scenario::Instance;
 use crate::upstream::Upstream;
 use begin::begin;
@@ -49,14 +49,8 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
     let upstream = Upstream::start(SocketAddr::from((site.here().await, 0)))
         .await
         .map_err(|error| site.failed(format!("the upstream cannot listen where containers reach it: {error}")))?;
-    let common = Common {
-        env: env.clone(),
-        upstream: format!("http://host.docker.internal:{}", upstream.address().port()),
-        upstream_port: upstream.address().port(),
-        admin_key: Secret::named(format!("sk-gatecrash-{}{}", random_hex(), random_hex()), ADMIN_KEY),
-        http: http(target)?,
-        limits,
-    };
+    let port = upstream.address().port();
+    let common = Common::new(target, env, format!("http://host.docker.internal:{port}"), port, limits)?;
     let recipe = Recipe { image: image.clone(), common };
     let Begun { database, first, said, remark } = begin(target, &site, &recipe, database_image).await?;
     let postgres = database.version(&site).await.unwrap_or_else(|| "PostgreSQL".to_owned());
@@ -64,7 +58,7 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
         format!("image {image}"),
         &format!("{postgres}, image {database_image}"),
         &database.url,
-        &gateways::COMMAND,
+        gateways::PLACE,
     );
     let containers = Containers {
         site,
@@ -81,7 +75,8 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
         (Some(said), Some(wanted)) if said != *wanted => {
             let what = format!("the image {image} holds version {said}, not {wanted}");
             live.stop().await;
-            Err(LaunchError::new(target, what).help("name the right image in harness.toml, under [gateway.litellm]"))
+            Err(LaunchError::new(target, what)
+                .help(format!("name the right image in harness.toml, under [gateway.{}]", target.gateway.name())))
         }
         _ => Ok(live),
     }
@@ -90,7 +85,7 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
 impl Containers {
     /// An instance of the gateway. The whole set-up is launched first if it is not there yet: a trial that waited for
     /// its second instance in the middle would find another minute, and colder caches, than it left.
-    pub(super) async fn node(&self, topology: Topology, instance: Instance) -> Result<LiteLlm, LaunchError> {
+    pub(super) async fn node(&self, topology: Topology, instance: Instance) -> Result<Gateway, LaunchError> {
         try_join_all(topology.each().map(|instance| self.gateway(topology, instance))).await?;
         Ok(self.gateway(topology, instance).await?.client())
     }
@@ -116,7 +111,7 @@ impl Containers {
         self.gateways.launched()
     }
 
-    pub(super) fn clients(&self) -> Vec<LiteLlm> {
+    pub(super) fn clients(&self) -> Vec<Gateway> {
         self.launched().map(Node::client).collect()
     }
 

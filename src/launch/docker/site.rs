@@ -29,8 +29,6 @@ use super::super::{LaunchError, RunId, Target, end_of_log, random_hex};
 
 /// The label that everything of a run carries.
 const LABEL: &str = "dev.gatecrash.run";
-const UNREACHABLE: &str = "add `egress = true` to [gateway.litellm] in harness.toml: the gateway is then reached by a port \
-                           on loopback, and is free to reach the internet";
 /// So many lines are looked at for the end of a log.
 const LOOKED_AT: usize = 500;
 /// How long a container has to end by itself, in seconds.
@@ -75,8 +73,11 @@ impl Site {
         if !egress {
             let here = site.bridge(&site.network).await;
             let unreachable = || {
-                site.failed("its closed network is not one of this machine: Docker runs on another one")
-                    .help(UNREACHABLE)
+                site.failed("its closed network is not one of this machine: Docker runs on another one").help(format!(
+                    "add `egress = true` to [gateway.{}] in harness.toml: the gateway is then reached by a port on \
+                         loopback, and is free to reach the internet",
+                    target.gateway.name()
+                ))
             };
             site.door = Door::Closed(here.ok_or_else(unreachable)?);
         }
@@ -138,7 +139,7 @@ impl Site {
             .rsplit_once(':')
             .filter(|(_, tag)| !tag.contains('/'))
             .ok_or_else(|| self.failed(format!("`{image}` is not an image with a tag")))
-            .map_err(|error| error.help("see [gateway.litellm] in harness.toml"))?;
+            .map_err(|error| error.help(format!("see [gateway.{}] in harness.toml", self.target.gateway.name())))?;
         let name = format!("{}-{role}-{}", self.network, random_hex());
         let request = GenericImage::new(repository, tag)
             .with_network(&self.network)

@@ -24,7 +24,7 @@ pub(super) struct DatabaseToBe {
 }
 
 const USER: &str = "gatecrash";
-const DATABASE: &str = "litellm";
+const DATABASE: &str = "gateway";
 
 impl Database {
     pub(super) const NAME: &str = "its database";

@@ -330,7 +330,8 @@ async fn attach(
     let began = Instant::now();
     let http = http(target)?;
     let keeper = Keeper::new(http.clone(), up);
-    let attached = Arc::new(Attached::new(keeper.clone(), up.pace, http, limits.request, help.clone()));
+    let attached =
+        Arc::new(Attached::new(keeper.clone(), target.gateway.adapter(), up.pace, http, limits.request, help.clone()));
     let broken = |what: String, log| {
         let error = LaunchError::new(target, format!("it was up, but {what}")).log(log);
         match help {

@@ -10,10 +10,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::super::{LaunchError, Setup, Target};
-use crate::gateway::Secret;
-use crate::gateway::litellm::Pace;
-use crate::gateway::litellm::deployments::config_yaml;
+use super::super::{LaunchError, Setup, Target, config};
+use crate::gateway::{Pace, Secret};
 
 /// What is to be kept, and how long.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -39,7 +37,7 @@ impl Wanted {
     pub(super) fn new(target: &Target) -> Wanted {
         use std::hash::{DefaultHasher, Hash as _, Hasher as _};
         let mut hasher = DefaultHasher::new();
-        config_yaml("", None).hash(&mut hasher);
+        config(target.gateway.adapter(), "").hash(&mut hasher);
         Wanted { target: target.clone(), gatecrash: env!("CARGO_PKG_VERSION").to_owned(), models: hasher.finish() }
     }
 
@@ -106,7 +104,7 @@ pub(super) struct Program {
 
 impl Program {
     pub(super) fn this() -> Program {
-        Program { version: env!("CARGO_PKG_VERSION").to_owned(), protocol: 2 }
+        Program { version: env!("CARGO_PKG_VERSION").to_owned(), protocol: 3 }
     }
 }
 

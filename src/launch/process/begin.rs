@@ -1,7 +1,6 @@
 //! The first gateway of a target and its database, launched with a template or without. Should it not go well with one,
 //! for whatever reason, they are launched again without it, so that a template never decides whether there is a gateway.
 
-use super::super::gateways::Schema;
 use super::super::server::VARIABLE;
 use super::super::template::{Begun, COUNT, DUMP_MIGRATIONS, DUMP_TABLES, Tables, Template, USED, remark};
 use super::super::{LaunchError, Target};
@@ -9,6 +8,7 @@ use super::gateways::{Node, Recipe};
 use super::python::output;
 use super::site::Site;
 use super::stores::{Database, Postgres};
+use crate::gateway::recipe::Schema;
 
 /// Launches the gateway on an empty database, with the template if there is a good one; if not, there is one afterwards.
 pub(super) async fn begin(
@@ -77,6 +77,8 @@ async fn with(
 /// The template by all that decides which tables there are; none where there is no cache, or a database whose version
 /// nobody knows.
 fn template(target: &Target, recipe: &Recipe, postgres: &Postgres) -> Option<Template> {
+    // Of others it is not known what their tables hold besides; they make them in no time.
+    recipe.common.adapter.about().package.prisma.as_ref()?;
     let packages = recipe.environment.packages()?;
     let programs = ["process", packages.as_str(), postgres.version.as_deref()?];
     Template::of(target, programs.into_iter().chain(recipe.common.decisive())).ok()

@@ -3,16 +3,16 @@
 use std::fs;
 use std::path::Path;
 
-use super::super::gateways::{Common, Schema};
+use super::super::gateways::Common;
 use super::super::{LaunchError, random_hex};
 use super::python::Environment;
 use super::site::{About, Children, Process, Site, free_port};
 use super::system::{self, Signal};
-use crate::gateway::litellm::LiteLlm;
-use crate::gateway::litellm::deployments::config_yaml;
+use crate::gateway::Gateway;
+use crate::gateway::recipe::{How, Schema};
 
-/// What its program is told, but for the places of this machine.
-pub(super) const COMMAND: [&str; 5] = ["litellm", "--config", "config.yaml", "--port", "4000"];
+/// The port that others are told who launch the same.
+pub(super) const TOLD_PORT: u16 = 4000;
 
 /// How the gateways of a target are launched.
 pub(super) struct Recipe {
@@ -23,11 +23,11 @@ pub(super) struct Recipe {
 /// A gateway, and how it is reached.
 pub(super) struct Node {
     pub process: Process,
-    client: LiteLlm,
+    client: Gateway,
 }
 
 impl Node {
-    pub(super) fn client(&self) -> LiteLlm {
+    pub(super) fn client(&self) -> Gateway {
         self.client.clone()
     }
 }
@@ -43,25 +43,23 @@ impl Recipe {
     ) -> Result<(Node, Option<String>), LaunchError> {
         let common = &self.common;
         let home = site.make_folder(&format!("gateway-{}", random_hex()))?;
-        self.lend_engines(&home).map_err(|error| site.failed(format!("its folder cannot be made: {error}")))?;
-        let config = home.join("config.yaml");
-        site.write(&config, &config_yaml(&common.upstream, redis.map(|port| ("127.0.0.1", port))))?;
+        let package = &common.adapter.about().package;
+        if package.prisma.is_some() {
+            self.lend_engines(&home).map_err(|error| site.failed(format!("its folder cannot be made: {error}")))?;
+        }
         let port = free_port().map_err(|error| site.failed(format!("the gateway has no port: {error}")))?;
+        let place = format!("{}/", home.display());
+        let redis = redis.map(|port| ("127.0.0.1", port));
+        let recipe = common.recipe((How::Process, &place, port), database_url, redis, schema);
+        for (name, text) in &recipe.files {
+            site.write(&home.join(name), text)?;
+        }
 
         let bin = self.environment.bin();
-        // It calls `prisma` by name.
-        let mut command = site.command(&bin.join("litellm"), &home, Some(&bin));
-        command.arg("--config").arg(&config).args(["--host", "127.0.0.1", "--port", &port.to_string()]);
-        command
-            .envs(common.environment(database_url, schema))
-            // It writes beside its migrations, and others use the same packages.
-            .env("LITELLM_MIGRATION_DIR", home.join("migrations"))
-            .env("CHECKPOINT_DISABLE", "1")
-            // A name cannot be given to the upstream, as in Docker; but a gateway can be told to leave names to a proxy,
-            // and that is the upstream, too. Nothing else is asked over plain HTTP.
-            .env("HTTP_PROXY", &common.upstream)
-            .env("NO_PROXY", "127.0.0.1,localhost")
-            .envs(common.env.iter().map(|(name, value)| (name, value)));
+        // It may call others of its programs by name.
+        let mut command = site.command(&bin.join(package.program), &home, Some(&bin));
+        command.args(&recipe.arguments).envs(recipe.environment);
+        command.envs(common.env.iter().map(|(name, value)| (name, value)));
 
         let about = About {
             name: "the gateway",

@@ -16,11 +16,12 @@ pub(in crate::launch) async fn published(target: &Target, run: &RunId) -> Result
     struct Index {
         versions: Vec<String>,
     }
+    let name = target.gateway.adapter().about().package.name;
     let site = Site::new(target, run).await?;
     let cache = Cache::find().map_err(|error| site.failed(error.to_string()))?;
     let uv = Uv::find(&site, &cache).await?;
     // uv has no such command of its own. What the Python that runs pip cannot install is listed, too.
-    let ask = ["tool", "run", "--quiet", "pip", "index", "versions", Package::NAME];
+    let ask = ["tool", "run", "--quiet", "pip", "index", "versions", name];
     let mut list = uv.command(&site, &ask);
     list.args(["--pre", "--ignore-requires-python", "--json"]);
     let said = output(list).await;

@@ -22,13 +22,13 @@ use tokio::sync::OnceCell;
 
 use super::cache::Cache;
 use super::doctor::Machine;
-use super::gateways::{Common, Gateways, Schema};
+use super::gateways::{Common, Gateways};
 use super::server::Server;
 use super::template::Begun;
-use super::{ADMIN_KEY, Kept, LaunchError, Launcher, Live, RunId, Target, Topology, http, random_hex, upstream};
+use super::{Kept, LaunchError, Launcher, Live, RunId, Target, Topology, upstream};
 use crate::config::Limits;
-use crate::gateway::Secret;
-use crate::gateway::litellm::LiteLlm;
+use crate::gateway::Gateway;
+use crate::gateway::recipe::{How, Schema};
 use crate::scenario::Instance;
 use begin::begin;
 use gateways::{Node, Recipe};
@@ -72,19 +72,13 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
     let database = Database::launch(&site, &cache, limits.launch);
     let (environment, database) = try_join(Environment::of(&site, &cache, package), database).await?;
     let upstream = upstream(target, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-    let common = Common {
-        env: env.clone(),
-        upstream: format!("http://{}", upstream.address()),
-        upstream_port: upstream.address().port(),
-        admin_key: Secret::named(format!("sk-gatecrash-{}{}", random_hex(), random_hex()), ADMIN_KEY),
-        http: http(target)?,
-        limits,
-    };
+    let (url, port) = (format!("http://{}", upstream.address()), upstream.address().port());
+    let common = Common::new(target, env, url, port, limits)?;
     let recipe = Recipe { environment, common };
     let Begun { database, first, said, remark } = begin(target, &site, &recipe, database).await?;
     let postgres = database.version().await.unwrap_or_else(|| "PostgreSQL".to_owned());
     let made_of = format!("package {} of PyPI, and no package of after its release", package.requirement());
-    let setup = recipe.common.setup(made_of, &postgres, database.url(), &gateways::COMMAND);
+    let setup = recipe.common.setup(made_of, &postgres, database.url(), (How::Told, "", gateways::TOLD_PORT));
     let processes =
         Processes { site, limits, recipe, database, gateways: Gateways::begun_with(first), redis: OnceCell::new() };
     let kept = Kept::Process(Box::new(processes));
@@ -102,7 +96,7 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
 impl Processes {
     /// An instance of the gateway. The whole set-up is launched first if it is not there yet: a trial that waited for
     /// its second instance in the middle would find another minute, and colder caches, than it left.
-    pub(super) async fn node(&self, topology: Topology, instance: Instance) -> Result<LiteLlm, LaunchError> {
+    pub(super) async fn node(&self, topology: Topology, instance: Instance) -> Result<Gateway, LaunchError> {
         try_join_all(topology.each().map(|instance| self.gateway(topology, instance))).await?;
         Ok(self.gateway(topology, instance).await?.client())
     }
@@ -127,7 +121,7 @@ impl Processes {
         self.gateways.launched()
     }
 
-    pub(super) fn clients(&self) -> Vec<LiteLlm> {
+    pub(super) fn clients(&self) -> Vec<Gateway> {
         self.launched().map(Node::client).collect()
     }
 

@@ -16,8 +16,10 @@ use super::super::template::digest;
 use super::site::Site;
 use super::system;
 use crate::config::Release;
+use crate::gateway::recipe;
 use crate::gateway::redact;
 use crate::launch::cache::Cache;
+use crate::launch::target::GatewayName;
 
 /// Changes with how an environment is made.
 const FORMAT: &str = "gatecrash environment 1";
@@ -31,16 +33,19 @@ pub(super) const WORD_OF_CACHE: &str = "the cache cannot be used";
 /// Which package is to be installed, and with what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Package {
+    pub gateway: GatewayName,
     pub version: String,
     pub release: Release,
 }
 
 impl Package {
-    pub(super) const NAME: &str = "litellm";
-
     /// As installers are told.
     pub(super) fn requirement(&self) -> String {
-        format!("{}[proxy]=={}", Package::NAME, self.version)
+        format!("{}=={}", self.of().with_extras, self.version)
+    }
+
+    pub(super) fn of(&self) -> &'static recipe::Package {
+        &self.gateway.adapter().about().package
     }
 }
 
@@ -76,7 +81,7 @@ impl Environment {
         let environment = Environment { folder: cache.folder().join(&name) };
         // Whoever comes second waits until it is made.
         let _held = site.hold(cache, &name).await?;
-        if environment.is_whole(&package.version).await {
+        if environment.is_whole(package).await {
             return Ok(environment);
         }
         let uv = Uv::find(site, cache).await?;
@@ -86,56 +91,80 @@ impl Environment {
     }
 
     /// Whether it was made to its end, and its Python is still there.
-    async fn is_whole(&self, version: &str) -> bool {
-        let ask = format!("import importlib.metadata as m; assert m.version('litellm') == '{version}'");
+    async fn is_whole(&self, package: &Package) -> bool {
+        let (name, version) = (package.of().name, &package.version);
+        let ask = format!("import importlib.metadata as m; assert m.version('{name}') == '{version}'");
         let mut python = Command::new(self.python());
         python.args(["-I", "-c", &ask]);
         self.folder.join(STAMP).is_file() && output(python).await.is_ok()
     }
 
     async fn make(&self, site: &Site, uv: &Uv, package: &Package) -> Result<(), LaunchError> {
-        let Package { version, release } = package;
+        let Package { gateway, version, release } = package;
+        let recipe::Package { name, beside, prisma, .. } = package.of();
         let mut venv = uv.command(site, &["venv", "--quiet"]);
         venv.arg(&self.folder);
         site.run_install(venv, "making a virtual environment").await?;
 
         let newest = match &release.exclude_newer {
             Some(date) => date.clone(),
-            None => self.day_after_release(site, uv, version).await?,
+            None => self.day_after_release(site, uv, package).await?,
         };
         let overrides = self.folder.join("overrides.txt");
         site.write(&overrides, &release.overrides.join("\n"))?;
-        let install = |requirement: &str| {
+        let install = |requirements: &[&str]| {
             let mut install = uv.command(site, &["pip", "install", "--quiet", "--exclude-newer", &newest]);
-            install.arg("--python").arg(self.python()).arg("--override").arg(&overrides).arg(requirement);
+            install.arg("--python").arg(self.python()).arg("--override").arg(&overrides).args(requirements);
             install
         };
         let help = format!(
-            "what a release asks for can be replaced in harness.toml: [gateway.litellm.release.\"{version}\"] \
-             overrides = [\"PACKAGE>=VERSION\"]"
+            "what a release asks for can be replaced in harness.toml: [gateway.{}.release.\"{version}\"] \
+             overrides = [\"PACKAGE>=VERSION\"]",
+            gateway.name()
         );
-        let proxy = package.requirement();
-        let installed = site.run_install(install(&proxy), &format!("installing {proxy}, as of {newest},")).await;
+        let own = package.requirement();
+        let all: Vec<&str> = std::iter::once(own.as_str()).chain(beside.iter().copied()).collect();
+        let installed = site.run_install(install(&all), &format!("installing {own}, as of {newest},")).await;
         installed.map_err(|error| error.help(&help))?;
+        if let Some(prisma) = prisma {
+            self.make_prisma(site, name, prisma, install).await.map_err(|error| match error.help {
+                Some(_) => error,
+                None => error.help(&help),
+            })?;
+        }
 
-        // Only another extra of it, with much else, asks for the client of its database.
-        let ask = "import importlib.metadata as m, re, sysconfig\n\
-                   print(sysconfig.get_path('purelib'))\n\
-                   asks = [r.split(';')[0] for r in m.requires('litellm') if re.match(r'prisma\\b(?!-)', r)]\n\
-                   print(asks[0] if asks else 'prisma')";
+        let mut freeze = uv.command(site, &["pip", "freeze"]);
+        freeze.arg("--python").arg(self.python());
+        let packages = output(freeze).await.map_err(|log| site.failed("its packages cannot be listed").log(log))?;
+        site.write(&self.folder.join(STAMP), &packages)
+    }
+
+    /// Installs Prisma as the package asks for it, if it does, and generates the client of its database.
+    async fn make_prisma(
+        &self,
+        site: &Site,
+        name: &str,
+        prisma: &recipe::Prisma,
+        install: impl Fn(&[&str]) -> Command,
+    ) -> Result<(), LaunchError> {
+        let ask = format!(
+            "import importlib.metadata as m, re, sysconfig\n\
+             print(sysconfig.get_path('purelib'))\n\
+             asks = [r.split(';')[0] for r in m.requires('{name}') if re.match(r'prisma\\b(?!-)', r)]\n\
+             print(asks[0] if asks else 'prisma')"
+        );
         let mut python = Command::new(self.python());
-        python.args(["-I", "-c", ask]);
+        python.args(["-I", "-c", &ask]);
         let said = output(python).await.map_err(|log| site.failed("its packages cannot be read").log(log))?;
         let mut said = said.lines();
-        let (packages, prisma) = (said.next().unwrap_or_default(), said.next().unwrap_or("prisma"));
-        let installed = site.run_install(install(prisma), &format!("installing {prisma}")).await;
-        installed.map_err(|error| error.help(&help))?;
+        let (packages, client) = (said.next().unwrap_or_default(), said.next().unwrap_or("prisma"));
+        site.run_install(install(&[client]), &format!("installing {client}")).await?;
 
         let home = self.home();
         let made = fs::create_dir_all(&home);
         made.map_err(|error| site.failed(format!("{WORD_OF_CACHE}: {}: {error}", home.display())))?;
         let mut generate = Command::new(self.bin().join("prisma"));
-        generate.arg("generate").arg("--schema").arg(Path::new(packages).join("litellm/proxy/schema.prisma"));
+        generate.arg("generate").arg("--schema").arg(Path::new(packages).join(prisma.schema));
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::iter::once(self.bin()).chain(std::env::split_paths(&path));
         generate.env("PATH", std::env::join_paths(path).unwrap_or_default()).env("HOME", &home);
@@ -146,25 +175,21 @@ impl Environment {
                 "Prisma downloads its engines here; where it cannot, PRISMA_QUERY_ENGINE_BINARY and \
                         PRISMA_SCHEMA_ENGINE_BINARY say where they are",
             )
-        })?;
-
-        let mut freeze = uv.command(site, &["pip", "freeze"]);
-        freeze.arg("--python").arg(self.python());
-        let packages = output(freeze).await.map_err(|log| site.failed("its packages cannot be listed").log(log))?;
-        site.write(&self.folder.join(STAMP), &packages)
+        })
     }
 
     /// The end of the day after its release. Parts of a release, as `litellm-proxy-extras`, come hours after it.
-    async fn day_after_release(&self, site: &Site, uv: &Uv, version: &str) -> Result<String, LaunchError> {
+    async fn day_after_release(&self, site: &Site, uv: &Uv, package: &Package) -> Result<String, LaunchError> {
+        let (name, version, gateway) = (package.of().name, &package.version, package.gateway.name());
         let mut ask = uv.command(site, &["pip", "install", "--dry-run", "--no-deps", "--exclude-newer", "2000-01-01"]);
-        ask.arg("--python").arg(self.python()).arg(format!("litellm=={version}"));
+        ask.arg("--python").arg(self.python()).arg(format!("{name}=={version}"));
         // uv names the date when a version is left out for being too new.
         let Err(said) = output(ask).await else { return Err(site.failed("uv does not say when it was released")) };
         published(&said.join(" ")).map(|day| format!("{day}T23:59:59Z")).ok_or_else(|| {
-            site.failed(format!("uv does not find litellm {version}, or when it was released"))
+            site.failed(format!("uv does not find {name} {version}, or when it was released"))
                 .log(said)
                 .help(format!(
-                    "if there is such a version, name the day in harness.toml: [gateway.litellm.release.\"{version}\"] exclude_newer = \
+                    "if there is such a version, name the day in harness.toml: [gateway.{gateway}.release.\"{version}\"] exclude_newer = \
                      \"YYYY-MM-DD\""
                 ))
         })
@@ -181,11 +206,12 @@ fn published(said: &str) -> Option<Date> {
 impl Package {
     /// The name of its environment in the cache: another one for whatever makes it another.
     fn name(&self) -> String {
-        let Package { version, release } = self;
+        let Package { gateway, version, release } = self;
         let newest = release.exclude_newer.as_deref().unwrap_or_default();
         let decisive = [FORMAT, std::env::consts::OS, std::env::consts::ARCH, newest];
-        let key = digest(decisive.into_iter().chain(release.overrides.iter().map(String::as_str)));
-        format!("litellm-{version}-{key:.16}")
+        let overrides = release.overrides.iter().map(String::as_str);
+        let key = digest(decisive.into_iter().chain(overrides).chain(self.of().beside.iter().copied()));
+        format!("{}-{version}-{key:.16}", gateway.name())
     }
 }
 
@@ -279,11 +305,13 @@ pub(super) async fn output(mut command: Command) -> Result<String, Vec<String>> 
 mod tests {
     use super::{Package, published};
     use crate::config::Release;
+    use crate::launch::target::GatewayName;
 
     fn name(version: &str, overrides: &[&str]) -> String {
         let overrides = overrides.iter().map(|text| (*text).to_owned()).collect();
         let release = Release { exclude_newer: None, overrides };
-        Package { version: version.to_owned(), release }.name()
+        let gateway = GatewayName::of(&crate::gateway::litellm::LiteLlm);
+        Package { gateway, version: version.to_owned(), release }.name()
     }
 
     #[test]

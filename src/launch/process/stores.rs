@@ -239,7 +239,7 @@ mod tests {
         };
         let target = Target {
             name: "litellm@1.82.3".to_owned(),
-            gateway: GatewayName::LiteLlm,
+            gateway: GatewayName::of(&crate::gateway::litellm::LiteLlm),
             version: None,
             launcher: Launcher::Builtin { fault: None },
             chosen: None,

@@ -96,7 +96,10 @@ impl<'a> Variables<'a> {
 
     /// The key that a request is sent with.
     fn find_key(&mut self, sent: &Sent) {
-        let keys = sent.headers.iter().filter_map(|(_, value)| value.strip_prefix("Bearer "));
+        let keys = sent
+            .headers
+            .iter()
+            .filter_map(|(_, value)| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("Basic ")));
         for key in keys.filter(|key| key.starts_with('<')) {
             let key = self.own(key);
             self.add(key.clone(), &key, false);
@@ -225,6 +228,11 @@ impl<'a> Variables<'a> {
         };
         let mut curl = format!("curl -sS{more}{method} {}", self.word(&format!("${base}{route}"), Some(base)));
         for (name, value) in headers {
+            // Name and password, which curl makes base64 of.
+            if let Some(who) = value.strip_prefix("Basic ") {
+                let _ = write!(curl, " \\\n  -u {}", self.word(who, None));
+                continue;
+            }
             let _ = write!(curl, " \\\n  -H {}", self.word(&format!("{name}: {value}"), None));
         }
         if has_body {

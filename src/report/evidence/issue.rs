@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{Failed, Script, in_short, provider};
-use crate::gateway::litellm::deployments::excerpt;
 use crate::launch::Setup;
 use crate::report::Report;
 use crate::report::markdown::{fenced, plain};
@@ -162,7 +161,9 @@ fn with_curl(failed: &Failed<'_>, room: Room) -> String {
     if let Some(setup) = failed.target.and_then(|target| target.setup.as_ref()) {
         let file = super::of_target(&failed.result.target).join("config.yaml").display().to_string();
         let bodies = failed.result.exchanges.iter().filter_map(|exchange| Some(&exchange.sent.as_ref()?.body));
-        let config = with_provider(&excerpt(&setup.config, bodies), setup);
+        let bodies: Vec<_> = bodies.collect();
+        let config = failed.adapter().map_or(setup.config.clone(), |adapter| adapter.excerpt(&setup.config, &bodies));
+        let config = with_provider(&config, setup);
         let (config, cut) = cut(config.trim_end(), room.characters, &file);
         let what = "The gateway's `config.yaml`, with those of its models that were asked:";
         let _ = write!(text, "\n{what}\n\n{}\n{cut}", fenced("yaml", config));

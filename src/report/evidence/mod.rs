@@ -7,11 +7,11 @@ mod provider;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Report, TargetReport, TrialReport, json};
-use crate::gateway::litellm::Pace;
-use crate::gateway::redact;
 use crate::gateway::secret::redact_json;
+use crate::gateway::{ADAPTERS, Adapter, OF_BUILTIN, adapter, redact};
 use crate::run::{Exchange, TrialResult};
 use crate::verdict::{Finding, FindingKind};
 use curl::Script;
@@ -60,11 +60,21 @@ impl<'a> Failed<'a> {
 
     /// How many seconds the gateway's books may be behind.
     fn behind_s(&self) -> u64 {
-        let pace = match self.target {
-            Some(target) if target.launcher == "builtin" => Pace::AT_ONCE,
-            Some(_) | None => Pace::WRITE_BEHIND,
+        let behind = match (self.target, self.adapter()) {
+            (Some(target), _) if target.launcher == "builtin" => Duration::ZERO,
+            (_, Some(adapter)) => adapter.about().pace.behind,
+            // One that runs already, by a name of its own.
+            (_, None) => ADAPTERS.iter().map(|adapter| adapter.about().pace.behind).max().unwrap_or_default(),
         };
-        pace.behind.as_millis().div_ceil(1000) as u64
+        behind.as_millis().div_ceil(1000) as u64
+    }
+
+    /// The adapter of its target, if that was launched: then its name says it.
+    fn adapter(&self) -> Option<&'static dyn Adapter> {
+        match self.target.filter(|target| target.launcher == "builtin") {
+            Some(_) => Some(OF_BUILTIN),
+            None => adapter(self.result.target.split('@').next()?),
+        }
     }
 
     /// Where all of it is, in the folder.

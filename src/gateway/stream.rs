@@ -1,5 +1,5 @@
 //! Reading a streamed answer while it arrives: server-sent events, byte by byte, each looked at once. Not: what is asked
-//! ([`super::requests`]), nor the connection it comes from.
+//! (`super::litellm`), nor the connection it comes from.
 
 use serde_json::Value;
 

@@ -1,0 +1,221 @@
+//! An instance of a gateway, as a run asks it: the adapter, the connection, how far its books are behind. What an adapter
+//! says that its gateway cannot do is not tried. Not: how anything is asked.
+
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::Value;
+
+use super::adapter::{About, Adapter, Feature, Pace, lacks};
+use super::books::Books;
+use super::connection::{Connection, Notes};
+use super::secret::redact_json;
+use super::{AdminError, Answer, Ask, Broken, Definition, Entity, LogRow, Said, Secret, Sent};
+use crate::scenario::{Fields, Usd};
+
+/// A gateway that answers somewhere.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    adapter: &'static dyn Adapter,
+    connection: Connection,
+    pub pace: Pace,
+    pub books: Books,
+}
+
+impl Gateway {
+    /// `base_url` without a slash at its end; `limit` for each answer.
+    pub fn new(
+        adapter: &'static dyn Adapter,
+        http: Client,
+        base_url: impl Into<String>,
+        upstream: impl Into<String>,
+        admin_key: Secret,
+        limit: Duration,
+    ) -> Gateway {
+        let About { credential, refusals, pace, .. } = *adapter.about();
+        let (base_url, upstream) = (base_url.into(), upstream.into());
+        let connection = Connection { http, base_url, upstream, admin_key, limit, credential, refusals, notes: None };
+        Gateway { adapter, connection, pace, books: Books::default() }
+    }
+
+    /// The same at another pace than it has as a rule.
+    pub fn at(self, pace: Pace) -> Gateway {
+        Gateway { pace, ..self }
+    }
+
+    /// The same, which notes what it asks of the admin API.
+    pub fn noting(&self) -> (Gateway, Notes) {
+        let (connection, notes) = self.connection.noting();
+        (Gateway { connection, ..self.clone() }, notes)
+    }
+
+    pub fn adapter(&self) -> &'static dyn Adapter {
+        self.adapter
+    }
+
+    /// Where it answers.
+    pub fn base_url(&self) -> &str {
+        &self.connection.base_url
+    }
+
+    /// Where it reaches the upstream.
+    pub fn upstream(&self) -> &str {
+        &self.connection.upstream
+    }
+
+    pub fn admin_key(&self) -> &Secret {
+        &self.connection.admin_key
+    }
+
+    /// Whether it is up and has its database; its version, as it says itself.
+    ///
+    /// # Errors
+    /// What it answered instead, or how the exchange broke.
+    pub async fn ready(&self) -> Result<Option<String>, AdminError> {
+        self.adapter.ready(&self.connection).await
+    }
+
+    /// Makes what the configuration can only name, or cannot.
+    ///
+    /// # Errors
+    /// When the admin API refuses it for another reason than that it is there.
+    pub async fn prepare(&self) -> Result<(), AdminError> {
+        self.adapter.prepare(&self.connection).await
+    }
+
+    /// Asks a model with a key; says what it sent, too, unless that could not be sent.
+    pub async fn ask(&self, key: &Secret, ask: &Ask) -> (Option<Sent>, Answer) {
+        let request = self.adapter.ask(&self.connection, key, ask).timeout(self.connection.limit + ask.late);
+        match request.build() {
+            Ok(request) => (Some(Sent::of(&request)), self.connection.answer(request, ask).await),
+            Err(error) => (None, Answer::Broken { how: Broken::Lost(error.to_string()) }),
+        }
+    }
+
+    /// Asks for the list of models with a key, on behalf of an end user if one is named.
+    pub async fn list_models(&self, key: &Secret, end_user: Option<&str>) -> (Option<Sent>, Answer) {
+        self.connection.listed(self.adapter.list(&self.connection, key, end_user)).await
+    }
+
+    /// Opens a dashboard session for a user, and takes the session's own key.
+    ///
+    /// # Errors
+    /// What the admin API answered instead, or how the exchange broke.
+    pub async fn session_of(&self, user: &str) -> Result<Secret, AdminError> {
+        self.adapter.session_of(&self.connection, user).await
+    }
+
+    /// Makes an entity; `as_whom` is the administrator's key, or that of a dashboard session.
+    ///
+    /// # Errors
+    /// What the admin API answered instead, or how the exchange broke.
+    pub async fn create(&self, definition: Definition<'_>, as_whom: &Secret) -> Result<Entity, AdminError> {
+        self.knows(definition)?;
+        self.adapter.create(&self.connection, definition, as_whom).await
+    }
+
+    /// Sets some fields of an entity.
+    ///
+    /// # Errors
+    /// As [`Gateway::create`].
+    pub async fn update(&self, entity: &Entity, to: Definition<'_>) -> Result<(), AdminError> {
+        self.knows(to)?;
+        self.adapter.update(&self.connection, entity, to).await
+    }
+
+    /// Whether it has such entities, with these fields.
+    fn knows(&self, Definition { kind, fields, .. }: Definition<'_>) -> Result<(), AdminError> {
+        let About { name, fields: of, .. } = self.adapter.about();
+        let Some(known) = of(kind) else { return Err(lacks("make", &format!("{name} has no {kind}s"))) };
+        match fields.present().iter().find(|(field, _)| *field != "state" && !known.contains(field)) {
+            Some((field, _)) => Err(lacks("make", &format!("a {kind} of {name} has no `{field}`"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Blocks an entity.
+    ///
+    /// # Errors
+    /// As [`Gateway::create`]; [`AdminError::Lacks`] for those that it cannot block.
+    pub async fn block(&self, entity: &Entity) -> Result<(), AdminError> {
+        self.adapter.set_blocked(&self.connection, entity, true).await
+    }
+
+    /// Unblocks one.
+    ///
+    /// # Errors
+    /// As [`Gateway::block`].
+    pub async fn unblock(&self, entity: &Entity) -> Result<(), AdminError> {
+        self.adapter.set_blocked(&self.connection, entity, false).await
+    }
+
+    /// Deletes an entity.
+    ///
+    /// # Errors
+    /// As [`Gateway::create`].
+    pub async fn delete(&self, entity: &Entity) -> Result<(), AdminError> {
+        self.adapter.delete(&self.connection, entity).await
+    }
+
+    /// Gives a key a new secret, which is shown by this name.
+    ///
+    /// # Errors
+    /// As [`Gateway::create`]; [`AdminError::Lacks`] where it cannot, or not without a licence.
+    pub async fn regenerate(&self, entity: &Entity, id: &str) -> Result<Secret, AdminError> {
+        self.adapter.regenerate(&self.connection, entity, id).await
+    }
+
+    /// Sets the recorded spend of a key to zero.
+    ///
+    /// # Errors
+    /// As [`Gateway::create`].
+    pub async fn reset_spend(&self, entity: &Entity) -> Result<(), AdminError> {
+        self.adapter.reset_spend(&self.connection, entity).await
+    }
+
+    /// What the gateway has recorded as spent; none where it keeps no figure for that.
+    ///
+    /// # Errors
+    /// As [`Gateway::create`].
+    pub async fn spend(&self, entity: &Entity) -> Result<Option<Usd>, AdminError> {
+        self.adapter.spend(&self.connection, entity).await
+    }
+
+    /// What the admin API says of an entity, redacted.
+    ///
+    /// # Errors
+    /// As [`Gateway::create`].
+    pub async fn said(&self, entity: &Entity) -> Result<Said, AdminError> {
+        let (connection, notes) = self.connection.noting();
+        let info: Value = self.adapter.info(&connection, entity).await?;
+        let answer = serde_json::from_str(&redact_json(&info.to_string())).unwrap_or_default();
+        let sent = notes.take().pop().map(|call| call.sent);
+        sent.map(|sent| Said { sent, answer }).ok_or_else(|| lacks("info", "nothing was asked"))
+    }
+
+    /// The fields that are read back otherwise than they were sent: the name, what was sent, what is read.
+    ///
+    /// # Errors
+    /// As [`Gateway::create`].
+    pub async fn differing(
+        &self,
+        entity: &Entity,
+        sent: &Fields,
+    ) -> Result<Vec<(&'static str, String, String)>, AdminError> {
+        self.adapter.differing(&self.connection, entity, sent).await
+    }
+
+    /// The rows of the spend log for a key.
+    ///
+    /// # Errors
+    /// As [`Gateway::create`].
+    pub async fn log(&self, key: &Entity) -> Result<Vec<LogRow>, AdminError> {
+        self.adapter.log(&self.connection, key).await
+    }
+
+    /// Why it cannot be asked for that.
+    pub fn lacks_feature(&self, feature: Feature) -> Option<String> {
+        let About { name, features, .. } = self.adapter.about();
+        (!features.contains(&feature)).then(|| format!("{name} has no `{}`", feature.word()))
+    }
+}

@@ -1,0 +1,61 @@
+//! How LiteLLM's proxy is launched: its package and image, its command line and environment.
+
+use super::deployments::config_yaml;
+use crate::gateway::recipe::{How, Image, Package, Place, Prisma, Recipe, Schema};
+
+pub(super) const PACKAGE: Package = Package {
+    name: "litellm",
+    with_extras: "litellm[proxy]",
+    beside: &[],
+    program: "litellm",
+    // Only another extra of it, with much else, asks for the client of its database.
+    prisma: Some(Prisma { schema: "litellm/proxy/schema.prisma" }),
+};
+
+/// The name by which a gateway has to reach the upstream for routes that it passes through: LiteLLM charges for OpenAI's
+/// only if the host is one of OpenAI's (1.82.3: `api.openai.com` is contained in it; 1.108.7: it is below that).
+const PASSED_THROUGH_HOST: &str = "upstream.api.openai.com";
+
+pub(super) const IMAGE: Image = Image {
+    name: "ghcr.io/berriai/litellm:v{version}",
+    upstream_is_also: &[PASSED_THROUGH_HOST],
+    // All that LiteLLM does with `prisma` is done before it serves: it asks whether it runs, and, with its schema updates
+    // disabled, for a comparison of tables that it only prints. Each time that starts Node, and takes as long as a good
+    // part of all its imports. Its queries go through Prisma's engine, which is another program.
+    in_vain: Some("prisma"),
+};
+
+pub(super) fn recipe(place: &Place<'_>) -> Recipe {
+    let Place { how, home, port, database_url, upstream, upstream_port, admin_key, redis, schema } = *place;
+    let text = str::to_owned;
+    let mut arguments: Vec<String> = vec![text("--config"), format!("{home}config.yaml")];
+    if how == How::Process {
+        arguments.extend([text("--host"), text("127.0.0.1")]);
+    }
+    arguments.extend([text("--port"), port.to_string()]);
+    let mut environment = vec![
+        ("DATABASE_URL", text(database_url)),
+        ("LITELLM_MASTER_KEY", text(admin_key.reveal())),
+        ("LITELLM_SALT_KEY", text(admin_key.reveal())),
+        // Its cost map is the one of its release, not the one of the day; there may be no network to ask.
+        ("LITELLM_LOCAL_MODEL_COST_MAP", text("True")),
+        // Where routes are passed through to.
+        ("OPENAI_API_BASE", format!("http://{PASSED_THROUGH_HOST}:{upstream_port}/")),
+        ("OPENAI_API_KEY", text("not-a-real-one")),
+    ];
+    if schema == Schema::Leave {
+        environment.push(("DISABLE_SCHEMA_UPDATE", text("true")));
+    }
+    if how == How::Process {
+        environment.extend([
+            // It writes beside its migrations, and others use the same packages.
+            ("LITELLM_MIGRATION_DIR", format!("{home}migrations")),
+            ("CHECKPOINT_DISABLE", text("1")),
+            // A name cannot be given to the upstream, as in Docker; but a gateway can be told to leave names to a proxy,
+            // and that is the upstream, too. Nothing else is asked over plain HTTP.
+            ("HTTP_PROXY", text(upstream)),
+            ("NO_PROXY", text("127.0.0.1,localhost")),
+        ]);
+    }
+    Recipe { files: vec![("config.yaml", config_yaml(upstream, redis))], arguments, environment }
+}

@@ -1,0 +1,87 @@
+//! How a gateway is launched, as its adapter states it: package, command line, environment, files. Not: launching, which
+//! is the same for all ([`crate::launch`]).
+
+use super::Secret;
+
+/// A gateway's package in PyPI.
+#[derive(Debug)]
+pub struct Package {
+    pub name: &'static str,
+    /// With what it needs to be a gateway: `litellm[proxy]`
+    pub with_extras: &'static str,
+    /// What is installed beside it.
+    pub beside: &'static [&'static str],
+    /// The program that is run.
+    pub program: &'static str,
+    /// The client of its database, where that has to be made for its schema.
+    pub prisma: Option<Prisma>,
+}
+
+/// Prisma, as a client of a gateway's database: which schema it is generated for, and whom to ask for its version.
+#[derive(Debug)]
+pub struct Prisma {
+    /// In the folder of Python's packages.
+    pub schema: &'static str,
+}
+
+/// A gateway's own image.
+#[derive(Debug)]
+pub struct Image {
+    /// In which `{version}` stands for the version.
+    pub name: &'static str,
+    /// Names that have to lead to the upstream.
+    pub upstream_is_also: &'static [&'static str],
+    /// A program that an instance calls in vain that finds its tables made: it gets one that does nothing instead.
+    pub in_vain: Option<&'static str>,
+}
+
+/// Who makes the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    Make,
+    /// They are there.
+    Leave,
+}
+
+/// In which way an instance is launched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    Docker,
+    Process,
+    /// It is not: somebody is told how to.
+    Told,
+}
+
+/// Where an instance is launched, and with what.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    pub how: How,
+    /// The folder in which its files are, with a slash at its end; empty for the folder it is started in.
+    pub home: &'a str,
+    pub port: u16,
+    pub database_url: &'a str,
+    pub upstream: &'a str,
+    pub upstream_port: u16,
+    pub admin_key: &'a Secret,
+    pub redis: Option<(&'a str, u16)>,
+    pub schema: Schema,
+}
+
+/// What an instance is started with.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// By their names in its home: the first is its configuration.
+    pub files: Vec<(&'static str, String)>,
+    pub arguments: Vec<String>,
+    pub environment: Vec<(&'static str, String)>,
+}
+
+impl Recipe {
+    /// Its files as one text, for people.
+    pub fn config(&self) -> String {
+        match self.files.as_slice() {
+            [(_, text)] => text.clone(),
+            files => files.iter().map(|(name, text)| format!("# {name}\n{}\n\n", text.trim_end())).collect(),
+        }
+    }
+}

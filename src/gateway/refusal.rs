@@ -1,0 +1,73 @@
+//! How gateways say no, as tables of their adapters: status and body to the reason, in words that are the same for all.
+
+use serde_json::Value;
+
+use super::{AdminError, Answer, redact};
+use crate::scenario::ErrorKind;
+use crate::upstream::told_to_fail;
+
+/// A refusal that a gateway is known to give: what is left empty may be anything.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    pub statuses: &'static [u16],
+    /// The gateway's own word for it.
+    pub error_type: &'static str,
+    /// What is in its message.
+    pub says: &'static str,
+    pub means: ErrorKind,
+}
+
+/// All that a gateway gives; the first that fits says the reason.
+#[derive(Debug)]
+pub struct Refusals {
+    pub rows: &'static [Row],
+    /// Whether a refusal of the admin API says that this gateway cannot do it: status and message.
+    pub lacks: fn(u16, &str) -> bool,
+}
+
+/// What error bodies say: OpenAI's shape, and FastAPI's `detail`.
+struct Said {
+    error_type: Option<String>,
+    message: String,
+}
+
+fn said(body: &str) -> Said {
+    let json: Value = serde_json::from_str(body).unwrap_or(Value::Null);
+    let error = if json["error"].is_null() { &json["detail"] } else { &json["error"] };
+    let text = |value: &Value| value.as_str().map(str::to_owned).filter(|text| text != "None");
+    let message = text(&error["message"])
+        .or_else(|| text(&error["error"]))
+        .or_else(|| text(error))
+        .unwrap_or_else(|| body.to_owned());
+    Said { error_type: text(&error["type"]).map(|text| redact(&text)), message: redact(&message) }
+}
+
+impl Refusals {
+    /// A refusal of a request of a model.
+    pub fn read(&self, status: u16, body: &str) -> Answer {
+        let Said { error_type, message } = said(body);
+        let kind = self.kind(status, error_type.as_deref().unwrap_or_default(), &message);
+        Answer::Refused { status, kind, error_type, message }
+    }
+
+    fn kind(&self, status: u16, error_type: &str, message: &str) -> Option<ErrorKind> {
+        if told_to_fail(message) {
+            return Some(ErrorKind::UpstreamFailed);
+        }
+        let fits = |row: &&Row| {
+            (row.statuses.is_empty() || row.statuses.contains(&status))
+                && (row.error_type.is_empty() || row.error_type == error_type)
+                && message.contains(row.says)
+        };
+        self.rows.iter().find(fits).map(|row| row.means)
+    }
+
+    /// A refusal of the admin API.
+    pub fn of_admin(&self, endpoint: String, status: u16, body: &str) -> AdminError {
+        let Said { message, .. } = said(body);
+        match (self.lacks)(status, &message) {
+            true => AdminError::Lacks { endpoint, message },
+            false => AdminError::Status { endpoint, status, message },
+        }
+    }
+}
