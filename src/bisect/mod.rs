@@ -155,6 +155,7 @@ impl Sought {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::{Evidence, Time};
 
     /// Searches for a change, where some versions tell nothing; how many were tried, and what is known at the end.
     fn search(versions: usize, first_after: usize, silent: &[usize]) -> (usize, Between) {
@@ -197,5 +198,44 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A result with findings of these kinds, in these lines.
+    fn result(findings: &[(FindingKind, usize)]) -> TrialResult {
+        let finding = |(kind, line): &(FindingKind, usize)| Finding {
+            kind: *kind,
+            place: Place { line: *line, column: 5, ..Place::default() },
+            request: None,
+            expected: String::new(),
+            got: "200".to_owned(),
+            known: None,
+        };
+        TrialResult {
+            trial: "a".to_owned(),
+            target: "b".to_owned(),
+            outcome: if findings.is_empty() { Outcome::Pass } else { Outcome::Fail },
+            findings: findings.iter().map(finding).collect(),
+            exchanges: Vec::new(),
+            evidence: Evidence::default(),
+            time: Time::default(),
+        }
+    }
+
+    #[test]
+    fn a_version_has_the_finding_if_it_was_there_once_and_tells_nothing_if_it_did_not_come_to_it() {
+        let bypass = (FindingKind::Bypass, 8);
+        // Steps begin in lines 6 and 8.
+        let sought = Sought { finding: result(&[bypass]).findings[0].clone(), items: vec![6, 8] };
+        let told = |results: &[&[(FindingKind, usize)]]| {
+            sought.told(&results.iter().map(|findings| result(findings)).collect::<Vec<_>>())
+        };
+        assert_eq!(told(&[&[], &[bypass], &[]]), Told::Has(Rate { failed: 1, of: 3 }));
+        assert_eq!(told(&[&[(FindingKind::Bypass, 9)]]), Told::Has(Rate { failed: 1, of: 1 }));
+        assert_eq!(told(&[&[], &[]]), Told::HasNot(None));
+        let wrong = FindingKind::WrongRefusal;
+        assert_eq!(told(&[&[(wrong, 8)], &[]]), Told::HasNot(Some(wrong)));
+        assert!(matches!(told(&[&[], &[(FindingKind::Overrun, 6)]]), Told::Nothing(_)));
+        assert!(matches!(told(&[&[(FindingKind::Fault, 8)]]), Told::Nothing(_)));
+        assert!(matches!(told(&[]), Told::Nothing(_)));
     }
 }
