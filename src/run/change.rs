@@ -26,6 +26,10 @@ impl<'a> Steps<'a> {
                         self.world.is_unknown(name, Entity::key(gateway.admin_key().clone()));
                     }
                     State::Unknown => {
+                        let about = self.live.target.gateway.adapter().about();
+                        if (about.fields)(kind).is_none() {
+                            return Err(Stop::Lacks(format!("{} has no {kind}s", about.name)));
+                        }
                         let id = self.world.id(name);
                         let entity = match kind {
                             Kind::EndUser => Entity::EndUser(id),
