@@ -13,6 +13,7 @@ use super::{Launching, WrongInput, print, say};
 use crate::config::Config;
 use crate::launch::{RunId, Target};
 use crate::report::adapter::Checked;
+use crate::report::console::{BROKE, INTERRUPTED};
 use crate::run::gate::Gate;
 use crate::run::session::{Event, Plan, execute};
 use crate::scenario::Trial;
@@ -88,8 +89,8 @@ impl AdapterCheck {
         let checked = checked.lock().unwrap_or_else(PoisonError::into_inner);
         let printed = print(&checked.render());
         Ok(match (interrupted, left_behind, checked.exit_code()) {
-            (true, _, _) => 130,
-            (false, Some(_), _) => 3,
+            (true, _, _) => INTERRUPTED,
+            (false, Some(_), _) => BROKE,
             (false, None, 0) => printed,
             (false, None, code) => code,
         })

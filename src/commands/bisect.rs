@@ -16,7 +16,7 @@ use crate::report::bisect::Bisected;
 use crate::report::console::{Overwrite, can_write_new, print_json, save};
 use crate::run::bisect::{Event, Plan, bisect};
 use crate::run::gate::Gate;
-use crate::versions::{LeftOut, Versions, Wanted, between, said_of};
+use crate::versions::{LeftOut, NoRange, Versions, Wanted, between, said_of};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -174,10 +174,12 @@ impl Bisect {
         };
         let wanted = if self.pre { Wanted::All } else { Wanted::Releases };
         let Versions { versions, left_out } = between(&all, from, to, wanted).map_err(|why| {
-            let help = match (why.contains("comes after"), self.fixed) {
-                (true, false) => "\n  help: to search for the version that mended it, add --fixed",
-                (true, true) => "\n  help: to search for the version that broke it, leave out --fixed",
-                (false, _) => "",
+            let help = match (&why, self.fixed) {
+                (NoRange::Reversed { .. }, false) => "\n  help: to search for the version that mended it, add --fixed",
+                (NoRange::Reversed { .. }, true) => {
+                    "\n  help: to search for the version that broke it, leave out --fixed"
+                }
+                (NoRange::NotThere { .. }, _) => "",
             };
             WrongInput(format!("error: {why}{help}"))
         })?;

@@ -214,8 +214,7 @@ impl MatrixCommand {
             Ok(published) => published,
             Err(code) => return Ok(Err(code)),
         };
-        let Versions { versions, left_out } =
-            between(&published, &first, &last, versions::Wanted::Releases).map_err(wrong)?;
+        let Versions { versions, left_out } = between(&published, &first, &last, versions::Wanted::Releases)?;
         if let (Some(said), false) = (said_of(&left_out), self.quiet) {
             say(&said);
         }

@@ -17,12 +17,12 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, lacks};
-use super::connection::{Connection, Credential, amount};
+use super::connection::{Connection, Credential, amount, number};
 use super::price::{Cost, KNOWN, KNOWN_MODEL, Priced, RATE};
 use super::recipe::{Package, Place, Recipe};
 use super::refusal::{Refusals, Row};
 use super::{AdminError, Ask, Definition, Entity, LogRow, Secret, openai, redact};
-use crate::scenario::{Api, Budget, ErrorKind, Fields, Kind, PricedBy, Usd};
+use crate::scenario::{Api, ErrorKind, Fields, Kind, PricedBy, Usd};
 
 /// The gateway, by its command line.
 #[derive(Debug)]
@@ -302,10 +302,7 @@ struct Made {
 
 /// A user's limits, as a budget object has them.
 fn budget(fields: &Fields) -> Option<Value> {
-    let max_budget = fields.max_budget.as_deref().map(|budget| match budget {
-        Budget::Usd(amount) => serde_json::from_str(&amount.to_string()).unwrap_or(Value::Null),
-        Budget::NotANumber | Budget::Infinite => budget.to_string().into(),
-    });
+    let max_budget = fields.max_budget.as_deref().map(number);
     let duration = fields.budget_duration.as_ref().map(|period| period.duration.as_secs());
     (max_budget.is_some() || duration.is_some())
         .then(|| json!({ "max_budget": max_budget, "budget_duration_sec": duration }))

@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::refusal::Refusals;
 use super::stream::Stream;
 use super::{AdminCall, AdminError, Answer, Ask, Broken, Gives, Secret, Sent, openai, redact};
-use crate::scenario::Usd;
 use crate::scenario::value::shortened;
+use crate::scenario::{Budget, Usd};
 
 /// The longest body that is read: a gateway that goes on for ever must not fill this machine's memory.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
@@ -239,6 +239,14 @@ impl Connection {
 /// A success whose body is not what was asked for.
 fn no_answer(body: &str) -> Answer {
     Answer::Broken { how: Broken::Body(shortened(&redact(body))) }
+}
+
+/// A budget as a JSON number; what is none of JSON's numbers, as Python reads it from a text.
+pub(super) fn number(budget: &Budget) -> Value {
+    match budget {
+        Budget::Usd(amount) => serde_json::from_str(&amount.to_string()).unwrap_or(Value::Null),
+        Budget::NotANumber | Budget::Infinite => budget.to_string().into(),
+    }
 }
 
 /// A JSON number as an exact amount; Python writes small ones as `5e-07`.

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, lacks};
-use super::connection::{Connection, Credential, amount};
+use super::connection::{Connection, Credential, amount, number};
 use super::price::{Cost, KNOWN, KNOWN_MODEL, Priced, RATE};
 use super::recipe::{Package, Place, Recipe};
 use super::refusal::{Refusals, Row};
@@ -286,14 +286,6 @@ impl Adapter for Mlflow {
         let got = got.map_or(Value::Null, |policy| policy["budget_amount"].clone());
         let differs = sent.as_f64() != got.as_f64();
         Ok(differs.then(|| ("max_budget", sent.to_string(), got.to_string())).into_iter().collect())
-    }
-}
-
-/// A budget as a JSON number; what is none of JSON's numbers, as Python reads it from a text.
-fn number(budget: &Budget) -> Value {
-    match budget {
-        Budget::Usd(amount) => serde_json::from_str(&amount.to_string()).unwrap_or(Value::Null),
-        Budget::NotANumber | Budget::Infinite => budget.to_string().into(),
     }
 }
 

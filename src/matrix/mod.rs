@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::report::console::{BROKE, INTERRUPTED};
 use crate::report::{Report, TargetReport};
 use crate::run::TrialResult;
 use crate::scenario::{Trial, TrialId};
@@ -230,11 +231,11 @@ impl Matrix {
             || self.columns.iter().any(|column| column.error.is_some())
             || cells().any(|cell| matches!(cell.outcome, Outcome::Error { .. }));
         if self.interrupted {
-            130
+            INTERRUPTED
         } else if cells().any(|cell| cell.outcome == Outcome::Fail) {
             1
         } else if broke {
-            3
+            BROKE
         } else if cells().all(|cell| matches!(cell.outcome, Outcome::Skip { .. })) {
             4
         } else {

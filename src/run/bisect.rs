@@ -8,7 +8,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt as _;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -148,14 +147,14 @@ impl State {
         let folder = cache.make().map_err(|error| error.to_string())?;
         let file = folder.join(format!("{gateway}-{}-{key:.16}.bisection", versions(ends)));
         // One that was cut off, or is of another build, says nothing.
-        let kept = fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str::<Kept>(&text).ok());
-        Ok(State { file: Some(file), kept: kept.unwrap_or_default().results })
+        let kept = fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok());
+        Ok(State { file: Some(file), kept: kept.unwrap_or_default() })
     }
 
     /// Keeps what is known, whole or not at all. Whether that can be done only decides what is run again.
     fn keep(&self) -> Result<(), String> {
         let Some(file) = &self.file else { return Ok(()) };
-        let text = serde_json::to_string(&Kept { results: self.kept.clone() }).map_err(|error| error.to_string())?;
+        let text = serde_json::to_string(&self.kept).map_err(|error| error.to_string())?;
         let folder = file.parent().unwrap_or(Path::new("."));
         let write = || {
             let mut part = tempfile::NamedTempFile::new_in(folder)?;
@@ -178,9 +177,9 @@ fn versions(ends: [&str; 2]) -> String {
     format!("{}..{}", version(ends[0]), version(ends[1]))
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Kept {
-    results: BTreeMap<String, Results>,
+/// Whether a trial did not do the same each time.
+fn differs(results: &[TrialResult], has: impl Fn(&TrialResult) -> bool) -> bool {
+    results.iter().any(&has) && !results.iter().all(has)
 }
 
 struct Work<'a> {
@@ -207,11 +206,7 @@ impl Work<'_> {
         let middle: Vec<usize> = search.next().into_iter().collect();
         let of_bad = self.results(bad, &all, None, &[good]).await?.map_err(End::NotLaunched)?;
         // One that comes and goes: two that pass say little.
-        let comes_and_goes = |own: &Vec<TrialResult>| {
-            own.iter().any(|result| result.outcome.has_failed())
-                && !own.iter().all(|result| result.outcome.has_failed())
-        };
-        if of_bad.values().any(comes_and_goes) {
+        if of_bad.values().any(|own| differs(own, |result| result.outcome.has_failed())) {
             self.tries = TRIES + MORE;
         }
         let of_good = self.results(good, &all, None, &middle).await?.map_err(End::NotLaunched)?;
@@ -370,9 +365,11 @@ impl Work<'_> {
             Some(sought) => sought.find(result).is_some(),
             None => result.outcome.has_failed(),
         };
-        let differs = |own: &[TrialResult]| own.iter().any(has) && !own.iter().all(has);
-        let again: Vec<&Trial> =
-            trials.iter().copied().filter(|trial| results.get(&trial.id).is_some_and(|own| differs(own))).collect();
+        let again: Vec<&Trial> = trials
+            .iter()
+            .copied()
+            .filter(|trial| results.get(&trial.id).is_some_and(|own| differs(own, has)))
+            .collect();
         self.tries(&live, &again, (TRIES + MORE).saturating_sub(self.tries), prefix, &mut results).await;
         live.stop().await;
         let is_whole = |trial: &&Trial| results.get(&trial.id).is_some_and(|own| own.len() >= self.tries);

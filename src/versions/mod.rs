@@ -91,12 +91,21 @@ pub fn said_of(left_out: &[LeftOut]) -> Option<String> {
     (!kinds.is_empty()).then(|| format!("left out: {}", kinds.join("; ")))
 }
 
+/// Why there are no versions between two.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoRange {
+    #[error("there is no version {version} among the {count} that can be had (yanked ones are not listed){help}")]
+    NotThere { version: String, count: usize, help: String },
+    #[error("{first} comes after {last}")]
+    Reversed { first: String, last: String },
+}
+
 /// The versions from one to another, both included, of all that were published, in the order of PEP 440. What has no order
 /// is no version.
 ///
 /// # Errors
 /// When one of the two was not published, or the first comes after the last.
-pub fn between(published: &[String], first: &str, last: &str, wanted: Wanted) -> Result<Versions, String> {
+pub fn between(published: &[String], first: &str, last: &str, wanted: Wanted) -> Result<Versions, NoRange> {
     let mut all: Vec<(Version, &str)> =
         published.iter().filter_map(|version| Some((release::order(version)?, version.as_str()))).collect();
     all.sort();
@@ -106,15 +115,13 @@ pub fn between(published: &[String], first: &str, last: &str, wanted: Wanted) ->
         found.ok_or_else(|| {
             let near = nearest(version, all.iter().map(|(_, version)| *version));
             let help = near.map(|near| format!("\n  help: did you mean {near}?")).unwrap_or_default();
-            format!(
-                "there is no version {version} among the {} that can be had (yanked ones are not listed){help}",
-                all.len()
-            )
+            let (version, count) = (version.to_owned(), all.len());
+            NoRange::NotThere { version, count, help }
         })
     };
     let (from, to) = (end(first)?, end(last)?);
     if from > to {
-        return Err(format!("{first} comes after {last}"));
+        return Err(NoRange::Reversed { first: first.to_owned(), last: last.to_owned() });
     }
     let (mut versions, mut left_out) = (Vec::new(), Vec::new());
     for (place, (version, name)) in all.iter().enumerate().take(to + 1).skip(from) {
@@ -145,6 +152,7 @@ mod tests {
         let published: Vec<String> = PUBLISHED.iter().map(|version| (*version).to_owned()).collect();
         super::between(&published, first, last, wanted)
             .map(|found| (found.versions.join(" "), said_of(&found.left_out)))
+            .map_err(|why| why.to_string())
     }
 
     #[test]

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::deployments::{Deployment, model_json};
 use crate::gateway::adapter::lacks;
-use crate::gateway::connection::{Connection, amount};
+use crate::gateway::connection::{Connection, amount, number};
 use crate::gateway::{AdminError, Definition, Entity, LogRow, Secret, redact};
-use crate::scenario::{Api, Budget, Fields, Kind, Model, PricedBy, Routes, Usd};
+use crate::scenario::{Api, Fields, Kind, Model, PricedBy, Routes, Usd};
 
 /// Makes an entity; `as_whom` is the administrator's key, or that of a dashboard session.
 pub(super) async fn create(
@@ -51,7 +51,7 @@ pub(super) async fn create(
         Kind::Member => {
             let (user, team) = (owners.user.unwrap_or_default(), owners.team.unwrap_or_default());
             let mut body = json!({ "team_id": team, "member": { "role": "user", "user_id": user } });
-            set(&mut body, "max_budget_in_team", fields.max_budget.as_deref().map(budget));
+            set(&mut body, "max_budget_in_team", fields.max_budget.as_deref().map(number));
             to.admin("/team/member_add", &body).await?;
             Ok(Entity::Member { user: user.to_owned(), team: team.to_owned() })
         }
@@ -133,7 +133,7 @@ pub(super) async fn update(to: &Connection, entity: &Entity, definition: Definit
         }
         Entity::Member { user, team } => {
             let mut body = json!({ "team_id": team, "user_id": user });
-            set(&mut body, "max_budget_in_team", definition.fields.max_budget.as_deref().map(budget));
+            set(&mut body, "max_budget_in_team", definition.fields.max_budget.as_deref().map(number));
             to.admin("/team/member_update", &body).await
         }
         Entity::EndUser(id) => {
@@ -311,7 +311,7 @@ pub(super) async fn differing(
             differing.push((field, sent.to_string(), got.to_string()));
         }
     };
-    compare("max_budget", sent.max_budget.as_deref().map(budget));
+    compare("max_budget", sent.max_budget.as_deref().map(number));
     compare("budget_duration", sent.budget_duration.as_ref().map(|period| period.text.as_str().into()));
     compare("models", sent.models.as_deref().map(|models| models_json(models)));
     compare("rpm_limit", sent.rpm_limit.as_deref().map(|limit| (*limit).into()));
@@ -370,8 +370,8 @@ fn body(definition: Definition<'_>) -> Value {
     set(&mut body, "team_id", owners.team.map(Value::from));
     set(&mut body, "organization_id", owners.organisation.map(Value::from));
     set(&mut body, "budget_id", owners.budget.map(Value::from));
-    set(&mut body, "max_budget", fields.max_budget.as_deref().map(budget));
-    set(&mut body, "team_member_budget", fields.member_budget.as_deref().map(budget));
+    set(&mut body, "max_budget", fields.max_budget.as_deref().map(number));
+    set(&mut body, "team_member_budget", fields.member_budget.as_deref().map(number));
     set(&mut body, "budget_duration", fields.budget_duration.as_ref().map(|period| period.text.as_str().into()));
     set(&mut body, "models", fields.models.as_deref().map(|models| models_json(models)));
     let routes = |routes: &[Routes]| routes.iter().map(|Routes::LlmApiRoutes| "llm_api_routes").collect();
@@ -387,14 +387,6 @@ fn body(definition: Definition<'_>) -> Value {
 fn set(body: &mut Value, name: &str, value: Option<Value>) {
     if let Some(value) = value {
         body[name] = value;
-    }
-}
-
-/// A budget as a JSON number; what is none of JSON's numbers, as Python reads it from a text.
-fn budget(budget: &Budget) -> Value {
-    match budget {
-        Budget::Usd(amount) => serde_json::from_str(&amount.to_string()).unwrap_or(Value::Null),
-        Budget::NotANumber | Budget::Infinite => budget.to_string().into(),
     }
 }
 

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
-use super::{Counts, Group, Stretch, View, counted, reason};
+use super::{Counts, Group, Stretch, UNSTEADY, View, counted, reason};
 use crate::matrix::defects::{Course, Defect};
 use crate::matrix::{Matrix, State};
 use crate::report::html::{STYLE, Tone, icon};
@@ -63,19 +63,8 @@ pub fn render(matrix: &Matrix) -> String {
 }
 
 fn defects(view: &View<'_>) -> Markup {
-    let sections = [
-        (Course::Lasting, "Defects", "Between two versions that were run, others may lie that were not."),
-        (
-            Course::ComesAndGoes,
-            "Come and go",
-            "Between versions that have it are some that do not: chance, or the load of the machine.",
-        ),
-        (
-            Course::Once,
-            "Seen once",
-            "In one trial, on one version: it may be chance. It counts when another run shows it again.",
-        ),
-    ];
+    let lasting = (Course::Lasting, "Defects", "Between two versions that were run, others may lie that were not.");
+    let sections = std::iter::once(lasting).chain(UNSTEADY);
     html! {
         @for (course, title, about) in sections {
             @let own = view.of_course(course);
@@ -106,7 +95,7 @@ fn of_defect(view: &View<'_>, defect: &Defect) -> Markup {
                 @if let Some(example) = view.example(defect) { small { (example) } }
             }
             td { @for span in &defect.spans { div { (view.since(span)) } } }
-            td { @for span in &defect.spans { div { (view.until(span).unwrap_or_else(|| "still there".to_owned())) } } }
+            td { @for span in &defect.spans { div { (view.until_in_a_table(span)) } } }
             td {
                 @let trials = view.trials(defect);
                 @match trials.as_slice() {

@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Counts, Group, View, counted, reason};
-use crate::matrix::defects::{Course, Defect, Span};
+use super::{Counts, Group, UNSTEADY, View, counted, reason};
+use crate::matrix::defects::{Course, Defect};
 use crate::matrix::{Column, Matrix, State};
 use crate::report::markdown::plain;
 use crate::verdict::FindingKind;
@@ -43,24 +43,12 @@ fn defects(text: &mut String, view: &View<'_>) {
         text.push_str("\n## Defects\n\n| defect | since | until | trials |\n| --- | --- | --- | --- |\n");
         for defect in lasting {
             for span in &defect.spans {
-                let (since, until) = (plain(&view.since(span)), plain(&until(view, span)));
+                let (since, until) = (plain(&view.since(span)), plain(&view.until_in_a_table(span)));
                 let _ = writeln!(text, "| {} | {since} | {until} | {} |", what(view, defect), trials(view, defect));
             }
         }
     }
-    let unsteady = [
-        (
-            Course::ComesAndGoes,
-            "Come and go",
-            "Between versions that have it are some that do not: chance, or the load of the machine.",
-        ),
-        (
-            Course::Once,
-            "Seen once",
-            "In one trial, on one version: it may be chance. It counts when another run shows it again.",
-        ),
-    ];
-    for (course, title, about) in unsteady {
+    for (course, title, about) in UNSTEADY {
         let own = view.of_course(course);
         if !own.is_empty() {
             let _ = writeln!(text, "\n### {title}\n\n{about}\n\n| defect | on | trials |\n| --- | --- | --- |");
@@ -70,10 +58,6 @@ fn defects(text: &mut String, view: &View<'_>) {
             }
         }
     }
-}
-
-fn until(view: &View<'_>, span: &Span) -> String {
-    view.until(span).unwrap_or_else(|| "still there".to_owned())
 }
 
 /// In bold, with what was seen of it first.

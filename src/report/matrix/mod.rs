@@ -14,6 +14,20 @@ use crate::matrix::defects::{Beside, Course, Defect, Span};
 use crate::matrix::{Cell, Column, Matrix, Row, State};
 use crate::verdict::{FindingKind, Outcome};
 
+/// Defects of which it is not sure that a version brought them: a heading, and what it means.
+const UNSTEADY: [(Course, &str, &str); 2] = [
+    (
+        Course::ComesAndGoes,
+        "Come and go",
+        "Between versions that have it are some that do not: chance, or the load of the machine.",
+    ),
+    (
+        Course::Once,
+        "Seen once",
+        "In one trial, on one version: it may be chance. It counts when another run shows it again.",
+    ),
+];
+
 /// A matrix, and what is worked out of it.
 struct View<'a> {
     matrix: &'a Matrix,
@@ -175,6 +189,10 @@ impl<'a> View<'a> {
         let Beside { target, finding } = span.until.as_ref()?;
         let instead = finding.map(|kind| format!(" ({})", kind.word())).unwrap_or_default();
         Some(format!("{}{instead}", self.short(target)))
+    }
+
+    fn until_in_a_table(&self, span: &Span) -> String {
+        self.until(span).unwrap_or_else(|| "still there".to_owned())
     }
 
     /// The versions that have it: `1.82.3 – 1.82.6 (2), 1.90.7`.
