@@ -295,6 +295,9 @@ impl Suite {
         let Suite { slots, runtime, run, .. } = self;
         let left_behind = runtime.block_on(async {
             for live in slots.into_iter().filter_map(|slot| slot.live.into_inner()?.ok()) {
+                if let Some(hung) = terminal::hung(live.restarts()) {
+                    say(&format!("{} {hung}", live.target.name));
+                }
                 live.stop().await;
             }
             run.sweep().await.err()

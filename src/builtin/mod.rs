@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::HeaderMap;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use rust_decimal::Decimal;
 use serde_json::Map;
@@ -146,7 +147,8 @@ fn router(node: Node) -> Router {
     for route in asked::Route::ALL {
         router = router.route(route.path(), post(serve::ask));
     }
-    router.fallback(any(admin::administer)).layer(DefaultBodyLimit::disable()).with_state(node)
+    let stuck = from_fn_with_state(node.clone(), serve::unless_stuck);
+    router.fallback(any(admin::administer)).layer(stuck).layer(DefaultBodyLimit::disable()).with_state(node)
 }
 
 /// An instance, as its routes see it.

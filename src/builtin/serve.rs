@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -27,6 +28,10 @@ pub(super) async fn ask(State(node): Shared, uri: Uri, headers: HeaderMap, body:
         Err(refusal) => return refusal.into_response(),
     };
     if node.lock().has(Fault::Hangs) {
+        std::future::pending::<()>().await;
+    }
+    let _asking = Asking::begin(&node, &asked.key);
+    if node.lock().memories[node.instance].is_stuck {
         std::future::pending::<()>().await;
     }
     let admitted = loop {
@@ -51,6 +56,38 @@ pub(super) async fn ask(State(node): Shared, uri: Uri, headers: HeaderMap, body:
             refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal_server_error", error.to_string()).into_response()
         }
     }
+}
+
+/// A faulty gateway's lock on the key that asks: it gets stuck where that is locked already.
+struct Asking<'a> {
+    node: &'a Node,
+    key: &'a str,
+}
+
+impl<'a> Asking<'a> {
+    fn begin(node: &'a Node, key: &'a str) -> Option<Asking<'a>> {
+        let mut world = node.lock();
+        if !world.has(Fault::HangsForGood) {
+            return None;
+        }
+        let memory = &mut world.memories[node.instance];
+        memory.is_stuck |= !memory.asking.insert(key.to_owned());
+        Some(Asking { node, key })
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.node.lock().memories[self.node.instance].asking.remove(self.key);
+    }
+}
+
+/// Nothing is answered by one that is stuck.
+pub(super) async fn unless_stuck(State(node): Shared, request: Request, next: Next) -> Response {
+    if node.lock().memories[node.instance].is_stuck {
+        std::future::pending::<()>().await;
+    }
+    next.run(request).await
 }
 
 async fn refused(node: &Node, asked: &Asked, refusal: Refusal) -> Response {

@@ -45,6 +45,9 @@ pub(super) struct Memory {
     pub(super) spent: HashMap<Id, Decimal>,
     /// Of a faulty one: what was asked through it.
     pub(super) rates: HashMap<Id, Rate>,
+    /// Of a faulty one: the keys that are asking, and whether it is stuck for good.
+    pub(super) asking: HashSet<String>,
+    pub(super) is_stuck: bool,
 }
 
 impl Store {

@@ -1,8 +1,7 @@
-//! `gatecrash adapter-check`: what an adapter promises, tried on its gateway. Each promise is a scenario in `promises/`; one
-//! that a gateway cannot express is what the adapter, or the gateway, is missing. Not: whether a gateway is right, which the
+//! `gatecrash adapter-check`: what an adapter promises, tried on its gateway. Each is a scenario ([`promises`]); one that a
+//! gateway cannot express is what the adapter, or the gateway, is missing. Not: whether a gateway is right, which the
 //! corpus asks.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
@@ -16,47 +15,7 @@ use crate::report::adapter::Checked;
 use crate::report::console::{BROKE, INTERRUPTED};
 use crate::run::gate::Gate;
 use crate::run::session::{Event, Plan, execute};
-use crate::scenario::Trial;
-use crate::scenario::plan::multiply;
-use crate::scenario::read::understand;
-
-macro_rules! promise {
-    ($name:literal) => {
-        ($name, include_str!(concat!("promises/", $name, ".yaml")))
-    };
-}
-
-/// What there is to promise, in the order in which it is told.
-const PROMISES: [(&str, &str); 28] = [
-    promise!("asked"),
-    promise!("streamed"),
-    promise!("priced"),
-    promise!("budget-of-a-key"),
-    promise!("budget-of-a-user"),
-    promise!("budget-of-a-team"),
-    promise!("budget-of-a-member"),
-    promise!("budget-of-an-organisation"),
-    promise!("budget-of-end-user"),
-    promise!("budget-of-tag"),
-    promise!("budget-is-changed"),
-    promise!("budget-is-reset"),
-    promise!("rate-of-a-key"),
-    promise!("rate-of-a-user"),
-    promise!("rate-of-a-team"),
-    promise!("key-is-unknown"),
-    promise!("key-is-blocked"),
-    promise!("key-is-deleted"),
-    promise!("key-expires"),
-    promise!("team-is-blocked"),
-    promise!("models-of-a-key"),
-    promise!("model-is-made"),
-    promise!("log-of-a-key"),
-    promise!("upstream-fails"),
-    promise!("list"),
-    promise!("admin-key"),
-    promise!("retries"),
-    promise!("fallback"),
-];
+use crate::scenario::promises;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash adapter-check builtin")]
@@ -73,7 +32,7 @@ impl AdapterCheck {
         let config = &self.launching.over(config);
         let target = Target::parse(&self.target, config, self.launching.compromised())?;
         let adapter = target.gateway.adapter();
-        let trials = promised()?;
+        let trials = promises::trials().map_err(|mistakes| WrongInput(shown(&[mistakes])))?;
         let checked = Arc::new(Mutex::new(Checked::new(adapter.about(), &trials)));
         let plan =
             Plan { targets: vec![target], trials, pairs: false, limits: config.limits, retries: 0, known: Vec::new() };
@@ -97,16 +56,6 @@ impl AdapterCheck {
     }
 }
 
-/// A trial for each value of each promise.
-fn promised() -> Result<Vec<Trial>, WrongInput> {
-    let mut trials = Vec::new();
-    for (name, text) in PROMISES {
-        let file = understand(Path::new(name), text.into()).map_err(|mistakes| WrongInput(shown(&[mistakes])))?;
-        trials.extend(multiply(name, file, false));
-    }
-    Ok(trials)
-}
-
 async fn ended(plan: Plan, checked: Arc<Mutex<Checked>>) -> std::io::Result<Ended> {
     let (run, gate) = (RunId::new(), Gate::default());
     let work = {
@@ -120,14 +69,4 @@ async fn ended(plan: Plan, checked: Arc<Mutex<Checked>>) -> std::io::Result<Ende
         }
     };
     guarded(work, &run, &gate, say).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::promised;
-
-    #[test]
-    fn every_promise_is_a_scenario() {
-        assert!(promised().is_ok_and(|trials| trials.len() > super::PROMISES.len()));
-    }
 }

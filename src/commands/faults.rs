@@ -104,7 +104,10 @@ async fn check(claims: &Claims, trials: &[Trial], limits: Limits) -> Vec<String>
 
 async fn tried(fault: Option<Fault>, trials: &[Trial], limits: Limits) -> Vec<TrialResult> {
     // What hangs is waited for each time; whoever answers has long enough also on a busy machine.
-    let request = if fault == Some(Fault::Hangs) { Duration::from_millis(500) } else { Duration::from_secs(20) };
+    let request = match fault {
+        Some(Fault::Hangs | Fault::HangsForGood) => Duration::from_millis(500),
+        Some(_) | None => Duration::from_secs(20),
+    };
     let limits = Limits { request, settle: Duration::from_millis(300), jobs: 60, ..limits };
     let plan = Plan {
         targets: vec![Target::builtin(fault)],

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::files::check_files;
 use super::guarded::{Ended, guarded};
 use super::published::published;
-use super::select::{Selected, select};
+use super::select::{select, shown};
 use super::{Launching, WrongInput, print, say};
 use crate::config::{Config, Limits};
 use crate::gateway::redact;
@@ -22,7 +22,8 @@ use crate::report::progress::Progress;
 use crate::report::terminal::Detail;
 use crate::run::gate::Gate;
 use crate::run::matrix::{Event, Plan, Record, Wanted, execute, room};
-use crate::scenario::Partition;
+use crate::scenario::plan::Selection;
+use crate::scenario::{Partition, Trial, promises};
 use crate::versions::minors::{Chosen, newest_of_each};
 use crate::versions::{self, Range, Versions, between, said_of};
 
@@ -32,6 +33,7 @@ use crate::versions::{self, Range, Versions, between, said_of};
     after_help = "Examples:
   gatecrash matrix litellm@1.81.0..1.108.7 --every minor --html matrix.html
   gatecrash matrix litellm@1.81.0 litellm@1.82.3 litellm@1.108.7 scenarios/budget
+  gatecrash matrix --promises any-llm@1.14.0 litellm@1.108.7 mlflow@3.17.2   # which gateway stops whom
   gatecrash matrix --from part-1.json part-2.json --markdown matrix.md   # of what was run already: matrices, reports
 
 What is run is kept in the cache at once: the same command again goes on where it was stopped."
@@ -46,6 +48,9 @@ pub struct MatrixCommand {
     /// Show what these say, too, or alone: JSON of this command (of partitions, of other machines), of `run` or of `compare`.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     from: Vec<PathBuf>,
+    /// What gateways promise, instead of the corpus: a short scenario for each promise, to compare gateways of all kinds.
+    #[arg(long)]
+    promises: bool,
     /// Only trials with this in their name; several add up.
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
@@ -169,7 +174,10 @@ impl MatrixCommand {
     /// What is to be done; the exit code if it cannot be known which versions there are.
     fn plan(&self, config: &Config, targets: &[String], scenarios: &[String]) -> Result<Result<Plan, u8>, WrongInput> {
         let scenarios: Vec<PathBuf> = scenarios.iter().map(PathBuf::from).collect();
-        let Selected { trials, .. } = select(config, &scenarios, &self.filter, &self.tag)?;
+        let trials = match self.promises {
+            true => self.promised(&scenarios)?,
+            false => select(config, &scenarios, &self.filter, &self.tag)?.trials,
+        };
         let mut columns: Vec<Wanted> = Vec::new();
         for spec in targets {
             let wanted = match self.wanted(config, spec)? {
@@ -197,6 +205,20 @@ impl MatrixCommand {
             at_once,
             fresh: self.fresh,
         }))
+    }
+
+    fn promised(&self, scenarios: &[PathBuf]) -> Result<Vec<Trial>, WrongInput> {
+        if let Some(scenario) = scenarios.first() {
+            return Err(WrongInput(format!(
+                "error: {} is asked for beside --promises, which is instead of scenarios\n  help: run both, and join their \
+                 JSON with --from",
+                scenario.display()
+            )));
+        }
+        let trials = promises::trials().map_err(|mistakes| WrongInput(shown(&[mistakes])))?;
+        let (filters, tags, left_out) = (self.filter.clone(), self.tag.clone(), Vec::new());
+        let selection = Selection { filters, tags, left_out };
+        Ok(trials.into_iter().filter(|trial| selection.selects(trial)).collect())
     }
 
     /// One target, or those of a range of versions.

@@ -46,6 +46,15 @@ pub enum Charged {
     Reserved,
 }
 
+/// How a stream of chat completions ends that is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// As OpenAI's do: with `[DONE]`.
+    Done,
+    /// With a chunk that says why the model has stopped, and whatever comes after it.
+    FinishReason,
+}
+
 /// A feature of requests that not every gateway has, by its word in scenarios.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feature {
@@ -86,6 +95,7 @@ pub struct About {
     pub apis: &'static [Api],
     pub features: &'static [Feature],
     pub charged: Charged,
+    pub stream_end: StreamEnd,
     /// How far its books are behind, when it is launched here.
     pub pace: Pace,
     pub package: Package,

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, lacks};
+use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, StreamEnd, lacks};
 use super::connection::{Connection, Credential, amount, number};
 use super::price::{Cost, KNOWN, KNOWN_MODEL, Priced, RATE};
 use super::recipe::{Package, Place, Recipe};
@@ -62,6 +62,7 @@ static ABOUT: About = About {
     apis: &[Api::Chat, Api::Messages, Api::Embeddings],
     features: &[Feature::List],
     charged: Charged::After,
+    stream_end: StreamEnd::Done,
     pace: Pace { poll: Duration::from_millis(50), behind: Duration::ZERO, clock: 1 },
     package: Package {
         name: "any-llm-sdk",

@@ -32,9 +32,10 @@ impl Gateway {
         admin_key: Secret,
         limit: Duration,
     ) -> Gateway {
-        let About { credential, refusals, pace, .. } = *adapter.about();
+        let About { credential, refusals, stream_end, pace, .. } = *adapter.about();
         let (base_url, upstream) = (base_url.into(), upstream.into());
-        let connection = Connection { http, base_url, upstream, admin_key, limit, credential, refusals, notes: None };
+        let connection =
+            Connection { http, base_url, upstream, admin_key, limit, credential, refusals, stream_end, notes: None };
         Gateway { adapter, connection, pace, books: Books::default() }
     }
 

@@ -8,6 +8,7 @@ use reqwest::{Client, Method, Request, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::adapter::StreamEnd;
 use super::refusal::Refusals;
 use super::stream::Stream;
 use super::{AdminCall, AdminError, Answer, Ask, Broken, Gives, Secret, Sent, openai, redact};
@@ -70,6 +71,7 @@ pub struct Connection {
     pub limit: Duration,
     pub(super) credential: Credential,
     pub(super) refusals: &'static Refusals,
+    pub(super) stream_end: StreamEnd,
     pub(super) notes: Option<Notes>,
 }
 
@@ -164,7 +166,7 @@ impl Connection {
         };
         let status = response.status();
         let accepted = Answer::Accepted { status: status.as_u16() };
-        let mut stream = Stream::new(ask.api);
+        let mut stream = Stream::new(ask.api, self.stream_end);
         let mut left = false;
         let body = self.body(response, |part| {
             stream.push(part);

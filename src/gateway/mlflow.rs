@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, lacks};
+use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, StreamEnd, lacks};
 use super::connection::{Connection, Credential, amount, number};
 use super::price::{Cost, KNOWN, KNOWN_MODEL, Priced, RATE};
 use super::recipe::{Package, Place, Recipe};
@@ -53,6 +53,8 @@ static ABOUT: About = About {
     apis: &[Api::Chat, Api::Responses, Api::Embeddings, Api::Passthrough],
     features: &[Feature::List],
     charged: Charged::After,
+    // Seen of 3.11.1 to 3.17.2: its unified API leaves `[DONE]` out.
+    stream_end: StreamEnd::FinishReason,
     pace: Pace { poll: Duration::from_millis(100), behind: Duration::ZERO, clock: 1 },
     package: Package {
         name: "mlflow",

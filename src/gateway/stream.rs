@@ -3,12 +3,14 @@
 
 use serde_json::Value;
 
+use super::adapter::StreamEnd;
 use crate::scenario::Api;
 
 /// A streamed answer of a model, as far as it is there. It keeps one line, whatever the length of the stream.
 #[derive(Debug, Clone)]
 pub struct Stream {
     api: Api,
+    end: StreamEnd,
     /// The line that has not ended yet.
     line: Vec<u8>,
     events: usize,
@@ -18,8 +20,8 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub fn new(api: Api) -> Stream {
-        Stream { api, line: Vec::new(), events: 0, chunks: 0, failed: false, ended: false }
+    pub fn new(api: Api, end: StreamEnd) -> Stream {
+        Stream { api, end, line: Vec::new(), events: 0, chunks: 0, failed: false, ended: false }
     }
 
     /// Takes up the next part. Parts may end anywhere, also within a character.
@@ -52,12 +54,20 @@ impl Stream {
         self.chunks += usize::from(has_text(event));
         self.failed |= event.starts_with("{\"error\"");
         self.ended = match self.api {
-            // What comes after the end is not part of a whole answer.
-            Api::Chat | Api::Completions | Api::Passthrough | Api::Embeddings | Api::Images => event == "[DONE]",
+            Api::Chat | Api::Completions | Api::Passthrough | Api::Embeddings | Api::Images => match self.end {
+                // What comes after the end is not part of a whole answer.
+                StreamEnd::Done => event == "[DONE]",
+                StreamEnd::FinishReason => self.ended || says_why_it_ended(event),
+            },
             Api::Messages => self.ended || event.contains("\"message_stop\""),
             Api::Responses => self.ended || event.contains("\"response.completed\""),
         };
     }
+}
+
+fn says_why_it_ended(event: &str) -> bool {
+    let event: Result<Value, _> = serde_json::from_str(event);
+    event.is_ok_and(|event| event["choices"][0]["finish_reason"].is_string())
 }
 
 fn has_text(event: &str) -> bool {
@@ -71,8 +81,24 @@ fn has_text(event: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Stream;
+    use super::{Stream, StreamEnd};
     use crate::scenario::Api;
+
+    #[test]
+    fn a_stream_may_end_with_why_the_model_has_stopped() {
+        let chunk = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n";
+        let last = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+        let usage = "data: {\"choices\":[],\"usage\":{}}\n\n";
+        for (text, is_answer) in [
+            ([chunk, last, usage].concat(), true),
+            ([chunk, last].concat(), true),
+            ([chunk, chunk, usage].concat(), false),
+        ] {
+            let mut stream = Stream::new(Api::Chat, StreamEnd::FinishReason);
+            stream.push(text.as_bytes());
+            assert_eq!(stream.is_answer(), is_answer, "{text}");
+        }
+    }
 
     #[test]
     fn a_stream_is_an_answer_when_it_is_whole_however_it_is_cut() {
@@ -92,7 +118,7 @@ mod tests {
             (Api::Chat, "", false, 0),
         ] {
             for size in [1, 2, 7, text.len().max(1)] {
-                let mut stream = Stream::new(api);
+                let mut stream = Stream::new(api, StreamEnd::Done);
                 text.as_bytes().chunks(size).for_each(|part| stream.push(part));
                 assert_eq!((stream.chunks(), stream.is_answer()), (chunks, is_answer), "{text} in parts of {size}");
             }

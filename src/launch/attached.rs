@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::keeper::{Asked, Gone, Keeper, Lease, Node};
 use super::turns::Share;
-use super::{ADMIN_KEY, Health, Topology, Undisturbed};
+use super::{ADMIN_KEY, Health, Revived, Topology, Undisturbed};
 use crate::gateway::{Adapter, Gateway, Pace, Secret};
 use crate::scenario::{Disturbance, Instance, Part};
 
@@ -69,6 +69,18 @@ impl Attached {
 
     pub(super) async fn disturb(&self, topology: Topology, act: Disturbance, part: Part) -> Result<(), Undisturbed> {
         self.asked::<Result<(), Undisturbed>>(&Asked::Disturb { topology, act, part }).await?
+    }
+
+    /// Of every instance that was asked for here.
+    pub(super) fn clients(&self) -> Vec<Gateway> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    pub(super) async fn revive(&self) -> Result<Revived, String> {
+        match self.keeper.ask(&Asked::Revive).await {
+            Ok(revived) => revived,
+            Err(gone) => Err(self.with_help(gone.to_string())),
+        }
     }
 
     pub(super) async fn restore(&self) {

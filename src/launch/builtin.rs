@@ -81,7 +81,7 @@ impl InProcess {
 
     pub(super) fn disturb(&self, act: Disturbance, part: Part) -> Result<(), Undisturbed> {
         match Deed::of(act, part)? {
-            Deed::RestartGateway => self.instances().for_each(Builtin::restart),
+            Deed::RestartGateway => self.restart(),
             Deed::StopDatabase => self.first.stop_database(),
             Deed::StartDatabase => self.first.start_database(),
             Deed::FlushRedis => self.first.flush_redis(),
@@ -89,6 +89,10 @@ impl InProcess {
             Deed::StopRedis | Deed::StartRedis => {}
         }
         Ok(())
+    }
+
+    pub(super) fn restart(&self) {
+        self.instances().for_each(Builtin::restart);
     }
 
     pub(super) fn restore(&self) {

@@ -14,6 +14,7 @@ mod external;
 mod gateways;
 pub mod keeper;
 mod process;
+mod pulse;
 pub mod reaper;
 mod server;
 mod setup;
@@ -39,6 +40,8 @@ pub use gateways::config;
 use keeper::Found;
 pub use keeper::Origin;
 pub use process::Package;
+use pulse::Pulse;
+pub use pulse::Revived;
 pub use setup::Setup;
 pub use sweep::{LeftBehind, MARK};
 pub use target::{Compromised, GatewayName, Launcher, Target, TargetError};
@@ -57,6 +60,7 @@ pub struct Live {
     /// What it was launched with, where that is known.
     pub setup: Option<Setup>,
     turns: Turns,
+    pulse: Pulse,
     calls: Calls,
     kept: Kept,
 }
@@ -301,8 +305,9 @@ impl Live {
     }
 
     fn with(target: &Target, calls: Calls, kept: Kept) -> Live {
-        let (origin, turns) = (Origin::Launched, Turns::new());
-        Live { target: target.clone(), origin, took: Duration::ZERO, remark: None, setup: None, turns, calls, kept }
+        let (origin, turns, pulse) = (Origin::Launched, Turns::new(), Pulse::default());
+        let target = target.clone();
+        Live { target, origin, took: Duration::ZERO, remark: None, setup: None, turns, pulse, calls, kept }
     }
 
     /// How often these requests of this trial have reached the upstream, together.
@@ -365,8 +370,7 @@ impl Live {
             Kept::Docker(containers) => containers.clients(),
             Kept::External(gateway) => vec![gateway.clone()],
             Kept::Process(processes) => processes.clients(),
-            // Its keeper has made it ready.
-            Kept::Attached(_) => Vec::new(),
+            Kept::Attached(attached) => attached.clients(),
         }
     }
 

@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::gateway::Answer;
 use crate::report::console::{BROKE, INTERRUPTED};
 use crate::report::{Report, TargetReport};
 use crate::run::TrialResult;
@@ -71,6 +72,9 @@ pub struct Row {
 #[serde(deny_unknown_fields)]
 pub struct Cell {
     pub outcome: Outcome,
+    /// How it refused last: `403 budget_exceeded`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Found>,
 }
@@ -206,6 +210,11 @@ impl Matrix {
         }
     }
 
+    /// Whether all columns are versions of one gateway.
+    pub fn is_of_one_gateway(&self) -> bool {
+        self.columns.windows(2).all(|pair| pair[0].gateway() == pair[1].gateway())
+    }
+
     pub fn state<'a>(&self, row: &'a Row, column: &Column) -> State<'a> {
         match (row.cells.get(&column.target), &column.error) {
             (Some(cell), _) => cell.state(),
@@ -306,7 +315,9 @@ impl Cell {
                 None => findings.push(found),
             }
         }
-        Cell { outcome: result.outcome.clone(), findings }
+        let mut answers = result.exchanges.iter().rev().map(|exchange| &exchange.answer);
+        let refused = answers.find(|answer| matches!(answer, Answer::Refused { .. })).map(Answer::to_string);
+        Cell { outcome: result.outcome.clone(), refused, findings }
     }
 
     /// The worst finding that is no known deviation.
@@ -346,7 +357,12 @@ impl Cell {
                     failed if failed == rate.of => Outcome::Fail,
                     _ => Outcome::Flaky { rate },
                 };
-                Cell { outcome, findings: if self.findings.is_empty() { other.findings } else { self.findings } }
+                let refused = self.refused.or(other.refused);
+                Cell {
+                    outcome,
+                    refused,
+                    findings: if self.findings.is_empty() { other.findings } else { self.findings },
+                }
             }
             Ordering::Equal | Ordering::Greater => self,
         }

@@ -64,7 +64,7 @@ impl Checked {
                 self.results.insert(result.trial.clone(), result);
                 None
             }
-            Event::Begun | Event::Log { .. } | Event::Ended => None,
+            Event::Begun | Event::Log { .. } | Event::Restarted { .. } | Event::Ended => None,
         }
     }
 
@@ -107,7 +107,7 @@ impl Checked {
             let (fate, why) = self.fate(trial);
             *counts.entry(fate).or_default() += 1;
             // What stands for one value of an axis is called by that.
-            let value = trial.split_once('/').map_or(String::new(), |(_, value)| format!("{value:<18}"));
+            let value = trial.split('/').nth(2).map_or(String::new(), |value| format!("{value:<18}"));
             let _ = writeln!(text, "  {:<10}{}", fate.word(), format!("{value}{why}").trim_end());
         }
         let counts: Vec<String> = counts.iter().map(|(fate, count)| format!("{count} {}", fate.word())).collect();

@@ -44,7 +44,8 @@ fn targets(report: &Report) -> String {
     let mut text = String::new();
     for target @ TargetReport { name, version, .. } in &report.targets {
         let version = version.as_ref().map(|version| format!(", says it is {}", plain(version))).unwrap_or_default();
-        let _ = writeln!(text, "- `{name}`: {}{version}", terminal::ran(target));
+        let hung = terminal::hung(target.restarts).map(|hung| format!("; it {hung}")).unwrap_or_default();
+        let _ = writeln!(text, "- `{name}`: {}{version}{hung}", terminal::ran(target));
     }
     text
 }

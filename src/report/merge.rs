@@ -164,6 +164,7 @@ fn target(parts: &[Part], index: usize) -> TargetReport {
         origin: own().find_map(|target| target.origin.clone()),
         setup: own().find_map(|target| target.setup.clone()),
         launched_in_ms: own().filter_map(|target| target.launched_in_ms).max(),
+        restarts: own().map(|target| target.restarts).sum(),
         errors,
         log: own().flat_map(|target| target.log.clone()).collect(),
     }

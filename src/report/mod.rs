@@ -78,6 +78,9 @@ pub struct TargetReport {
     pub origin: Option<Origin>,
     /// What it was launched with, where that is known.
     pub setup: Option<Setup>,
+    /// How often it hung for good, and was started again.
+    #[serde(default)]
+    pub restarts: usize,
     /// Why it could not be launched; of a merged run, in each of its parts.
     pub errors: Vec<LaunchError>,
     /// The end of its log, if its environment broke.
@@ -147,6 +150,7 @@ pub struct Record {
     not_launched: Vec<LaunchError>,
     results: Vec<TrialResult>,
     logs: Vec<(String, Vec<String>)>,
+    restarts: Vec<(String, usize)>,
     begun: Option<std::time::Instant>,
     ended: Option<std::time::Instant>,
 }
@@ -163,6 +167,7 @@ impl Record {
             Event::Begun => self.begun = Some(std::time::Instant::now()),
             Event::Finished(result) => self.results.push(result.clone()),
             Event::Log { target, lines } => self.logs.push((target.clone(), lines.clone())),
+            Event::Restarted { target, times } => self.restarts.push((target.clone(), *times)),
             Event::Ended => self.ended = Some(std::time::Instant::now()),
         }
     }
@@ -241,6 +246,7 @@ impl Report {
                 launched_in_ms: launched.map(|launched| launched.took.as_millis() as u64),
                 origin: launched.map(|launched| launched.origin.clone()),
                 setup: launched.and_then(|launched| launched.setup.clone()),
+                restarts: record.restarts.iter().find(|(name, _)| *name == target.name).map_or(0, |(_, times)| *times),
                 errors: record
                     .not_launched
                     .iter()

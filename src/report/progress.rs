@@ -89,7 +89,7 @@ impl Progress {
                             bar.inc(1);
                         }
                     }
-                    Event::NotLaunched(_) | Event::Begun | Event::Log { .. } => {}
+                    Event::NotLaunched(_) | Event::Begun | Event::Log { .. } | Event::Restarted { .. } => {}
                     Event::Ended => bars.drain().for_each(|(_, bar)| bar.finish_and_clear()),
                 }
             }
@@ -127,6 +127,6 @@ fn line(event: &Event) -> Option<String> {
             };
             Some(format!("{} {}: {done} ({seconds:.1} s)", result.target, result.trial))
         }
-        Event::Begun | Event::Log { .. } | Event::Ended => None,
+        Event::Begun | Event::Log { .. } | Event::Restarted { .. } | Event::Ended => None,
     }
 }

@@ -41,6 +41,11 @@ pub fn render(report: &Report, detail: Detail) -> String {
     text.push_str(&environment(report));
     let is_told = |deviation: &&Deviation| detail == Detail::All || deviation.state != DeviationState::NotTried;
     text.push_str(&deviations(report.deviations.iter().filter(is_told)));
+    for target in &report.targets {
+        if let Some(hung) = hung(target.restarts) {
+            let _ = writeln!(text, "\n{} {hung}", painted(ODD, &target.name));
+        }
+    }
     text.push_str(&launchers(report));
     text.push_str(&answer(report));
     text
@@ -247,6 +252,15 @@ pub fn deviations<'a>(deviations: impl IntoIterator<Item = &'a Deviation>) -> St
             writeln!(text, "  {target}  {scenario}  {}: {reason}; {state}  {}", finding.word(), painted(FAINT, issue));
     }
     text
+}
+
+/// How often a target hung, if it did.
+pub fn hung(times: usize) -> Option<String> {
+    match times {
+        0 => None,
+        1 => Some("hung for good, and was started again".to_owned()),
+        times => Some(format!("hung for good {times} times, and was started again each time")),
+    }
 }
 
 /// How a target came to be there.

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Limits;
 use crate::gateway::{AdminError, Answer, Broken, Sent};
 use crate::launch::{self, Health, Live, Share};
-use crate::scenario::{Alone, Instance, Place, Step, Trial, TrialId};
+use crate::scenario::{Instance, Place, Trial, TrialId};
 use crate::verdict::oracle::Standing;
 use crate::verdict::{Finding, FindingKind, Outcome};
 pub use evidence::{Acted, Evidence};
@@ -217,99 +217,120 @@ impl Stop {
 
 /// Runs one trial. `name` is its name on the gateway and the upstream: unique, and without blanks.
 ///
-/// It always comes back, with what is known: a gateway that hangs ends the trial by its limit of time. Nothing is known
-/// of one whose turn comes when the gate is closed.
+/// It always comes back, with what is known: a gateway that hangs ends the trial, at the latest by its limit of time, and is
+/// started again. Trials that ran beside each other then run again, one by one: so it is seen by which of them it hangs.
+/// Nothing is known of one whose turn comes when the gate is closed.
 pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits, gate: &Gate) -> Option<TrialResult> {
+    let is_alone = trial.file.scenario.alone.is_some();
+    let turn = live.turn(if is_alone { Share::Alone } else { Share::Together }).await;
+    if let Some(why) = live.lost().await {
+        return Some(TrialResult::not_begun(trial, &live.target.name, why));
+    }
+    let first = try_once(live, trial, name, limits, gate, Some(turn)).await?;
+    if !first.hung {
+        return Some(first.result);
+    }
+    let _alone = live.turn(Share::Alone).await;
+    if live.revive().await.is_err() || is_alone {
+        return Some(first.result);
+    }
+    let mut again = try_once(live, trial, &format!("{name}-alone"), limits, gate, None).await?;
+    again.result.time += first.result.time;
+    if again.hung {
+        // If it cannot be, the next trial says so.
+        let _ = live.revive().await;
+    }
+    Some(again.result)
+}
+
+/// What came of a trial, once.
+struct Tried {
+    result: TrialResult,
+    /// Whether its gateway hangs.
+    hung: bool,
+}
+
+/// Runs a trial in a turn of its own, or in one that its caller has alone.
+async fn try_once(
+    live: &Live,
+    trial: &Trial,
+    name: &str,
+    limits: Limits,
+    gate: &Gate,
+    turn: Option<launch::Turn>,
+) -> Option<Tried> {
     let scenario = &trial.file.scenario;
-    let turn = match scenario.alone {
-        Some(alone) => Turn::Alone { alone, _held: live.turn(Share::Alone).await },
-        None => Turn::Together { _held: live.turn(Share::Together).await },
-    };
     let _inside = gate.enter()?;
     let began = Instant::now();
     let limit = limits.trial.saturating_add(steps::stated_time(scenario));
+    // Together, trials may keep it busy for a while; all of it has to be over before their requests are given up.
+    let patience = limits.request.mul_f64(if turn.is_some() { 0.6 } else { 0.3 });
+    let hang = async {
+        match scenario.alone {
+            // It may be meant to be silent.
+            Some(_) => std::future::pending().await,
+            None => live.hang(patience).await,
+        }
+    };
     let mut steps = Steps::new(live, trial, name, limits, turn);
-    let ended = tokio::time::timeout(limit, steps.run()).await;
+    let ended = tokio::select! {
+        ended = tokio::time::timeout(limit, steps.run()) => Some(ended),
+        () = hang => None,
+    };
     if scenario.alone.is_some() {
         live.restore().await;
     }
-    let mut result = TrialResult {
-        trial: trial.id.clone(),
-        target: live.target.name.clone(),
-        outcome: Outcome::Pass,
-        evidence: match steps.findings.is_empty() {
-            true => Evidence::default(),
-            false => steps.evidence().await,
-        },
-        findings: steps.findings,
-        exchanges: steps.exchanges,
-        time: steps.time,
+    let (mut outcome, mut hung) = (Outcome::Pass, false);
+    let place = steps.at;
+    let fault = |expected: &str, got: String| {
+        let (kind, expected) = (FindingKind::Fault, expected.to_owned());
+        Finding { kind, place, request: None, expected, got, known: None }
     };
     match ended {
-        Ok(Ok(())) => {}
+        Some(Ok(Ok(()))) => {}
         // What was found before stays found.
-        Ok(Err(Stop::Lacks(_) | Stop::Failed(_))) if !result.findings.is_empty() => {}
-        Ok(Err(Stop::Lacks(reason))) => result.outcome = Outcome::Skip { reason },
-        Ok(Err(Stop::Failed(reason))) => result.outcome = Outcome::Error { reason },
-        Ok(Err(Stop::Broke(finding))) => result.findings.push(*finding),
-        Err(_) => {
-            let place = scenario.steps.last().map_or(Place::default(), Step::place);
-            let got = format!("not done after {} s", limit.as_secs());
-            let expected = "the trial to end".to_owned();
-            result.findings.push(Finding {
-                kind: FindingKind::Fault,
-                place,
-                request: None,
-                expected,
-                got,
-                known: None,
-            });
-        }
+        Some(Ok(Err(Stop::Lacks(_) | Stop::Failed(_)))) if !steps.findings.is_empty() => {}
+        Some(Ok(Err(Stop::Lacks(reason)))) => outcome = Outcome::Skip { reason },
+        Some(Ok(Err(Stop::Failed(reason)))) => outcome = Outcome::Error { reason },
+        Some(Ok(Err(Stop::Broke(finding)))) => steps.findings.push(*finding),
+        Some(Err(_)) => steps.findings.push(fault("the trial to end", format!("not done after {} s", limit.as_secs()))),
+        None => hung = true,
     }
-    if result.outcome == Outcome::Pass && !result.findings.is_empty() {
-        result.outcome = judge_environment(live, &result).await;
+    if outcome == Outcome::Pass && !steps.findings.is_empty() && !hung {
+        (outcome, hung) = judge_environment(live, &steps).await;
     }
-    if result.findings.is_empty() {
-        result.exchanges.iter_mut().for_each(|exchange| exchange.sent = None);
+    if hung {
+        let got = "the gateway hangs: its health endpoint gives no answer either";
+        steps.findings.push(fault("the gateway to answer", got.to_owned()));
+        outcome = Outcome::Fail;
     }
-    result.time.whole = began.elapsed();
-    Some(result)
+    let evidence = match steps.findings.is_empty() {
+        true => Evidence::default(),
+        false => steps.evidence(hung).await,
+    };
+    let Steps { findings, mut exchanges, mut time, .. } = steps;
+    if findings.is_empty() {
+        exchanges.iter_mut().for_each(|exchange| exchange.sent = None);
+    }
+    time.whole = began.elapsed();
+    let (trial, target) = (trial.id.clone(), live.target.name.clone());
+    Some(Tried { result: TrialResult { trial, target, outcome, findings, exchanges, evidence, time }, hung })
 }
 
-/// A trial's turn on its target: with others, or alone.
-enum Turn {
-    Alone {
-        alone: Alone,
-        _held: launch::Turn,
-    },
-    Together {
-        _held: launch::Turn,
-    },
-    /// It only looks at books any more, which disturbs nobody.
-    Over,
-}
-
-impl Turn {
-    /// Others would have disturbed it; nothing can any more.
-    fn end_if_first(&mut self) {
-        if matches!(self, Turn::Alone { alone: Alone::First, .. }) {
-            *self = Turn::Over;
-        }
-    }
-}
-
-/// Findings count against the gateway only if it, and its database, are there.
-async fn judge_environment(live: &Live, result: &TrialResult) -> Outcome {
-    let broke = result.findings.iter().any(|finding| finding.kind == FindingKind::Fault);
-    if !broke && result.findings.iter().all(|finding| finding.kind != FindingKind::Miscount) {
-        return Outcome::Fail;
+/// Findings count against the gateway only if it, and its database, are there. And whether it hangs.
+async fn judge_environment(live: &Live, steps: &Steps<'_>) -> (Outcome, bool) {
+    let broke = steps.findings.iter().any(|finding| finding.kind == FindingKind::Fault);
+    if !broke && steps.findings.iter().all(|finding| finding.kind != FindingKind::Miscount) {
+        return (Outcome::Fail, false);
     }
     let lost = |exchange: &Exchange| matches!(exchange.answer, Answer::Broken { how: Broken::Lost(_) });
     match live.health().await {
-        Health::Well => Outcome::Fail,
-        Health::Dead(how) => Outcome::Error { reason: how },
+        Health::Well => (Outcome::Fail, false),
+        Health::Dead(how) => (Outcome::Error { reason: how }, false),
         // Who is cut off and then not answered is gone; who is not answered at all is hung.
-        Health::Unresponsive(how) if result.exchanges.last().is_some_and(lost) => Outcome::Error { reason: how },
-        Health::Unresponsive(_) => Outcome::Fail,
+        Health::Unresponsive(how) if steps.exchanges.last().is_some_and(lost) => {
+            (Outcome::Error { reason: how }, false)
+        }
+        Health::Unresponsive(_) => (Outcome::Fail, true),
     }
 }

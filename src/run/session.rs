@@ -44,6 +44,11 @@ pub enum Event {
     /// Every target is there or will not be. Trials may have begun on those that were there first.
     Begun,
     Finished(TrialResult),
+    /// It hung for good, so often, and was started again each time.
+    Restarted {
+        target: String,
+        times: usize,
+    },
     /// The end of a target's log, because its environment broke.
     Log {
         target: String,
@@ -138,6 +143,10 @@ impl Session<'_> {
         // Both sides of a comparison may be one gateway, which is kept.
         let name = format!("gc-{}-{index}", run.as_str());
         tokio::join!(run_all(Arc::clone(live), &plan.trials, &name, *limits, &retries, gate, sender), tell_all);
+        let (target, times) = (live.target.name.clone(), live.restarts());
+        if times > 0 {
+            tell(Event::Restarted { target, times });
+        }
         if broke {
             tell(Event::Log { target: live.target.name.clone(), lines: live.log_tail().await });
         }

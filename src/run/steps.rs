@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use super::ledger::Ledger;
 use super::world::World;
-use super::{Acted, Exchange, Stop, Time, Turn};
+use super::{Acted, Exchange, Stop, Time};
 use crate::config::Limits;
 use crate::gateway::Gateway;
-use crate::launch::{Live, Share, Topology, Undisturbed};
+use crate::launch::{Live, Share, Topology, Turn, Undisturbed};
 use crate::scenario::arithmetic::{Allowed, allowed};
 use crate::scenario::charge::{Asker, bounds, find};
-use crate::scenario::{AskFields, Count, Instance, Name, Period, PricedBy, Scenario, Settle, Step, Trial, Usd};
+use crate::scenario::{
+    Alone, AskFields, Count, Instance, Name, Period, Place, PricedBy, Scenario, Settle, Step, Trial, Usd,
+};
 use crate::verdict::Finding;
 use crate::verdict::oracle::{Standing, Zone, zone};
 
@@ -92,7 +94,10 @@ pub(super) struct Steps<'a> {
     /// The trial's own name on the gateway and the upstream.
     pub(super) name: &'a str,
     pub(super) limits: Limits,
-    turn: Turn,
+    /// None if it has its caller's, or needs none any more: books are looked at without.
+    turn: Option<Turn>,
+    /// The step that it is at.
+    pub(super) at: Place,
     pub(super) topology: Topology,
     pub(super) world: World,
     pub(super) ledger: Ledger,
@@ -115,7 +120,13 @@ pub(super) struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    pub(super) fn new(live: &'a Live, trial: &'a Trial, name: &'a str, limits: Limits, turn: Turn) -> Steps<'a> {
+    pub(super) fn new(
+        live: &'a Live,
+        trial: &'a Trial,
+        name: &'a str,
+        limits: Limits,
+        turn: Option<Turn>,
+    ) -> Steps<'a> {
         let scenario = &trial.file.scenario;
         let instances = scenario.instances.as_ref().map_or(1, |instances| instances.value);
         Steps {
@@ -125,6 +136,7 @@ impl<'a> Steps<'a> {
             name,
             limits,
             turn,
+            at: Place::default(),
             topology: Topology { instances, redis: trial.case.redis },
             world: World::new(&scenario.given, name),
             ledger: Ledger::default(),
@@ -154,8 +166,10 @@ impl<'a> Steps<'a> {
         let last_act = scenario.steps.iter().rposition(|step| !matches!(step, Step::Check { .. }));
         for (index, (step, allowed)) in scenario.steps.iter().zip(allowed(scenario)).enumerate() {
             if last_act.is_none_or(|last| index > last) {
-                self.turn.end_if_first();
+                // Others would have disturbed it; nothing can any more.
+                self.turn = self.turn.take().filter(|_| scenario.alone != Some(Alone::First));
             }
+            self.at = step.place();
             let done = self.step(step, allowed).await;
             if self.log.is_empty() && (!self.findings.is_empty() || done.is_err()) {
                 self.log = live.log_tail().await;

@@ -13,6 +13,7 @@ pub mod item;
 mod money;
 pub mod outline;
 pub mod plan;
+pub mod promises;
 pub mod read;
 pub mod step;
 pub mod value;

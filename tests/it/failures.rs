@@ -212,6 +212,37 @@ fn a_gateway_that_hangs_fails_its_trials_and_not_the_run() {
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
+/// Three trials, of which two ask at once with one key: by those it hangs, and only they fail.
+#[test]
+fn a_gateway_that_hangs_for_good_is_started_again_for_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = write(folder.path(), "harness.toml", "[limits]\nrequest = \"2s\"\n");
+    let trial = |name: &str, step: &str| {
+        let text = format!("name: {name}\nprice: 0.02\ngiven:\n  - key: k\nsteps:\n  - chat: k\n{step}");
+        write(folder.path(), &format!("{name}.yaml"), &text)
+    };
+    let crowd = "    at_once: 4\n    upstream: { late: 2s }\n";
+    let trials = [trial("crowd", crowd), trial("other-crowd", crowd), trial("patient", "    times: 30\npace: 1s\n")];
+    let arguments = ["run", "--target", "builtin@fault:hangs-for-good", "--config", &settings];
+    let json = folder.path().join("report.json");
+    let files = ["--json", json.to_str().unwrap()];
+    let trials = trials.iter().map(String::as_str);
+    let arguments: Vec<&str> = arguments.into_iter().chain(files).chain(trials).collect();
+    let (code, stdout, _) = answer(gatecrash(&arguments));
+    assert_eq!(code, 1, "{stdout}");
+    let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
+    let outcome = |trial: &serde_json::Value| {
+        let result = &trial["results"][0];
+        let got = result["findings"].as_array().unwrap().last().map(|finding| finding["got"].to_string());
+        format!("{}: {} {}", trial["trial"], result["outcome"], got.unwrap_or_default())
+    };
+    let outcomes: Vec<String> = report["trials"].as_array().unwrap().iter().map(outcome).collect();
+    insta::assert_snapshot!(outcomes.join("\n"));
+    // Once by whichever was first, and once by each of them alone.
+    assert_eq!(report["targets"][0]["restarts"], 3);
+    assert!(stdout.contains("hung for good 3 times, and was started again each time"), "{stdout}");
+}
+
 #[test]
 fn a_trial_ends_by_its_limit_of_time() {
     let folder = tempfile::tempdir().unwrap();

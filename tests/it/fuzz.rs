@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use gatecrash::gateway::adapter::StreamEnd;
 use gatecrash::gateway::stream::Stream;
 use gatecrash::scenario::Api;
 use gatecrash::scenario::diagnostic::Style;
@@ -28,13 +29,18 @@ fn whatever_is_in_a_scenario_its_mistakes_are_shown() {
 #[test]
 fn however_a_stream_is_cut_it_is_the_same() {
     for (path, bytes) in cases("stream") {
-        for api in [Api::Chat, Api::Messages, Api::Responses] {
+        for (api, end) in [
+            (Api::Chat, StreamEnd::Done),
+            (Api::Chat, StreamEnd::FinishReason),
+            (Api::Messages, StreamEnd::Done),
+            (Api::Responses, StreamEnd::Done),
+        ] {
             let read = |size: usize| {
-                let mut stream = Stream::new(api);
+                let mut stream = Stream::new(api, end);
                 bytes.chunks(size).for_each(|part| stream.push(part));
                 (stream.chunks(), stream.is_answer())
             };
-            assert!((1..20).all(|size| read(size) == read(bytes.len().max(1))), "{path:?} as {api:?}");
+            assert!((1..20).all(|size| read(size) == read(bytes.len().max(1))), "{path:?} as {api:?}, {end:?}");
         }
     }
 }

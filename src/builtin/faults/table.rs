@@ -318,6 +318,9 @@ faults! {
             "every request of a model fails inside the gateway", "BerriAI/litellm#11334";
         Hangs "hangs"
             "no request of a model is ever answered", "BerriAI/litellm#20256";
+        HangsForGood "hangs-for-good"
+            "once a key asks twice at the same time nothing is answered any more, until the gateway is started again",
+            "any-llm 1.4.0 to 1.14.0, measured: a user";
         LimitNotReadBack "limit-not-read-back"
             "limits hold, and are not told to who asks for them", "maximhq/bifrost#5673: no budget in the answer";
         AnswersBroken "answers-broken"

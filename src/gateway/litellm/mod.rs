@@ -21,7 +21,7 @@ use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses};
+use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, StreamEnd};
 use super::connection::{Connection, Credential};
 use super::price::Priced;
 use super::recipe::{Place, Recipe};
@@ -51,6 +51,7 @@ static ABOUT: About = About {
     features: &[Feature::Retries, Feature::Fallback, Feature::Cached, Feature::List, Feature::AdminKey],
     // Since 1.83 it reserves first, where it knows the price before the call.
     charged: Charged::After,
+    stream_end: StreamEnd::Done,
     // As it is launched here: `proxy_batch_write_at: 1` and a random 0 to 5 s (measured: 1 to 6 s). Asking more often
     // would only load a proxy that needs 10 ms and more for each answer.
     pace: Pace { poll: Duration::from_millis(400), behind: Duration::from_millis(6500), clock: 1 },

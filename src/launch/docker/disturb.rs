@@ -43,12 +43,18 @@ impl Containers {
 
     /// All instances at once, as if the machine they are on had been.
     async fn restart(&self, topology: Topology) -> Result<(), LaunchError> {
-        let restart = async |instance| {
-            let node = self.gateway(topology, instance).await?;
-            self.site.stop(&node.container, Node::NAME).await?;
-            self.recipe.start_again(&self.site, node).await
-        };
+        let restart = async |instance| self.restart_one(self.gateway(topology, instance).await?).await;
         try_join_all(topology.each().map(restart)).await.map(|_| ())
+    }
+
+    /// Every gateway that there is, where one hangs: the engine kills what does not end.
+    pub(in super::super) async fn restart_all(&self) -> Result<(), LaunchError> {
+        try_join_all(self.launched().map(|node| self.restart_one(node))).await.map(|_| ())
+    }
+
+    async fn restart_one(&self, node: &Node) -> Result<(), LaunchError> {
+        self.site.stop(&node.container, Node::NAME).await?;
+        self.recipe.start_again(&self.site, node).await
     }
 
     /// Starts again what is stopped, and waits until every gateway is ready.

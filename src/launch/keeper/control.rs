@@ -37,6 +37,8 @@ pub(in super::super) enum Asked {
         part: Part,
     },
     Restore,
+    /// To be asked by who has it alone.
+    Revive,
     Health,
     LogTail,
     /// Answered when it is the trial's turn, which lasts as long as the answer does.
@@ -130,6 +132,7 @@ async fn answer(State(keeping): State<Arc<Keeping>>, headers: HeaderMap, body: B
             live.restore().await;
             Json(()).into_response()
         }
+        Asked::Revive => Json(live.revive().await).into_response(),
         Asked::Health => Json(live.health().await).into_response(),
         Asked::LogTail => Json(live.log_tail().await).into_response(),
         Asked::Turn(share) => {

@@ -56,6 +56,15 @@ impl Processes {
         try_join_all(topology.each().map(restart)).await.map(|_| ())
     }
 
+    /// Every gateway that there is, where one hangs: such a one does not hear that it shall end.
+    pub(in super::super) async fn restart_all(&self) -> Result<(), LaunchError> {
+        let restart = async |node: &Node| {
+            node.process.abandon().await;
+            self.recipe.start_again(&self.site, node).await
+        };
+        try_join_all(self.launched().map(restart)).await.map(|_| ())
+    }
+
     /// Starts again what is stopped, and waits until every gateway is ready.
     pub(in super::super) async fn restore(&self) -> Result<(), LaunchError> {
         let Processes { site, database, .. } = self;

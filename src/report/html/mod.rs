@@ -149,6 +149,7 @@ fn of_target(target: &TargetReport) -> Markup {
         @if let Some(version) = &target.version { ", says it is " (version) }
         @if let Some(ms) = target.launched_in_ms { ", there after " (seconds(ms)) }
         @if let Some(because) = &target.launcher_because { " (" (because) ")" }
+        @if let Some(hung) = terminal::hung(target.restarts) { "; it " b { (hung) } }
     }
 }
 

@@ -6,9 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
-use super::{Counts, Group, Stretch, UNSTEADY, View, counted, reason};
+use super::{Counts, Group, Stretch, UNSTEADY, View, counted, kept, reason};
 use crate::matrix::defects::{Course, Defect};
-use crate::matrix::{Matrix, State};
+use crate::matrix::{Cell, Matrix, State};
 use crate::report::html::{STYLE, Tone, icon};
 
 /// What the page has beside the style of all pages.
@@ -47,6 +47,7 @@ pub fn render(matrix: &Matrix) -> String {
                     @if let Some(note) = &matrix.note { p class="about" { (note) } }
                 }
                 main {
+                    (promises(&view))
                     (defects(&view))
                     (table(&view))
                     (names("passed everywhere", &view.passing()))
@@ -110,6 +111,46 @@ fn of_defect(view: &View<'_>, defect: &Defect) -> Markup {
     }
 }
 
+/// A row for each promise, a column for each target: in a cell also why, if it is not kept.
+fn promises(view: &View<'_>) -> Markup {
+    let promises = view.promises();
+    let columns = &view.matrix.columns;
+    html! {
+        @if !promises.is_empty() {
+            section class="wide" {
+                h2 { "Promises" }
+                p class="about" { "Each is a short scenario, in the file that is named." }
+                div class="scrolls" tabindex="0" role="region" aria-label="Promises" { table class="promises" {
+                    thead { tr {
+                        th scope="col" { "Promise" }
+                        @for column in columns { th scope="col" { (view.short(&column.target)) } }
+                    } }
+                    tbody { @for group in promises { tr {
+                        th scope="row" {
+                            (group.name) @if let Some(values) = group.values() { ": " (values) }
+                            small { code { (group.file()) } }
+                        }
+                        @for (state, column) in group.states.iter().zip(columns) {
+                            (promise(*state, group.cell(&column.target)))
+                        }
+                    } } }
+                } }
+            }
+        }
+    }
+}
+
+fn promise(state: State<'_>, cell: Option<&Cell>) -> Markup {
+    let (sign, tone, _) = look(state);
+    let (word, how) = kept(state, cell);
+    html! {
+        td class=(tone.class()) {
+            div { (self::sign(sign, tone)) (word) @if let Some(how) = how { " " (how) } }
+            @if let Some(reason) = cell.and_then(reason) { small { (reason) } }
+        }
+    }
+}
+
 fn table(view: &View<'_>) -> Markup {
     let folders = view.folders();
     let columns = &view.matrix.columns;
@@ -117,11 +158,11 @@ fn table(view: &View<'_>) -> Markup {
     html! {
         @if !folders.is_empty() {
             section class="wide" {
-                h2 { "Scenarios and versions" }
+                h2 { (view.of_table()) }
                 p class="legend" {
                     @for (sign, tone, what) in LEGEND { span { (self::sign(sign, tone)) (what) } }
                 }
-                div class="scrolls versions" tabindex="0" role="region" aria-label="Scenarios and versions" { table {
+                div class="scrolls versions" tabindex="0" role="region" aria-label=(view.of_table()) { table {
                     colgroup { col class="scenario"; col class="version" span=(columns.len()); }
                     thead { tr {
                         th scope="col" { "Scenario" }
@@ -157,16 +198,7 @@ fn row(view: &View<'_>, group: &Group<'_>, number: usize) -> Markup {
 }
 
 fn cell(view: &View<'_>, stretch: &Stretch<'_>) -> Markup {
-    let (sign, tone, word) = match stretch.state {
-        State::Pass => ("✓", Tone::Good, ""),
-        State::Known => ("✓*", Tone::Good, ""),
-        State::Fail(kind, _) => ("✕", Tone::Bad, kind.word()),
-        State::Flaky => ("≈", Tone::Odd, "flaky"),
-        State::Skip => ("–", Tone::Faint, ""),
-        State::Error => ("!", Tone::Odd, "error"),
-        State::NotLaunched => ("∅", Tone::Odd, ""),
-        State::NotRun => ("", Tone::Faint, ""),
-    };
+    let (sign, tone, word) = look(stretch.state);
     let found = stretch
         .cell
         .and_then(|cell| cell.worst())
@@ -176,6 +208,19 @@ fn cell(view: &View<'_>, stretch: &Stretch<'_>) -> Markup {
         td class=(tone.class()) colspan=(stretch.columns.len()) title=(title) {
             div { (self::sign(sign, tone)) (word) }
         }
+    }
+}
+
+fn look(state: State<'_>) -> (&'static str, Tone, &'static str) {
+    match state {
+        State::Pass => ("✓", Tone::Good, ""),
+        State::Known => ("✓*", Tone::Good, ""),
+        State::Fail(kind, _) => ("✕", Tone::Bad, kind.word()),
+        State::Flaky => ("≈", Tone::Odd, "flaky"),
+        State::Skip => ("–", Tone::Faint, ""),
+        State::Error => ("!", Tone::Odd, "error"),
+        State::NotLaunched => ("∅", Tone::Odd, ""),
+        State::NotRun => ("", Tone::Faint, ""),
     }
 }
 
@@ -208,12 +253,12 @@ fn names(what: &str, names: &[String]) -> Markup {
 
 /// All that was found, in the order of the table.
 fn findings(view: &View<'_>) -> Markup {
-    let groups = view.folders().into_values().flatten();
+    let groups: Vec<_> = view.folders().into_values().flatten().collect();
     html! {
-        @if view.odd().next().is_some() {
+        @if !groups.is_empty() {
             section {
                 h2 { "What was found" }
-                @for (number, group) in groups.enumerate() {
+                @for (number, group) in groups.into_iter().enumerate() {
                     article class="found-in" id={ "found-" (number) } {
                         h3 { code { (group.label) } " " span { (group.name) } }
                         ul { @for stretch in view.stretches(group) { (of_stretch(view, &stretch)) } }

@@ -16,7 +16,10 @@ use crate::report::json::{self, NotAReport};
 use crate::verdict::Outcome;
 
 /// Grows with every change that could break who reads a matrix.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// The oldest that is read: it does not say how it was refused.
+const OLDEST: u32 = 1;
 
 /// What each trial does on each version.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -64,6 +67,9 @@ struct OfTrial<'a> {
 struct Cells<'a> {
     on: Vec<Cow<'a, str>>,
     outcome: Cow<'a, Outcome>,
+    /// How it refused last: `403 budget_exceeded`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "<[Found]>::is_empty")]
     findings: Cow<'a, [Found]>,
 }
@@ -72,12 +78,16 @@ impl<'a> OfTrial<'a> {
     fn new(row: &'a Row, columns: &'a [Column]) -> OfTrial<'a> {
         let mut cells: Vec<Cells<'a>> = Vec::new();
         for (target, cell) in columns.iter().filter_map(|column| row.cells.get_key_value(&column.target)) {
-            let is_same = |own: &&mut Cells<'_>| *own.outcome == cell.outcome && *own.findings == cell.findings;
+            let refused = cell.refused.as_deref();
+            let is_same = |own: &&mut Cells<'_>| {
+                (&*own.outcome, own.refused.as_deref(), &*own.findings) == (&cell.outcome, refused, &*cell.findings)
+            };
             match cells.iter_mut().find(is_same) {
                 Some(own) => own.on.push(Cow::Borrowed(target)),
                 None => cells.push(Cells {
                     on: vec![Cow::Borrowed(target)],
                     outcome: Cow::Borrowed(&cell.outcome),
+                    refused: refused.map(Cow::Borrowed),
                     findings: Cow::Borrowed(&cell.findings),
                 }),
             }
@@ -89,8 +99,9 @@ impl<'a> OfTrial<'a> {
 
     fn read(self) -> Row {
         let mut cells = BTreeMap::new();
-        for Cells { on, outcome, findings } in self.cells {
-            let cell = Cell { outcome: outcome.into_owned(), findings: findings.into_owned() };
+        for Cells { on, outcome, refused, findings } in self.cells {
+            let (outcome, refused) = (outcome.into_owned(), refused.map(Cow::into_owned));
+            let cell = Cell { outcome, refused, findings: findings.into_owned() };
             cells.extend(on.into_iter().map(|target| (target.into_owned(), cell.clone())));
         }
         let [trial, name, file, text] = [self.trial, self.name, self.file, self.text].map(Cow::into_owned);
@@ -137,7 +148,7 @@ pub fn read(text: &str) -> Result<Matrix, NotAReport> {
     let Ok(Head { matrix, gatecrash }) = serde_json::from_str(text) else {
         return json::read(text).map(|report| Matrix::of(&report));
     };
-    if matrix != FORMAT {
+    if !(OLDEST..=FORMAT).contains(&matrix) {
         return Err(NotAReport::Format { found: matrix, by: gatecrash, reads: FORMAT });
     }
     let document: Document<'_> = serde_json::from_str(text).map_err(|error| NotAReport::Other(error.to_string()))?;

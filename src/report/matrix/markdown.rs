@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Counts, Group, UNSTEADY, View, counted, reason};
+use super::{Counts, Group, UNSTEADY, View, counted, kept, reason};
 use crate::matrix::defects::{Course, Defect};
 use crate::matrix::{Column, Matrix, State};
 use crate::report::markdown::plain;
@@ -16,6 +16,7 @@ pub fn render(matrix: &Matrix) -> String {
         let _ = writeln!(text, "\n{note}");
     }
     let _ = writeln!(text, "\n{}", made(matrix));
+    promises(&mut text, &view);
     defects(&mut text, &view);
     tables(&mut text, &view);
     folded(&mut text, "passed everywhere", &view.passing());
@@ -26,10 +27,40 @@ pub fn render(matrix: &Matrix) -> String {
     text
 }
 
+/// A row for each promise, a column for each target.
+fn promises(text: &mut String, view: &View<'_>) {
+    let promises = view.promises();
+    let columns = &view.matrix.columns;
+    if promises.is_empty() {
+        return;
+    }
+    let head: Vec<_> = columns.iter().map(|column| plain(view.short(&column.target))).collect();
+    text.push_str("\n## Promises\n\n");
+    text.push_str(PROMISES);
+    let _ = writeln!(text, "\n| promise | {} |\n{}|", head.join(" | "), "| --- ".repeat(head.len() + 1));
+    for group in promises {
+        let cells = group.states.iter().zip(columns).map(|(state, column)| {
+            let (word, how) = kept(*state, group.cell(&column.target));
+            let sign = sign(*state);
+            let told = [sign, word].into_iter().map(str::to_owned).chain(how.map(plain));
+            told.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+        });
+        let cells = cells.collect::<Vec<_>>().join(" | ");
+        let values = group.values().map(|values| format!(": {}", plain(values))).unwrap_or_default();
+        let _ = writeln!(text, "| {}{values}<br>`{}` | {cells} |", plain(group.name), group.file());
+    }
+}
+
+const PROMISES: &str = "Each is a short scenario, in the file that is named. ✅ kept, with how it refused; ❌ broken, with what was \
+                        seen; ➖ lacking: the gateway, or its adapter, has no such thing.\n";
+
 fn made(matrix: &Matrix) -> String {
     let mut by: Vec<&str> = matrix.columns.iter().map(|column| column.gatecrash.as_str()).collect();
     by.sort_unstable();
     by.dedup();
+    if !matrix.is_of_one_gateway() {
+        return format!("Measured by gatecrash {}; made by `gatecrash matrix`.", by.join(", "));
+    }
     format!(
         "Measured by gatecrash {}; made by `gatecrash matrix`. Only the versions in the table were run: where \"since\" and \
          \"until\" are not neighbours in the gateway's releases, the change is somewhere between them.",
@@ -80,7 +111,7 @@ fn tables(text: &mut String, view: &View<'_>) {
     if folders.is_empty() {
         return;
     }
-    text.push_str("\n## Scenarios and versions\n\n");
+    text.push_str(&format!("\n## {}\n\n", view.of_table()));
     text.push_str(LEGEND);
     for (folder, groups) in folders {
         let ranges = view.ranges(&groups);
@@ -100,16 +131,24 @@ const LEGEND: &str = "✅ passes, ✅\\* passes but for a known deviation, ❌ f
                       Versions beside one another that are alike are one column, and so are trials of a scenario one row.\n";
 
 fn cell(state: State<'_>) -> String {
+    let sign = sign(state);
     match state {
-        State::Pass => "✅".to_owned(),
-        State::Known => "✅\\*".to_owned(),
-        State::Fail(FindingKind::WrongRefusal, Some(got)) => format!("❌ wrong refusal: {}", plain(got)),
-        State::Fail(kind, _) => format!("❌ {}", kind.word()),
-        State::Flaky => "〰️".to_owned(),
-        State::Skip => "➖".to_owned(),
-        State::Error => "⚠️".to_owned(),
-        State::NotLaunched => "🚫".to_owned(),
-        State::NotRun => String::new(),
+        State::Fail(FindingKind::WrongRefusal, Some(got)) => format!("{sign} wrong refusal: {}", plain(got)),
+        State::Fail(kind, _) => format!("{sign} {}", kind.word()),
+        _ => sign.to_owned(),
+    }
+}
+
+fn sign(state: State<'_>) -> &'static str {
+    match state {
+        State::Pass => "✅",
+        State::Known => "✅\\*",
+        State::Fail(..) => "❌",
+        State::Flaky => "〰️",
+        State::Skip => "➖",
+        State::Error => "⚠️",
+        State::NotLaunched => "🚫",
+        State::NotRun => "",
     }
 }
 

@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use crate::matrix::defects::{Beside, Course, Defect, Span};
 use crate::matrix::{Cell, Column, Matrix, Row, State};
+use crate::scenario::promises;
 use crate::verdict::{FindingKind, Outcome};
 
 /// Defects of which it is not sure that a version brought them: a heading, and what it means.
@@ -63,10 +64,18 @@ impl<'a> View<'a> {
         self.groups.iter().filter(|group| !group.passes() && !group.is_skipped())
     }
 
+    /// What gateways promise, in the order in which that is told.
+    fn promises(&self) -> Vec<&Group<'a>> {
+        let of = |group: &Group<'a>| promises::position(&group.rows.first()?.trial);
+        let mut promises: Vec<_> = self.groups.iter().filter(|group| of(group).is_some()).collect();
+        promises.sort_by_key(|group| of(group));
+        promises
+    }
+
     /// The rows of a table, by their folder.
     fn folders(&self) -> BTreeMap<&str, Vec<&Group<'a>>> {
         let mut folders: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-        for group in self.odd() {
+        for group in self.odd().filter(|group| group.folder() != promises::FOLDER) {
             folders.entry(group.folder()).or_default().push(group);
         }
         folders
@@ -74,18 +83,22 @@ impl<'a> View<'a> {
 
     /// Those that pass wherever they ran, as names.
     fn passing(&self) -> Vec<String> {
-        self.groups.iter().filter(|group| group.passes()).map(|group| group.label.clone()).collect()
+        self.of_corpus(Group::passes)
     }
 
     fn skipped(&self) -> Vec<String> {
-        self.groups.iter().filter(|group| group.is_skipped()).map(|group| group.label.clone()).collect()
+        self.of_corpus(Group::is_skipped)
+    }
+
+    fn of_corpus(&self, is: impl Fn(&Group<'a>) -> bool) -> Vec<String> {
+        let own = self.groups.iter().filter(|group| group.folder() != promises::FOLDER && is(group));
+        own.map(|group| group.label.clone()).collect()
     }
 
     /// A version, without its gateway where all are of one.
     fn short<'t>(&self, target: &'t str) -> &'t str {
-        let of_one = self.matrix.columns.windows(2).all(|pair| pair[0].gateway() == pair[1].gateway());
         match target.split_once('@') {
-            Some((_, version)) if of_one => version,
+            Some((_, version)) if self.matrix.is_of_one_gateway() => version,
             _ => target,
         }
     }
@@ -117,6 +130,14 @@ impl<'a> View<'a> {
             Stretch { state: group.states[columns.start], cell: cells.into_iter().next(), columns }
         };
         self.ranges(&[group]).into_iter().map(stretch).collect()
+    }
+
+    /// What the table of scenarios is called.
+    fn of_table(&self) -> &'static str {
+        match self.matrix.is_of_one_gateway() {
+            true => "Scenarios and versions",
+            false => "The corpus",
+        }
     }
 
     /// What it is about: `litellm 1.81.0 – 1.108.7`.
@@ -153,11 +174,15 @@ impl<'a> View<'a> {
             0 => String::new(),
             missing => format!(", {missing} could not be launched"),
         };
-        let newest = columns.iter().rev().find(has_run).map(|column| {
-            let failed = self.matrix.count(column, |state| matches!(state, State::Fail(..)));
-            let passed = self.matrix.count(column, |state| state.is_good() == Some(true));
-            format!(" {} fails {failed} and passes {passed}.", self.short(&column.target))
-        });
+        let of = |column: &Column| {
+            let Counts { passed, failed, .. } = Counts::of(self.matrix, column);
+            format!("{} fails {failed} and passes {passed}", self.short(&column.target))
+        };
+        if !self.matrix.is_of_one_gateway() {
+            let each: Vec<_> = columns.iter().filter(has_run).map(of).collect();
+            return format!("{interrupted}{trials}{missing}: {}.", each.join("; "));
+        }
+        let newest = columns.iter().rev().find(has_run).map(|column| format!(" {}.", of(column)));
         let lasting = self.defects.iter().filter(|defect| defect.course == Course::Lasting).count();
         let defects = match (lasting, self.defects.len() - lasting) {
             (0, 0) => "no defect was seen".to_owned(),
@@ -244,7 +269,22 @@ impl<'a> View<'a> {
     }
 }
 
-impl Group<'_> {
+impl<'a> Group<'a> {
+    /// Which of its scenario's trials it is, if not all: `alias, provider`.
+    fn values(&self) -> Option<&str> {
+        Some(self.label.split_once(" (")?.1.trim_end_matches(')'))
+    }
+
+    /// Its trial's scenario.
+    fn file(&self) -> &'a str {
+        self.rows.first().map_or("", |row| &row.file)
+    }
+
+    /// Of a target, the first that is as all of them are.
+    fn cell(&self, target: &str) -> Option<&'a Cell> {
+        self.rows.iter().find_map(|row| row.cells.get(target))
+    }
+
     /// Whether it passes wherever it ran.
     fn passes(&self) -> bool {
         let is_well = |state: &State<'_>| state.is_good() == Some(true) || *state == State::NotLaunched;
@@ -331,6 +371,19 @@ fn label(all: &[&Row], own: &[&Row]) -> String {
 /// `1 trial`, `3 trials`
 fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// What became of a promise on a gateway, and how or why, in a few words.
+fn kept<'c>(state: State<'_>, cell: Option<&'c Cell>) -> (&'static str, Option<&'c str>) {
+    match state {
+        State::Pass | State::Known => ("kept", cell.and_then(|cell| cell.refused.as_deref())),
+        State::Fail(..) => ("broken", cell.and_then(Cell::worst).map(|found| found.got.as_str())),
+        State::Flaky => ("kept now and then", None),
+        State::Skip => ("lacking", None),
+        State::Error => ("not judged", None),
+        State::NotLaunched => ("not launched", None),
+        State::NotRun => ("", None),
+    }
 }
 
 /// Why something is not judged.

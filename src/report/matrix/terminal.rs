@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Counts, View, counted};
 use crate::matrix::defects::Course;
-use crate::matrix::{Matrix, State};
+use crate::matrix::{Cell, Matrix, State};
 use crate::report::terminal::{BAD, BOLD, Detail, FAINT, GOOD, ODD, painted};
 
 pub fn render(matrix: &Matrix, detail: Detail) -> String {
@@ -14,7 +14,10 @@ pub fn render(matrix: &Matrix, detail: Detail) -> String {
         versions(&mut text, matrix);
         marks(&mut text, &view);
     }
-    defects(&mut text, &view);
+    match matrix.is_of_one_gateway() {
+        true => defects(&mut text, &view),
+        false => failures(&mut text, &view),
+    }
     for left in &matrix.left_behind {
         let _ = writeln!(text, "{left}");
     }
@@ -73,6 +76,17 @@ fn mark(state: State<'_>) -> String {
         State::NotRun => (FAINT, " "),
     };
     painted(style, mark)
+}
+
+/// What fails on each of several gateways.
+fn failures(text: &mut String, view: &View<'_>) {
+    for (index, column) in view.matrix.columns.iter().enumerate() {
+        for group in view.odd().filter(|group| group.states[index].is_good() == Some(false)) {
+            let Some(worst) = group.cell(&column.target).and_then(Cell::worst) else { continue };
+            let what = painted(BAD, format!("{} {}", worst.finding.word(), column.target));
+            let _ = writeln!(text, "{what}: {}: expected {}, got {}", group.label, worst.expected, worst.got);
+        }
+    }
 }
 
 fn defects(text: &mut String, view: &View<'_>) {

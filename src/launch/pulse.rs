@@ -1,0 +1,148 @@
+//! Whether a target still answers on its health endpoint, looked at while trials run on it; and starting again one that
+//! hangs for good. Not: one that is gone, which [`Live::health`] tells.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use super::{Health, Kept, Live};
+use crate::gateway::{AdminError, Broken};
+
+/// How often it is looked at, by all trials on it together.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How often one target is started again. One that hangs by whatever it is asked must not hold up the run for hours.
+const MOST: usize = 20;
+
+/// What is known of how a target answers.
+#[derive(Debug, Default)]
+pub(super) struct Pulse {
+    beat: Mutex<Beat>,
+    restarts: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+enum Beat {
+    /// Nobody has looked yet.
+    #[default]
+    Unknown,
+    Answered {
+        at: Instant,
+    },
+    /// No look since then was answered.
+    Silent {
+        since: Instant,
+    },
+    /// It hangs.
+    Hung,
+    /// And nothing can be done about it.
+    Lost(String),
+}
+
+/// What became of a target that hung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Revived {
+    /// It was started again.
+    Restarted,
+    /// It answers: somebody else has started it again, or it was only slow.
+    Answers,
+}
+
+impl Live {
+    /// Waits until it has given no answer for so long. It looks while it is waited for; one that refuses connections, or
+    /// answers anything, does not hang.
+    pub async fn hang(&self, patience: Duration) {
+        loop {
+            // One looks for all that wait.
+            let mut beat = self.pulse.beat.lock().await;
+            let is_new = matches!(*beat, Beat::Answered { at } if at.elapsed() < LOOK);
+            if matches!(*beat, Beat::Hung | Beat::Lost(_)) {
+                return;
+            }
+            if !is_new {
+                let looked = Instant::now();
+                *beat = match (self.answers().await, &*beat) {
+                    (true, _) => Beat::Answered { at: Instant::now() },
+                    (false, Beat::Silent { since }) => Beat::Silent { since: *since },
+                    (false, _) => Beat::Silent { since: looked },
+                };
+            }
+            if matches!(*beat, Beat::Silent { since } if since.elapsed() >= patience) {
+                match self.health().await {
+                    Health::Unresponsive(_) => {
+                        *beat = Beat::Hung;
+                        return;
+                    }
+                    Health::Well | Health::Dead(_) => *beat = Beat::Answered { at: Instant::now() },
+                }
+            }
+            drop(beat);
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Starts it again if it hangs, and waits until it is ready. To be called by who has it alone.
+    ///
+    /// # Errors
+    /// Why it could not: then it never can.
+    pub async fn revive(&self) -> Result<Revived, String> {
+        let mut beat = self.pulse.beat.lock().await;
+        if let Beat::Lost(why) = &*beat {
+            return Err(why.clone());
+        }
+        let revived = match (&self.kept, self.health().await) {
+            (Kept::Attached(attached), Health::Unresponsive(_)) => attached.revive().await,
+            (_, Health::Unresponsive(_)) => self.start_again().await.map(|()| Revived::Restarted),
+            (_, Health::Well | Health::Dead(_)) => Ok(Revived::Answers),
+        };
+        match &revived {
+            Ok(revived) => {
+                *beat = Beat::Unknown;
+                self.pulse.restarts.fetch_add(usize::from(*revived == Revived::Restarted), Ordering::Relaxed);
+            }
+            Err(why) => *beat = Beat::Lost(why.clone()),
+        }
+        revived
+    }
+
+    /// How often it hung for good and was started again.
+    pub fn restarts(&self) -> usize {
+        self.pulse.restarts.load(Ordering::Relaxed)
+    }
+
+    /// Why it is lost, if it is: it hangs, and cannot be started again.
+    pub async fn lost(&self) -> Option<String> {
+        match &*self.pulse.beat.lock().await {
+            Beat::Lost(why) => Some(why.clone()),
+            Beat::Unknown | Beat::Answered { .. } | Beat::Silent { .. } | Beat::Hung => None,
+        }
+    }
+
+    async fn answers(&self) -> bool {
+        for gateway in self.clients() {
+            if let Err(AdminError::Broken { how: Broken::Hung { .. }, .. }) = gateway.ready().await {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn start_again(&self) -> Result<(), String> {
+        if self.restarts() >= MOST {
+            return Err(format!("it has hung {MOST} times, and is not started again"));
+        }
+        let restarted = match &self.kept {
+            Kept::Builtin(in_process) => {
+                in_process.restart();
+                Ok(())
+            }
+            Kept::Docker(containers) => containers.restart_all().await,
+            Kept::Process(processes) => processes.restart_all().await,
+            Kept::External(_) => return Err("it hangs, and nobody here can start it again".to_owned()),
+            Kept::Attached(_) => return Ok(()),
+        };
+        restarted.map_err(|error| format!("it hung, and could not be started again: {}", error.what))
+    }
+}
