@@ -51,12 +51,13 @@ $(sed -n '/^\[\[known_deviation\]\]/,$p' harness.toml)
 TOML
 # timed NAME COMMAND...: what its last line says, and in `took` how long it took.
 timed() {
-  local name=$1 began ended; shift
+  # Not `name`: what cleans up would see this one, if this ends the script.
+  local what=$1 began ended; shift
   began=$(date +%s%N)
   "$@" >"$folder/said" || { cat "$folder/said"; exit 1; }
   ended=$(date +%s%N)
   took=$(((ended - began) / 1000000))
-  echo "$name: $((took / 1000)).$((took % 1000 / 100)) s: $(sed '/^$/d' "$folder/said" | tail -1)"
+  echo "$what: $((took / 1000)).$((took % 1000 / 100)) s: $(sed '/^$/d' "$folder/said" | tail -1)"
 }
 ours() {
   local files=("${@/#/scenarios/budget/}")

@@ -286,8 +286,9 @@ fn http(target: &Target) -> Result<reqwest::Client, LaunchError> {
     let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
-        // uvicorn closes a connection that was idle for 5 s; one taken up at that moment would look like a lost gateway.
-        .pool_idle_timeout(Duration::from_secs(2))
+        // uvicorn closes a connection that was idle for 5 s, and a busy one does so seconds late, before it reads what has
+        // come since: one taken up again then would look like a lost gateway (seen once, of one idle for 2 s at most).
+        .pool_idle_timeout(Duration::from_millis(250))
         .build();
     client.map_err(|error| LaunchError::new(target, format!("there is no HTTP client: {error}")))
 }

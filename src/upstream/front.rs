@@ -2,7 +2,6 @@
 //! answers what takes its time or is lost in mid-stream, and passes on everything else.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,17 +19,17 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::answer::Event;
+use super::behind::Behind;
 use super::call::{Call, Calls, End, Reply, api_at};
 
 pub(super) struct Front {
     http: Client,
-    /// Where wiremock listens.
-    behind: SocketAddr,
+    behind: Behind,
     calls: Arc<Calls>,
 }
 
 impl Front {
-    pub(super) fn new(behind: SocketAddr, calls: Arc<Calls>) -> reqwest::Result<Front> {
+    pub(super) fn new(behind: Behind, calls: Arc<Calls>) -> reqwest::Result<Front> {
         Ok(Front { http: Client::builder().no_proxy().build()?, behind, calls })
     }
 
@@ -51,7 +50,18 @@ impl Front {
 
     async fn pass_on(&self, method: Method, uri: &Uri, body: Bytes) -> reqwest::Result<Response> {
         let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
-        let response = self.http.request(method, format!("http://{}{path}", self.behind)).body(body).send().await?;
+        let url = format!("{}{path}", self.behind.uri());
+        let is_for_a_mock = method == Method::POST && api_at(uri.path()).is_some();
+        self.behind.count().await;
+        let mut response = self.http.request(method.clone(), &url).body(body.clone()).send().await?;
+        // In the moment without a mock nothing was counted: it can be asked again. A 404 that was asked for has a body.
+        let has_no_mock = |response: &reqwest::Response| {
+            response.status() == StatusCode::NOT_FOUND && !response.headers().contains_key(CONTENT_TYPE)
+        };
+        while is_for_a_mock && has_no_mock(&response) {
+            tokio::task::yield_now().await;
+            response = self.http.request(method.clone(), &url).body(body.clone()).send().await?;
+        }
         let content_type = response.headers().get(CONTENT_TYPE).cloned().map(|value| [(CONTENT_TYPE, value)]);
         Ok((response.status(), content_type, response.bytes().await?).into_response())
     }

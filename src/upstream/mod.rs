@@ -7,22 +7,20 @@
 //! It is wiremock, behind a front for the streams that wiremock cannot send: slow ones, and ones that break.
 
 mod answer;
+mod behind;
 mod call;
 mod front;
 pub mod marker;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use wiremock::matchers::method;
-use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-use answer::Event;
+use behind::Behind;
 use call::{Call, Calls, Reply, api_at};
 use front::Front;
 pub use marker::{Marker, Usage};
@@ -34,7 +32,6 @@ pub struct Upstream {
     address: SocketAddr,
     calls: Arc<Calls>,
     _front: oneshot::Sender<()>,
-    _server: MockServer,
 }
 
 impl Upstream {
@@ -45,14 +42,10 @@ impl Upstream {
     pub async fn start(address: SocketAddr) -> io::Result<Upstream> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let behind = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let server = MockServer::builder().listener(behind).disable_request_recording().start().await;
         let calls = Arc::new(Calls::default());
-        let of_an_api = |request: &Request| api_at(request.url.path()).is_some();
-        let provider = Provider { calls: Arc::clone(&calls) };
-        Mock::given(method("POST")).and(of_an_api).respond_with(provider).mount(&server).await;
-        let front = Front::new(*server.address(), Arc::clone(&calls)).map_err(io::Error::other)?;
-        Ok(Upstream { address, calls, _front: front.serve(listener), _server: server })
+        let behind = Behind::start(Arc::clone(&calls)).await?;
+        let front = Front::new(behind, Arc::clone(&calls)).map_err(io::Error::other)?;
+        Ok(Upstream { address, calls, _front: front.serve(listener) })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -67,34 +60,6 @@ impl Upstream {
     /// How often these requests of this trial have, together.
     pub fn calls_of(&self, trial: &str, requests: impl IntoIterator<Item = usize>) -> usize {
         self.calls.of(trial, requests)
-    }
-}
-
-/// What wiremock answers.
-struct Provider {
-    calls: Arc<Calls>,
-}
-
-impl Respond for Provider {
-    fn respond(&self, request: &Request) -> ResponseTemplate {
-        let Some(api) = api_at(request.url.path()) else {
-            return ResponseTemplate::new(404);
-        };
-        let call = match Call::read(api, &request.body) {
-            Ok(call) => call,
-            Err(wrong) => return ResponseTemplate::new(400).set_body_json(answer::error(api, wrong)),
-        };
-        let response = match call.answer(&self.calls) {
-            Reply::Whole { status, body } => ResponseTemplate::new(status).set_body_json(body),
-            Reply::Streamed { events, .. } => {
-                let events: String = events.into_iter().map(Event::into_wire).collect();
-                ResponseTemplate::new(200).set_body_raw(events, "text/event-stream")
-            }
-        };
-        match call.marker.late {
-            Duration::ZERO => response,
-            late => response.set_delay(late),
-        }
     }
 }
 
