@@ -10,6 +10,9 @@ use crate::scenario::{Spend, Usd};
 /// Where few wait, so many times the time that a charge takes is enough to know that it does not come.
 const FEW_WAIT: u32 = 3;
 
+/// Where a charge is in the books when the answer ends, this is enough to know that there was none.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
 /// How recorded spend came to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Settled {
@@ -54,8 +57,10 @@ impl Until {
 /// so few wait that there may be none.
 fn is_overdue(pace: Pace, waiting: &Waiting) -> bool {
     let waited = waiting.began().elapsed();
-    !pace.behind.is_zero()
-        && waited > pace.behind
+    if pace.behind.is_zero() {
+        return waited > AT_ONCE;
+    }
+    waited > pace.behind
         && (waiting.is_overdue() || (waiting.few_wait() && waited > pace.behind * FEW_WAIT))
 }
 
