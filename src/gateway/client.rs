@@ -214,6 +214,17 @@ impl Gateway {
         self.adapter.log(&self.connection, key).await
     }
 
+    /// Why a request could not be asked, if its answer says that there is no such route: releases before it answer so.
+    pub fn lacks_route(&self, answer: &Answer, what: &str) -> Option<String> {
+        let About { name, refusals, .. } = self.adapter.about();
+        match answer {
+            Answer::Refused { status: 404, message, .. } if (refusals.lacks)(404, message) => {
+                Some(format!("this {name} has no route for {what}: it answers 404"))
+            }
+            _ => None,
+        }
+    }
+
     /// Why it cannot be asked for that.
     pub fn lacks_feature(&self, feature: Feature) -> Option<String> {
         let About { name, features, .. } = self.adapter.about();

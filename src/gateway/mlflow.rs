@@ -35,7 +35,12 @@ static REFUSALS: Refusals = Refusals {
         Row { statuses: &[429], error_type: "", says: "Budget limit exceeded", means: ErrorKind::BudgetExceeded },
         Row { statuses: &[401], error_type: "", says: "", means: ErrorKind::KeyUnknown },
     ],
-    lacks: |status, message| status == 404 && message.contains("The requested URL was not found"),
+    lacks: |status, message| match status {
+        404 => message.contains("The requested URL was not found"),
+        // Budgets of users came after 3.14.0.
+        400 => message.contains("Invalid target_scope"),
+        _ => false,
+    },
 };
 
 static ABOUT: About = About {

@@ -33,7 +33,7 @@ pub use connection::Notes;
 use secret::redact_json;
 pub use secret::{Secret, redact};
 
-use crate::scenario::{Api, Carrier, ErrorKind, Fields, Kind, Usd};
+use crate::scenario::{Api, Carrier, ErrorKind, Fields, IncludeUsage, Kind, Usd};
 
 /// The gateways that can be launched, and asked.
 pub static ADAPTERS: [&dyn Adapter; 3] = [&litellm::LiteLlm, &any_llm::AnyLlm, &mlflow::Mlflow];
@@ -109,7 +109,7 @@ pub struct Ask {
     pub prompt: String,
     pub stream: bool,
     /// Whether a stream is asked to end with its usage, where the API knows that.
-    pub include_usage: bool,
+    pub include_usage: IncludeUsage,
     /// How many tools it describes.
     pub tools: u16,
     /// The length of its system prompt, in characters.

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::gateway::Ask;
-use crate::scenario::{Api, Carrier};
+use crate::scenario::{Api, Carrier, IncludeUsage};
 
 /// The body of a request, as its API says.
 pub(super) fn body(ask: &Ask) -> Value {
@@ -34,8 +34,9 @@ pub(super) fn body(ask: &Ask) -> Value {
     if ask.stream {
         body["stream"] = true.into();
         match ask.api {
-            Api::Chat | Api::Completions | Api::Passthrough if ask.include_usage => {
-                body["stream_options"] = json!({ "include_usage": true });
+            Api::Chat | Api::Completions | Api::Passthrough if ask.include_usage != IncludeUsage::Unsaid => {
+                let is_asked = ask.include_usage == IncludeUsage::Asked;
+                body["stream_options"] = json!({ "include_usage": is_asked });
             }
             Api::Chat
             | Api::Completions

@@ -210,9 +210,11 @@ impl Matrix {
         }
     }
 
-    /// Whether all columns are versions of one gateway.
+    /// Whether all columns are versions of one gateway, as far as their names say which.
     pub fn is_of_one_gateway(&self) -> bool {
-        self.columns.windows(2).all(|pair| pair[0].gateway() == pair[1].gateway())
+        let mut named = self.columns.iter().filter(|column| column.version().is_some()).map(Column::gateway);
+        let first = named.next();
+        named.all(|gateway| Some(gateway) == first)
     }
 
     pub fn state<'a>(&self, row: &'a Row, column: &Column) -> State<'a> {

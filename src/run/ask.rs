@@ -209,6 +209,7 @@ impl<'a> Steps<'a> {
         let end_user = self.carried(fields.end_user.as_ref());
         let began = Instant::now();
         let (sent, answer) = gateway.list_models(secret, end_user.as_deref()).await;
+        gateway.lacks_route(&answer, Feature::List.word()).map_or(Ok(()), |why| Err(Stop::Lacks(why)))?;
         let took = began.elapsed();
         self.time.requests += took;
         self.requests += 1;
@@ -286,6 +287,7 @@ impl<'a> Steps<'a> {
         let calls_before = calls().await?;
         let began = Instant::now();
         let (sent, answer) = gateway.ask(secret, &ask).await;
+        gateway.lacks_route(&answer, ask.api.word()).map_or(Ok(()), |why| Err(Stop::Lacks(why)))?;
         let ms = began.elapsed().as_millis() as u64;
         Ok(Exchange {
             request: number,

@@ -60,8 +60,7 @@ fn is_overdue(pace: Pace, waiting: &Waiting) -> bool {
     if pace.behind.is_zero() {
         return waited > AT_ONCE;
     }
-    waited > pace.behind
-        && (waiting.is_overdue() || (waiting.few_wait() && waited > pace.behind * FEW_WAIT))
+    waited > pace.behind && (waiting.is_overdue() || (waiting.few_wait() && waited > pace.behind * FEW_WAIT))
 }
 
 /// Waits until the entity's recorded spend is as expected, after what was charged `since` then at the latest.

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::arithmetic::{Allowed, allowed};
 use super::diagnostic::Diagnostic;
 use super::{
-    Act, Alone, Api, AskFields, At, Budget, Disturbance, ErrorKind, Expect, Given, Kind, MadeBy, Name, Part, Place,
-    Scenario, Settle, State, Step, Usd,
+    Act, Alone, Api, AskFields, At, Budget, Disturbance, ErrorKind, Expect, Given, IncludeUsage, Kind, MadeBy, Name,
+    Part, Place, Scenario, Settle, State, Step, Usd,
 };
 
 /// The most requests one `chat` step makes, tools it describes, and characters of system prompt.
@@ -61,7 +61,7 @@ impl Found<'_> {
                 self.mistake(scenario.api.place, format!("{} cannot be streamed", api.word()), &label);
             }
         }
-        if !scenario.include_usage.0.contains(&true) && !scenario.stream.0.contains(&true) {
+        if !scenario.include_usage.0.contains(&IncludeUsage::Asked) && !scenario.stream.0.contains(&true) {
             let title = "`include_usage` is about streams, and nothing is streamed";
             self.mistake(scenario.include_usage.place, title, "add `stream: true`, or remove it");
         }

@@ -32,7 +32,7 @@ pub use step::{
     UpstreamDoes,
 };
 pub use value::{At, Axis, Count, Name, Period, Place};
-pub use words::{Api, Carrier, ErrorKind, Model, PricedBy, Routes};
+pub use words::{Api, Carrier, ErrorKind, IncludeUsage, Model, PricedBy, Routes};
 
 /// One scenario: who is given, what they ask, and what the gateway has to answer.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -57,9 +57,10 @@ pub struct Scenario {
     /// Whether answers are streamed; one trial for each value. Default: `false`.
     #[serde(default = "whole")]
     pub stream: At<Axis<bool>>,
-    /// Whether streams are asked to end with their usage; one trial for each value. Default: `true`.
+    /// Whether streams are asked to end with their usage, or say that they want none (`declined`); one trial for each
+    /// value. Default: `true`.
     #[serde(default = "with_usage")]
-    pub include_usage: At<Axis<bool>>,
+    pub include_usage: At<Axis<IncludeUsage>>,
     /// Where requests name their end user; one trial for each value. Default: `body`.
     #[serde(default = "in_body")]
     pub end_user_in: At<Axis<Carrier>>,
@@ -111,8 +112,8 @@ fn by_chat() -> At<Axis<Api>> {
 fn whole() -> At<Axis<bool>> {
     unplaced(Axis(vec![false]))
 }
-fn with_usage() -> At<Axis<bool>> {
-    unplaced(Axis(vec![true]))
+fn with_usage() -> At<Axis<IncludeUsage>> {
+    unplaced(Axis(vec![IncludeUsage::Asked]))
 }
 fn in_body() -> At<Axis<Carrier>> {
     unplaced(Axis(vec![Carrier::Body]))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::read::{Mistakes, ScenarioFile, read};
-use super::{Api, Carrier, PricedBy};
+use super::{Api, Carrier, IncludeUsage, PricedBy};
 
 /// The name of a trial: folders, file, and the value of each axis that has several.
 /// `budget/key-and-user-no-team/provider`
@@ -21,7 +21,7 @@ pub struct Case {
     pub priced_by: PricedBy,
     pub api: Api,
     pub stream: bool,
-    pub include_usage: bool,
+    pub include_usage: IncludeUsage,
     pub end_user_in: Carrier,
     pub tag_in: Carrier,
     pub redis: bool,
@@ -202,10 +202,7 @@ pub fn multiply(stem: &str, file: ScenarioFile, named: bool) -> Vec<Trial> {
         case.stream = value;
         if value { "streamed" } else { "whole" }
     });
-    along(&mut cases, &scenario.include_usage.0, |case, value| {
-        case.include_usage = value;
-        if value { "with-usage" } else { "without-usage" }
-    });
+    along(&mut cases, &scenario.include_usage.0, |case, value| (case.include_usage = value, value.word()).1);
     along(&mut cases, &scenario.end_user_in.0, |case, value| (case.end_user_in = value, value.word()).1);
     along(&mut cases, &scenario.tag_in.0, |case, value| (case.tag_in = value, value.word()).1);
     along(&mut cases, &scenario.redis.0, |case, value| {

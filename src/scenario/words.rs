@@ -1,7 +1,11 @@
 //! The words that scenarios and gateways share: pricing paths, APIs, models, routes, reasons of refusals. What they are
 //! called on a gateway is known to its adapter only.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 
 /// The pricing paths: how a gateway can know what a request costs (DESIGN, decision 1).
@@ -173,6 +177,68 @@ impl Carrier {
             Carrier::Body => "body",
             Carrier::Header => "header",
         }
+    }
+}
+
+/// Whether a stream is asked to end with its usage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IncludeUsage {
+    Asked,
+    Unsaid,
+    /// `include_usage: false`: the client says that it wants none.
+    Declined,
+}
+
+impl IncludeUsage {
+    /// As it is in the name of a trial.
+    pub fn word(self) -> &'static str {
+        match self {
+            IncludeUsage::Asked => "with-usage",
+            IncludeUsage::Unsaid => "without-usage",
+            IncludeUsage::Declined => "usage-declined",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for IncludeUsage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<IncludeUsage, D::Error> {
+        struct Word;
+
+        impl de::Visitor<'_> for Word {
+            type Value = IncludeUsage;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`true`, `false` or `declined`")
+            }
+
+            fn visit_bool<E: de::Error>(self, is_asked: bool) -> Result<IncludeUsage, E> {
+                Ok(if is_asked { IncludeUsage::Asked } else { IncludeUsage::Unsaid })
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<IncludeUsage, E> {
+                match word {
+                    "true" => Ok(IncludeUsage::Asked),
+                    "false" => Ok(IncludeUsage::Unsaid),
+                    "declined" => Ok(IncludeUsage::Declined),
+                    other => Err(E::invalid_value(de::Unexpected::Str(other), &self)),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Word)
+    }
+}
+
+impl JsonSchema for IncludeUsage {
+    fn schema_name() -> Cow<'static, str> {
+        "IncludeUsage".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Whether a stream is asked to end with its usage; `declined` says that none is wanted.",
+            "enum": [true, false, "declined"],
+        })
     }
 }
 
