@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{answer, gatecrash};
 
 /// Where a gateway may be named: its adapter; the built-in one, which has copies of real bugs; and what is about one gateway
-/// by its nature (its reports, its releases in a repository and their order).
-const OF_A_GATEWAY: [&str; 5] = ["gateway", "builtin", "reproduce", "upgrade", "versions"];
+/// by its nature (its reports, its releases in a repository).
+const OF_A_GATEWAY: [&str; 4] = ["gateway", "builtin", "reproduce", "upgrade"];
 
 /// Names, and words of their admin APIs.
 const PECULIAR: [&str; 14] = [

@@ -194,12 +194,18 @@ fn what_is_no_matrix_is_said() {
 
 /// Known deviations are judged when it is shown: a change of theirs changes it.
 #[test]
-fn the_table_of_litellm_in_the_docs_is_what_its_json_says() {
+fn the_tables_in_the_docs_are_what_their_json_says() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("m.md").display().to_string();
-    let arguments = ["matrix", "--quiet", "--from", "docs/litellm-matrix.json", "--markdown"];
-    let (_, _, stderr) = answer(gatecrash(&[&arguments[..], &[&file]].concat()));
-    let written = read(Path::new(env!("CARGO_MANIFEST_DIR")), "docs/litellm-matrix.md");
-    let stale = format!("gatecrash {} docs/litellm-matrix.md makes it anew\n{stderr}", arguments.join(" "));
-    assert!(read(folder.path(), "m.md") == written, "{stale}");
+    for (json, format, table) in [
+        ("docs/litellm-matrix.json", "--markdown", "docs/litellm-matrix.md"),
+        ("docs/gateways.json", "--markdown", "docs/gateways.md"),
+        ("docs/gateways.json", "--html", "docs/gateways.html"),
+    ] {
+        let file = folder.path().join("table").display().to_string();
+        let arguments = ["matrix", "--quiet", "--from", json, format];
+        let (_, _, stderr) = answer(gatecrash(&[&arguments[..], &[&file]].concat()));
+        let written = read(Path::new(env!("CARGO_MANIFEST_DIR")), table);
+        let stale = format!("gatecrash {} {table} makes it anew\n{stderr}", arguments.join(" "));
+        assert!(read(folder.path(), "table") == written, "{stale}");
+    }
 }
