@@ -173,16 +173,19 @@ impl Bisect {
             Err(code) => return Ok(Err(code)),
         };
         let wanted = if self.pre { Wanted::All } else { Wanted::Releases };
-        let Versions { versions, left_out } = between(&all, from, to, wanted).map_err(|why| {
-            let help = match (&why, self.fixed) {
-                (NoRange::Reversed { .. }, false) => "\n  help: to search for the version that mended it, add --fixed",
-                (NoRange::Reversed { .. }, true) => {
-                    "\n  help: to search for the version that broke it, leave out --fixed"
-                }
-                (NoRange::NotThere { .. }, _) => "",
-            };
-            WrongInput(format!("error: {why}{help}"))
-        })?;
+        let Versions { versions, left_out } = between(first.gateway.adapter().about(), &all, from, to, wanted)
+            .map_err(|why| {
+                let help = match (&why, self.fixed) {
+                    (NoRange::Reversed { .. }, false) => {
+                        "\n  help: to search for the version that mended it, add --fixed"
+                    }
+                    (NoRange::Reversed { .. }, true) => {
+                        "\n  help: to search for the version that broke it, leave out --fixed"
+                    }
+                    (NoRange::NotThere { .. }, _) => "",
+                };
+                WrongInput(format!("error: {why}{help}"))
+            })?;
         if versions.len() < 2 {
             return Err(WrongInput(format!("error: {} is the only version", first.name)));
         }

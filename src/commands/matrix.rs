@@ -236,12 +236,13 @@ impl MatrixCommand {
             Ok(published) => published,
             Err(code) => return Ok(Err(code)),
         };
-        let Versions { versions, left_out } = between(&published, &first, &last, versions::Wanted::Releases)?;
+        let about = ends[1].gateway.adapter().about();
+        let Versions { versions, left_out } = between(about, &published, &first, &last, versions::Wanted::Releases)?;
         if let (Some(said), false) = (said_of(&left_out), self.quiet) {
             say(&said);
         }
         let chosen = match self.every {
-            Every::Minor => newest_of_each(&versions),
+            Every::Minor => newest_of_each(about, &versions),
             Every::Release => {
                 let alone = |version: String| Chosen { version, instead: Vec::new() };
                 versions.into_iter().map(alone).collect()

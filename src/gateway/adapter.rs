@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use pep440_rs::Version;
 use reqwest::RequestBuilder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -103,6 +104,8 @@ pub struct About {
     pub image: Option<Image>,
     /// Whether its instances can share a Redis.
     pub redis: bool,
+    /// What comes before what, of versions that have an order.
+    pub order: fn(&str) -> Option<Version>,
     /// Releases that must not be launched, and what is known of them.
     pub compromised: fn(&str) -> Option<&'static str>,
     /// Where it is shown what changed from one release to another, if that can be known without asking.

@@ -73,6 +73,7 @@ static ABOUT: About = About {
     },
     image: None,
     redis: false,
+    order: |version| version.parse().ok(),
     compromised: |_| None,
     changes: |_, _| None,
 };

@@ -70,6 +70,7 @@ static ABOUT: About = About {
     },
     image: None,
     redis: false,
+    order: |version| version.parse().ok(),
     compromised: |_| None,
     changes: |_, _| None,
 };

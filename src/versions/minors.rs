@@ -1,8 +1,6 @@
 //! Of many versions, a few: the newest of each minor one, and those at the ends.
 
-use pep440_rs::Version;
-
-use crate::gateway::litellm::release;
+use crate::gateway::adapter::About;
 
 /// A version, and those of the same minor one that do as well where it cannot be had: older ones, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,10 +13,9 @@ pub struct Chosen {
 const OLDER: usize = 3;
 
 /// The first and the last of some versions that are in their order, and the last of each minor one between them.
-pub fn newest_of_each(versions: &[String]) -> Vec<Chosen> {
+pub fn newest_of_each(about: &About, versions: &[String]) -> Vec<Chosen> {
     let minor = |version: &String| {
-        let order: Option<Version> = release::order(version);
-        order.map(|order| order.release().iter().take(2).copied().collect::<Vec<u64>>())
+        (about.order)(version).map(|order| order.release().iter().take(2).copied().collect::<Vec<u64>>())
     };
     let mut chosen: Vec<Chosen> = Vec::new();
     for (nth, own) in versions.chunk_by(|a, b| minor(a) == minor(b)).enumerate() {
@@ -40,6 +37,7 @@ pub fn newest_of_each(versions: &[String]) -> Vec<Chosen> {
 #[cfg(test)]
 mod tests {
     use super::newest_of_each;
+    use crate::gateway::OF_BUILTIN;
 
     #[test]
     fn each_minor_version_has_one_and_the_first_is_there_too() {
@@ -52,9 +50,11 @@ mod tests {
         ];
         for (versions, expected) in cases {
             let versions: Vec<String> = versions.split_whitespace().map(str::to_owned).collect();
-            let told = newest_of_each(&versions).into_iter().map(|chosen| match chosen.instead.join(",") {
-                none if none.is_empty() => chosen.version,
-                instead => format!("{}({instead})", chosen.version),
+            let told = newest_of_each(OF_BUILTIN.about(), &versions).into_iter().map(|chosen| {
+                match chosen.instead.join(",") {
+                    none if none.is_empty() => chosen.version,
+                    instead => format!("{}({instead})", chosen.version),
+                }
             });
             assert_eq!(told.collect::<Vec<_>>().join(" "), expected);
         }

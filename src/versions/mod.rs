@@ -10,7 +10,7 @@ use pep440_rs::Version;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::gateway::litellm::release;
+use crate::gateway::adapter::About;
 use crate::scenario::diagnostic::nearest;
 
 /// Two versions of one gateway, and all between them: `litellm@1.81.0..1.82.3`.
@@ -100,17 +100,23 @@ pub enum NoRange {
     Reversed { first: String, last: String },
 }
 
-/// The versions from one to another, both included, of all that were published, in the order of PEP 440. What has no order
-/// is no version.
+/// The versions of a gateway from one to another, both included, of all that were published, in their order. What has no
+/// order is no version.
 ///
 /// # Errors
 /// When one of the two was not published, or the first comes after the last.
-pub fn between(published: &[String], first: &str, last: &str, wanted: Wanted) -> Result<Versions, NoRange> {
+pub fn between(
+    about: &About,
+    published: &[String],
+    first: &str,
+    last: &str,
+    wanted: Wanted,
+) -> Result<Versions, NoRange> {
     let mut all: Vec<(Version, &str)> =
-        published.iter().filter_map(|version| Some((release::order(version)?, version.as_str()))).collect();
+        published.iter().filter_map(|version| Some(((about.order)(version)?, version.as_str()))).collect();
     all.sort();
     let end = |version: &str| {
-        let order = release::order(version);
+        let order = (about.order)(version);
         let found = all.iter().position(|(other, _)| Some(other) == order.as_ref());
         found.ok_or_else(|| {
             let near = nearest(version, all.iter().map(|(_, version)| *version));
@@ -129,7 +135,7 @@ pub fn between(published: &[String], first: &str, last: &str, wanted: Wanted) ->
         let why = match (place == from || place == to, is_plain, wanted) {
             // Whoever names one wants it, and is asked whether it may be launched.
             (true, ..) => None,
-            _ if release::is_compromised(name) => Some(Why::Compromised),
+            _ if (about.compromised)(name).is_some() => Some(Why::Compromised),
             (false, false, Wanted::Releases) => Some(Why::NoPlainRelease),
             (false, true, _) | (false, _, Wanted::All) => None,
         };
@@ -144,13 +150,14 @@ pub fn between(published: &[String], first: &str, last: &str, wanted: Wanted) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::OF_BUILTIN;
 
     const PUBLISHED: [&str; 9] =
         ["1.82.10", "1.82.7", "1.81.0", "1.82.3", "1.82.3.post1", "1.82.4rc1", "1.82.4", "nonsense", "1.100.0"];
 
     fn between(first: &str, last: &str, wanted: Wanted) -> Result<(String, Option<String>), String> {
         let published: Vec<String> = PUBLISHED.iter().map(|version| (*version).to_owned()).collect();
-        super::between(&published, first, last, wanted)
+        super::between(OF_BUILTIN.about(), &published, first, last, wanted)
             .map(|found| (found.versions.join(" "), said_of(&found.left_out)))
             .map_err(|why| why.to_string())
     }

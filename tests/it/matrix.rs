@@ -179,6 +179,22 @@ fn a_target_that_cannot_be_launched_is_shown_as_such() {
 }
 
 #[test]
+fn promises_are_asked_instead_of_scenarios() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let table = folder.path().join("m.md").display().to_string();
+    let refused = "builtin@fault:user-budget-ignored";
+    let arguments = ["builtin", refused, "--promises", "--filter", "budget-of-a", "--retries", "0", "--markdown", &table];
+    let (code, stdout, _) = answer(matrix(&cache, &arguments));
+    assert_eq!(code, 1, "{stdout}");
+    let table = read(folder.path(), "m.md");
+    let promises = table.split("## Promises").nth(1).unwrap().split("\n## ").next().unwrap();
+    insta::assert_snapshot!(promises.trim());
+    let (code, _, stderr) = answer(matrix(&cache, &["builtin", "--promises", &case("good.yaml")]));
+    assert_eq!((code, stderr.contains("which is instead of scenarios")), (2, true), "{stderr}");
+}
+
+#[test]
 fn what_is_no_matrix_is_said() {
     let good = case("good.yaml");
     for (arguments, said) in [

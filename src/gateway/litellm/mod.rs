@@ -58,6 +58,7 @@ static ABOUT: About = About {
     package: launched::PACKAGE,
     image: Some(launched::IMAGE),
     redis: true,
+    order: release::order,
     compromised: |version| {
         release::is_compromised(version).then_some("was published by an attacker and steals credentials")
     },
