@@ -21,7 +21,7 @@ pub struct Minimize {
     /// One file; of its axes, the values of the trial that fails worst stay.
     #[arg(value_name = "SCENARIO")]
     scenario: PathBuf,
-    /// litellm@VERSION, builtin@fault:NAME, or a [target.NAME] of harness.toml.
+    /// GATEWAY@VERSION (litellm@1.82.3), builtin@fault:NAME, or a [target.NAME] of harness.toml.
     #[arg(long, value_name = "TARGET")]
     target: String,
     /// Write the smallest scenario to this file, instead of to standard output.

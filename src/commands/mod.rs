@@ -149,7 +149,7 @@ struct Shown {
 /// What everything shares that launches.
 #[derive(Debug, Args)]
 struct Launching {
-    /// How `litellm@VERSION` is launched. Without it, as harness.toml says; else in Docker if an engine answers, as
+    /// How `GATEWAY@VERSION` is launched. Without it, as harness.toml says; else in Docker if an engine answers, as
     /// processes if none does.
     #[arg(long, value_enum, value_name = "LAUNCHER", env = LAUNCHER)]
     launcher: Option<LauncherName>,

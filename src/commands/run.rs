@@ -27,7 +27,7 @@ pub struct Run {
     /// Files and folders; without any, the corpus.
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
-    /// litellm@VERSION, builtin, builtin@fault:NAME, or a [target.NAME] of harness.toml; several are run side by side.
+    /// GATEWAY@VERSION (litellm@1.82.3), builtin, builtin@fault:NAME, or a [target.NAME] of harness.toml; several are run side by side.
     #[arg(long, value_name = "TARGET")]
     target: Vec<String>,
     #[command(flatten)]

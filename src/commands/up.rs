@@ -16,7 +16,7 @@ use crate::report::progress::time;
                         `run`, `compare`, `cargo test` and `cargo nextest run` use what is up, until \
                         `gatecrash down`.")]
 pub struct Up {
-    /// litellm@VERSION, builtin, builtin@fault:NAME, or a [target.NAME] of harness.toml; without any, what is up is
+    /// GATEWAY@VERSION (litellm@1.82.3), builtin, builtin@fault:NAME, or a [target.NAME] of harness.toml; without any, what is up is
     /// listed.
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,

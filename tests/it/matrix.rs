@@ -184,7 +184,8 @@ fn promises_are_asked_instead_of_scenarios() {
     let cache = folder.path().join("cache");
     let table = folder.path().join("m.md").display().to_string();
     let refused = "builtin@fault:user-budget-ignored";
-    let arguments = ["builtin", refused, "--promises", "--filter", "budget-of-a", "--retries", "0", "--markdown", &table];
+    let arguments =
+        ["builtin", refused, "--promises", "--filter", "budget-of-a", "--retries", "0", "--markdown", &table];
     let (code, stdout, _) = answer(matrix(&cache, &arguments));
     assert_eq!(code, 1, "{stdout}");
     let table = read(folder.path(), "m.md");

@@ -6,7 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
-use super::{Counts, Group, Stretch, UNSTEADY, View, counted, kept, reason};
+use super::promises::kept;
+use super::{Counts, Group, Stretch, UNSTEADY, View, counted, reason};
 use crate::matrix::defects::{Course, Defect};
 use crate::matrix::{Cell, Matrix, State};
 use crate::report::html::{STYLE, Tone, icon};

@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Counts, Group, UNSTEADY, View, counted, kept, reason};
+use super::promises::kept;
+use super::{Counts, Group, UNSTEADY, View, counted, reason};
 use crate::matrix::defects::{Course, Defect};
 use crate::matrix::{Column, Matrix, State};
 use crate::report::markdown::plain;

@@ -5,6 +5,7 @@
 pub mod html;
 pub mod json;
 pub mod markdown;
+mod promises;
 pub mod terminal;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use std::ops::Range;
 
 use crate::matrix::defects::{Beside, Course, Defect, Span};
 use crate::matrix::{Cell, Column, Matrix, Row, State};
-use crate::scenario::promises;
+use crate::scenario::promises::FOLDER as PROMISES;
 use crate::verdict::{FindingKind, Outcome};
 
 /// Defects of which it is not sure that a version brought them: a heading, and what it means.
@@ -64,18 +65,10 @@ impl<'a> View<'a> {
         self.groups.iter().filter(|group| !group.passes() && !group.is_skipped())
     }
 
-    /// What gateways promise, in the order in which that is told.
-    fn promises(&self) -> Vec<&Group<'a>> {
-        let of = |group: &Group<'a>| promises::position(&group.rows.first()?.trial);
-        let mut promises: Vec<_> = self.groups.iter().filter(|group| of(group).is_some()).collect();
-        promises.sort_by_key(|group| of(group));
-        promises
-    }
-
     /// The rows of a table, by their folder.
     fn folders(&self) -> BTreeMap<&str, Vec<&Group<'a>>> {
         let mut folders: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-        for group in self.odd().filter(|group| group.folder() != promises::FOLDER) {
+        for group in self.odd().filter(|group| group.folder() != PROMISES) {
             folders.entry(group.folder()).or_default().push(group);
         }
         folders
@@ -91,7 +84,7 @@ impl<'a> View<'a> {
     }
 
     fn of_corpus(&self, is: impl Fn(&Group<'a>) -> bool) -> Vec<String> {
-        let own = self.groups.iter().filter(|group| group.folder() != promises::FOLDER && is(group));
+        let own = self.groups.iter().filter(|group| group.folder() != PROMISES && is(group));
         own.map(|group| group.label.clone()).collect()
     }
 
@@ -269,22 +262,7 @@ impl<'a> View<'a> {
     }
 }
 
-impl<'a> Group<'a> {
-    /// Which of its scenario's trials it is, if not all: `alias, provider`.
-    fn values(&self) -> Option<&str> {
-        Some(self.label.split_once(" (")?.1.trim_end_matches(')'))
-    }
-
-    /// Its trial's scenario.
-    fn file(&self) -> &'a str {
-        self.rows.first().map_or("", |row| &row.file)
-    }
-
-    /// Of a target, the first that is as all of them are.
-    fn cell(&self, target: &str) -> Option<&'a Cell> {
-        self.rows.iter().find_map(|row| row.cells.get(target))
-    }
-
+impl Group<'_> {
     /// Whether it passes wherever it ran.
     fn passes(&self) -> bool {
         let is_well = |state: &State<'_>| state.is_good() == Some(true) || *state == State::NotLaunched;
@@ -371,19 +349,6 @@ fn label(all: &[&Row], own: &[&Row]) -> String {
 /// `1 trial`, `3 trials`
 fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-/// What became of a promise on a gateway, and how or why, in a few words.
-fn kept<'c>(state: State<'_>, cell: Option<&'c Cell>) -> (&'static str, Option<&'c str>) {
-    match state {
-        State::Pass | State::Known => ("kept", cell.and_then(|cell| cell.refused.as_deref())),
-        State::Fail(..) => ("broken", cell.and_then(Cell::worst).map(|found| found.got.as_str())),
-        State::Flaky => ("kept now and then", None),
-        State::Skip => ("lacking", None),
-        State::Error => ("not judged", None),
-        State::NotLaunched => ("not launched", None),
-        State::NotRun => ("", None),
-    }
 }
 
 /// Why something is not judged.
