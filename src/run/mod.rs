@@ -218,24 +218,31 @@ impl Stop {
 /// Runs one trial. `name` is its name on the gateway and the upstream: unique, and without blanks.
 ///
 /// It always comes back, with what is known: a gateway that hangs ends the trial, at the latest by its limit of time, and is
-/// started again. Trials that ran beside each other then run again, one by one: so it is seen by which of them it hangs.
-/// Nothing is known of one whose turn comes when the gate is closed.
+/// started again. Trials that were on their way then run again, one by one: so it is seen by which of them it hangs. Nothing
+/// is known of one whose turn comes when the gate is closed.
 pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits, gate: &Gate) -> Option<TrialResult> {
-    let is_alone = trial.file.scenario.alone.is_some();
-    let turn = live.turn(if is_alone { Share::Alone } else { Share::Together }).await;
+    let share = if trial.file.scenario.alone.is_some() { Share::Alone } else { Share::Together };
+    let turn = live.turn(share).await;
     if let Some(why) = live.lost().await {
         return Some(TrialResult::not_begun(trial, &live.target.name, why));
     }
-    let first = try_once(live, trial, name, limits, gate, Some(turn)).await?;
-    if !first.hung {
-        return Some(first.result);
+    let Tried { result: first, hung, turn } = try_once(live, trial, name, limits, gate, Some(turn)).await?;
+    if !hung {
+        return Some(first);
     }
-    let _alone = live.turn(Share::Alone).await;
-    if live.revive().await.is_err() || is_alone {
-        return Some(first.result);
+    // Who has it alone keeps it: the next one must not meet it as it is.
+    let _alone = match turn.filter(|_| share == Share::Alone) {
+        Some(turn) => turn,
+        None => live.turn(Share::Alone).await,
+    };
+    match live.revive().await {
+        Ok(_) => {}
+        // It is known by whom it hangs: who was only there is not accused.
+        Err(why) if live.restarts() > 0 => return Some(TrialResult::not_begun(trial, &live.target.name, why)),
+        Err(_) => return Some(first),
     }
     let mut again = try_once(live, trial, &format!("{name}-alone"), limits, gate, None).await?;
-    again.result.time += first.result.time;
+    again.result.time += first.time;
     if again.hung {
         // If it cannot be, the next trial says so.
         let _ = live.revive().await;
@@ -248,6 +255,8 @@ struct Tried {
     result: TrialResult,
     /// Whether its gateway hangs.
     hung: bool,
+    /// What is left of its turn.
+    turn: Option<launch::Turn>,
 }
 
 /// Runs a trial in a turn of its own, or in one that its caller has alone.
@@ -308,13 +317,13 @@ async fn try_once(
         true => Evidence::default(),
         false => steps.evidence(hung).await,
     };
-    let Steps { findings, mut exchanges, mut time, .. } = steps;
+    let Steps { findings, mut exchanges, mut time, turn, .. } = steps;
     if findings.is_empty() {
         exchanges.iter_mut().for_each(|exchange| exchange.sent = None);
     }
     time.whole = began.elapsed();
     let (trial, target) = (trial.id.clone(), live.target.name.clone());
-    Some(Tried { result: TrialResult { trial, target, outcome, findings, exchanges, evidence, time }, hung })
+    Some(Tried { result: TrialResult { trial, target, outcome, findings, exchanges, evidence, time }, hung, turn })
 }
 
 /// Findings count against the gateway only if it, and its database, are there. And whether it hangs.

@@ -95,7 +95,7 @@ pub(super) struct Steps<'a> {
     pub(super) name: &'a str,
     pub(super) limits: Limits,
     /// None if it has its caller's, or needs none any more: books are looked at without.
-    turn: Option<Turn>,
+    pub(super) turn: Option<Turn>,
     /// The step that it is at.
     pub(super) at: Place,
     pub(super) topology: Topology,
