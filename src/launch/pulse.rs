@@ -92,10 +92,9 @@ impl Live {
         if let Beat::Lost(why) = &*beat {
             return Err(why.clone());
         }
-        let revived = match (&self.kept, self.health().await) {
-            (Kept::Attached(attached), Health::Unresponsive(_)) => attached.revive().await,
-            (_, Health::Unresponsive(_)) => self.start_again().await.map(|()| Revived::Restarted),
-            (_, Health::Well | Health::Dead(_)) => Ok(Revived::Answers),
+        let revived = match self.health().await {
+            Health::Unresponsive(_) => self.start_again().await,
+            Health::Well | Health::Dead(_) => Ok(Revived::Answers),
         };
         match &revived {
             Ok(revived) => {
@@ -129,20 +128,23 @@ impl Live {
         true
     }
 
-    async fn start_again(&self) -> Result<(), String> {
-        if self.restarts() >= MOST {
-            return Err(format!("it has hung {MOST} times, and is not started again"));
-        }
+    async fn start_again(&self) -> Result<Revived, String> {
         let restarted = match &self.kept {
+            // Its keeper counts for itself.
+            Kept::Attached(attached) => return attached.revive().await,
+            Kept::External(_) => return Err("it hangs, and nobody here can start it again".to_owned()),
+            Kept::Builtin(_) | Kept::Docker(_) | Kept::Process(_) if self.restarts() >= MOST => {
+                return Err(format!("it has hung {MOST} times, and is not started again"));
+            }
             Kept::Builtin(in_process) => {
                 in_process.restart();
                 Ok(())
             }
             Kept::Docker(containers) => containers.restart_all().await,
             Kept::Process(processes) => processes.restart_all().await,
-            Kept::External(_) => return Err("it hangs, and nobody here can start it again".to_owned()),
-            Kept::Attached(_) => return Ok(()),
         };
-        restarted.map_err(|error| format!("it hung, and could not be started again: {}", error.what))
+        restarted
+            .map(|()| Revived::Restarted)
+            .map_err(|error| format!("it hung, and could not be started again: {}", error.what))
     }
 }
