@@ -10,10 +10,9 @@ use super::published::published;
 use super::select::{Selected, select};
 use super::{Launching, WrongInput, print, say};
 use crate::config::Config;
-use crate::gateway::secret::redact_json;
 use crate::launch::{RunId, Target};
 use crate::report::bisect::Bisected;
-use crate::report::console::{Overwrite, can_write_new, print_json, save};
+use crate::report::console::{Overwrite, can_write_new, print_json, save_json};
 use crate::run::bisect::{Event, Plan, bisect};
 use crate::run::gate::Gate;
 use crate::versions::{LeftOut, NoRange, Versions, Wanted, between, said_of};
@@ -101,10 +100,10 @@ impl Bisect {
         runtime.shutdown_background();
         let mut bisected = bisected.lock().unwrap_or_else(PoisonError::into_inner);
         bisected.left_behind(left_behind);
-        let saved = self.json.as_ref().map_or(0, |file| save(file, &bisected.json(), redact_json));
+        let saved = self.json.as_ref().map_or(0, |file| save_json(file, |out| bisected.write_json(out)));
         let printed = match self.format {
             Format::Terminal => print(&bisected.render()),
-            Format::Json => print_json(&bisected.json()),
+            Format::Json => print_json(|out| bisected.write_json(out)),
         };
         match (panic, bisected.exit_code()) {
             (Some(panic), _) => std::panic::resume_unwind(panic),

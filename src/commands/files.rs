@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::WrongInput;
-use crate::gateway::redact;
-use crate::gateway::secret::redact_json;
-use crate::report::console::{save, save_new, say, unwritten};
+use crate::report::console::{save, save_json, save_new, say, unwritten};
 use crate::report::{Report, evidence, html, json, junit, markdown};
 
 #[derive(Debug, Args)]
@@ -32,18 +30,18 @@ pub struct Files {
     evidence: Option<PathBuf>,
 }
 
-/// How a report becomes a text, and how that is redacted.
-type Format = (fn(&Report) -> String, fn(&str) -> String);
+/// Writes a report to a file; gives the exit code of that.
+type Save = fn(&Report, &Path) -> u8;
 
 impl Files {
-    fn wanted(&self) -> impl Iterator<Item = (&Path, Format)> {
-        let all: [(&Option<PathBuf>, Format); 4] = [
-            (&self.json, (json::render, redact_json)),
-            (&self.junit, (junit::render, redact)),
-            (&self.markdown, (markdown::render, redact)),
-            (&self.html, (html::render, redact)),
+    fn wanted(&self) -> impl Iterator<Item = (&Path, Save)> {
+        let all: [(&Option<PathBuf>, Save); 4] = [
+            (&self.json, |report, file| save_json(file, |out| json::write(report, out))),
+            (&self.junit, |report, file| save(file, &junit::render(report))),
+            (&self.markdown, |report, file| save(file, &markdown::render(report))),
+            (&self.html, |report, file| save(file, &html::render(report))),
         ];
-        all.into_iter().filter_map(|(file, format)| Some((file.as_deref()?, format)))
+        all.into_iter().filter_map(|(file, save)| Some((file.as_deref()?, save)))
     }
 
     /// That they can be written, before anything is launched: what a long run found must not be lost to a slip of the pen.
@@ -59,10 +57,8 @@ impl Files {
     #[must_use]
     pub fn write(&self, report: &Report) -> u8 {
         let mut redacted = None;
-        let codes = self.wanted().map(|(file, (render, redact))| {
-            let report = redacted.get_or_insert_with(|| json::redacted(report));
-            save(file, &render(report), redact)
-        });
+        let codes =
+            self.wanted().map(|(file, save)| save(redacted.get_or_insert_with(|| json::redacted(report)), file));
         let code = codes.max().unwrap_or_default();
         match &self.evidence {
             Some(folder) => code.max(write_evidence(folder, redacted.get_or_insert_with(|| json::redacted(report)))),

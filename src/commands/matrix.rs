@@ -12,11 +12,9 @@ use super::published::published;
 use super::select::{select, shown};
 use super::{Launching, WrongInput, print, say};
 use crate::config::{Config, Limits};
-use crate::gateway::redact;
-use crate::gateway::secret::redact_json;
 use crate::launch::{RunId, Target};
 use crate::matrix::Matrix;
-use crate::report::console::{print_json, save};
+use crate::report::console::{print_json, save, save_json};
 use crate::report::matrix::{html, json, markdown, terminal};
 use crate::report::progress::Progress;
 use crate::report::terminal::Detail;
@@ -112,17 +110,17 @@ struct Files {
     html: Option<PathBuf>,
 }
 
-/// How a matrix becomes a text, and how that is redacted.
-type Render = (fn(&Matrix) -> String, fn(&str) -> String);
+/// Writes a matrix to a file; gives the exit code of that.
+type Save = fn(&Matrix, &Path) -> u8;
 
 impl Files {
-    fn wanted(&self) -> impl Iterator<Item = (&Path, Render)> {
-        let all: [(&Option<PathBuf>, Render); 3] = [
-            (&self.json, (json::render, redact_json)),
-            (&self.markdown, (markdown::render, redact)),
-            (&self.html, (html::render, redact)),
+    fn wanted(&self) -> impl Iterator<Item = (&Path, Save)> {
+        let all: [(&Option<PathBuf>, Save); 3] = [
+            (&self.json, |matrix, file| save_json(file, |out| json::write(matrix, out))),
+            (&self.markdown, |matrix, file| save(file, &markdown::render(matrix))),
+            (&self.html, |matrix, file| save(file, &html::render(matrix))),
         ];
-        all.into_iter().filter_map(|(file, render)| Some((file.as_deref()?, render)))
+        all.into_iter().filter_map(|(file, save)| Some((file.as_deref()?, save)))
     }
 }
 
@@ -256,12 +254,12 @@ impl MatrixCommand {
 
     /// Prints it and writes its files; gives the exit code.
     fn show(&self, matrix: &Matrix) -> u8 {
-        let written = self.files.wanted().map(|(file, (render, redact))| save(file, &render(matrix), redact));
+        let written = self.files.wanted().map(|(file, save)| save(matrix, file));
         let written = written.max().unwrap_or_default();
         let detail = if self.quiet { Detail::Quiet } else { Detail::All };
         let printed = match self.format {
             Format::Terminal => print(&terminal::render(matrix, detail)),
-            Format::Json => print_json(json::render(matrix).trim_end()),
+            Format::Json => print_json(|out| json::write(matrix, out)),
         };
         match matrix.exit_code() {
             0 => written.max(printed),

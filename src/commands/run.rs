@@ -141,15 +141,18 @@ fn run(
 pub(super) fn show(report: &Report, shown: &Shown) -> u8 {
     let detail = if shown.quiet { Detail::Quiet } else { Detail::All };
     let written = shown.files.write(report);
-    let (text, print): (String, fn(&str) -> u8) = match shown.format {
-        Format::Terminal => (terminal::render(report, detail), print),
-        Format::Json => (json::render(report), print_json),
-        Format::Github => (github::render(&json::redacted(report)), print),
+    let text = || match shown.format {
+        Format::Terminal => terminal::render(report, detail),
+        Format::Json => json::render(report),
+        Format::Github => github::render(&json::redacted(report)),
     };
-    let printed = print(&text);
+    let printed = match shown.format {
+        Format::Json => print_json(|out| json::write(report, out)),
+        Format::Terminal | Format::Github => print(&text()),
+    };
     if printed != 0 {
         // What was found is not to be lost.
-        say(&text);
+        say(&text());
     }
     match report.exit_code() {
         0 => written.max(printed),

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::io::{self, Write};
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use base64::Engine as _;
@@ -167,26 +168,72 @@ pub fn redact(text: &str) -> String {
 
 /// The same for JSON, which stays JSON: a secret may look like one of its numbers, and only what is in quotes is shown.
 pub fn redact_json(json: &str) -> String {
-    let mut shown = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(quote) = rest.find('"') {
-        let (before, text) = rest.split_at(quote + 1);
-        let mut escaped = false;
-        let end = text.bytes().position(|byte| {
-            let ends = byte == b'"' && !escaped;
-            escaped = byte == b'\\' && !escaped;
-            ends
-        });
-        let (text, after) = text.split_at(end.unwrap_or(text.len()));
-        shown.push_str(before);
-        shown.push_str(&redact(text));
-        // The closing quote, if there is one.
-        let close = usize::from(!after.is_empty());
-        shown.push_str(&after[..close]);
-        rest = &after[close..];
+    let mut redacted = Vec::with_capacity(json.len());
+    match write_redacted_json(&mut redacted, |out| out.write_all(json.as_bytes())) {
+        Ok(()) => String::from_utf8_lossy(&redacted).into_owned(),
+        // A vector takes all; if it did not, nothing would be shown.
+        Err(_) => String::new(),
     }
-    shown.push_str(rest);
-    shown
+}
+
+/// The same for JSON that `write` writes: it is passed on a string at a time, and never held as a whole. A report may be
+/// large.
+///
+/// # Errors
+/// Those of `write`, and when the JSON cannot be passed on.
+pub fn write_redacted_json(out: impl Write, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut redacting = RedactingJson { out, text: None, escaped: false };
+    write(&mut redacting)?;
+    redacting.close()?;
+    redacting.flush()
+}
+
+struct RedactingJson<W> {
+    out: W,
+    /// What there is so far of the string whose quotes are open.
+    text: Option<Vec<u8>>,
+    /// Whether its next character is escaped.
+    escaped: bool,
+}
+
+impl<W: Write> RedactingJson<W> {
+    /// Ends a string, where JSON that was cut may end as well.
+    fn close(&mut self) -> io::Result<()> {
+        let text = self.text.take().unwrap_or_default();
+        self.out.write_all(redact(&String::from_utf8_lossy(&text)).as_bytes())
+    }
+}
+
+impl<W: Write> Write for RedactingJson<W> {
+    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
+        let mut rest = json;
+        while !rest.is_empty() {
+            let ends = |byte: &u8| {
+                let ends = *byte == b'"' && !self.escaped;
+                self.escaped = self.text.is_some() && *byte == b'\\' && !self.escaped;
+                ends
+            };
+            let quote = rest.iter().position(ends);
+            let (before, after) = rest.split_at(quote.unwrap_or(rest.len()));
+            match &mut self.text {
+                Some(text) => text.extend_from_slice(before),
+                None => self.out.write_all(before)?,
+            }
+            if quote.is_some() {
+                match self.text {
+                    Some(_) => self.close()?,
+                    None => self.text = Some(Vec::new()),
+                }
+                self.out.write_all(b"\"")?;
+            }
+            rest = &after[usize::from(quote.is_some())..];
+        }
+        Ok(json.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// A short secret is only replaced where it stands by itself: it may be a part of many words.
@@ -303,6 +350,19 @@ mod tests {
         let shown = redact_json(r#"{"a": 47114711, "b\"": "is 47114711", "c\\": ["sk-1\nsk-2"], "d": "\""}"#);
         let expected = r#"{"a": 47114711, "b\"": "is sk-[secret]", "c\\": ["sk-[secret]\nsk-[secret]"], "d": "\""}"#;
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn json_is_redacted_wherever_it_is_cut() {
+        know("wörter/4711");
+        let json = r#"{"a": ["is wörter/4711", "\\", "sk-1\"sk-2"], "b": "\\\"sk-3", "cut: sk-4"#;
+        let expected =
+            r#"{"a": ["is sk-[secret]", "\\", "sk-[secret]\"sk-[secret]"], "b": "\\\"sk-[secret]", "cut: sk-[secret]"#;
+        for cut in 0..=json.len() {
+            let (mut shown, (first, second)) = (Vec::new(), json.as_bytes().split_at(cut));
+            write_redacted_json(&mut shown, |out| out.write_all(first).and_then(|()| out.write_all(second))).unwrap();
+            assert_eq!(String::from_utf8(shown).unwrap(), expected, "cut at {cut}");
+        }
     }
 
     #[test]

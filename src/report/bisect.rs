@@ -2,6 +2,7 @@
 //! what was tried to know it.
 
 use std::fmt::Write as _;
+use std::io::{self, Write};
 use std::time::Instant;
 
 use schemars::JsonSchema;
@@ -229,7 +230,11 @@ impl Bisected {
         }
     }
 
-    pub fn json(&self) -> String {
+    /// Writes it as JSON.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
         let tried = |(target, told): (usize, &Option<(Told, Vec<TrialResult>)>)| {
             let tried =
                 Tried { target: self.name(target).to_owned(), is: Is::NotTried, rate: None, other: None, reason: None };
@@ -261,7 +266,8 @@ impl Bisected {
                 [before, after].into_iter().filter_map(|target| self.shown(target)).collect()
             }),
         };
-        serde_json::to_string_pretty(&document).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
+        serde_json::to_writer_pretty(&mut *out, &document)?;
+        out.write_all(b"\n")
     }
 
     /// All that is to be said at the end.

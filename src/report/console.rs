@@ -2,11 +2,11 @@
 //! wrote it and wherever it came from: a scenario, the settings, an argument, a gateway, a panic.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use crate::gateway::redact;
-use crate::gateway::secret::{know_environment, redact_json};
+use crate::gateway::secret::{know_environment, write_redacted_json};
 
 /// The exit code when this machine is not as it has to be.
 pub const BROKE: u8 = 3;
@@ -17,18 +17,18 @@ pub const INTERRUPTED: u8 = 130;
 /// more; a full disk is an error.
 #[must_use]
 pub fn print(text: &str) -> u8 {
-    print_redacted(&redact(text))
-}
-
-/// Prints a JSON document to standard output, as [`print()`] does a text.
-#[must_use]
-pub fn print_json(document: &str) -> u8 {
-    print_redacted(&format!("{}\n", redact_json(document)))
-}
-
-fn print_redacted(text: &str) -> u8 {
     let mut stdout = anstream::stdout();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    printed(stdout.write_all(redact(text).as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// Prints the JSON document that `write` writes to standard output, as [`print()`] does a text.
+#[must_use]
+pub fn print_json(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> u8 {
+    printed(write_redacted_json(BufWriter::new(io::stdout().lock()), write))
+}
+
+fn printed(written: io::Result<()>) -> u8 {
+    match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             say(&format!("error: standard output cannot be written to: {error}"));
             BROKE
@@ -37,10 +37,20 @@ fn print_redacted(text: &str) -> u8 {
     }
 }
 
-/// Writes a file of a report, in which `redact` leaves nothing secret; gives the exit code of that.
+/// Writes a file of a report; gives the exit code of that.
 #[must_use]
-pub fn save(file: &Path, text: &str, redact: fn(&str) -> String) -> u8 {
-    match std::fs::write(file, redact(text)) {
+pub fn save(file: &Path, text: &str) -> u8 {
+    saved(file, std::fs::write(file, redact(text)))
+}
+
+/// The same with the JSON document that `write` writes.
+#[must_use]
+pub fn save_json(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> u8 {
+    saved(file, File::create(file).and_then(|file| write_redacted_json(BufWriter::new(file), write)))
+}
+
+fn saved(file: &Path, written: io::Result<()>) -> u8 {
+    match written {
         Ok(()) => 0,
         Err(error) => {
             say(&format!("error: {}", unwritten(file, &error)));
@@ -94,7 +104,7 @@ pub fn can_write_new(file: &Path, overwrite: Overwrite) -> Result<(), String> {
     Ok(())
 }
 
-fn not_written(file: &Path, error: &std::io::Error) -> String {
+fn not_written(file: &Path, error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::AlreadyExists => {
             format!("error: {} is there already\n  help: write to another file, or say --force", file.display())
@@ -121,13 +131,7 @@ pub fn save_new(file: &Path, text: &str, redact: fn(&str) -> String) -> u8 {
         }
         written
     };
-    match written() {
-        Ok(()) => 0,
-        Err(error) => {
-            say(&format!("error: {}", unwritten(file, &error)));
-            BROKE
-        }
-    }
+    saved(file, written())
 }
 
 /// Why a report is not in its file.

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Report, Spent, TargetReport, TrialReport};
-use crate::gateway::secret::redact_json;
+use crate::gateway::secret::write_redacted_json;
 use crate::scenario::{Partition, TrialId};
 use crate::verdict::deviation::Deviation;
 use crate::verdict::fail_on::FailOn;
@@ -64,7 +65,11 @@ pub enum NotAReport {
     Format { found: u32, by: String, reads: u32 },
 }
 
-pub fn render(report: &Report) -> String {
+/// Writes it, a piece at a time.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let document = Document {
         format: FORMAT,
         gatecrash: Cow::Borrowed(&report.gatecrash),
@@ -83,10 +88,20 @@ pub fn render(report: &Report) -> String {
         selected: Cow::Borrowed(&report.selected),
         corpus: Cow::Borrowed(&report.corpus),
     };
-    serde_json::to_string_pretty(&document).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    out.write_all(b"\n")
 }
 
-/// The JSON Schema of what [`render`] writes.
+/// What [`write`] writes.
+pub fn render(report: &Report) -> String {
+    let mut json = Vec::new();
+    match write(report, &mut json) {
+        Ok(()) => String::from_utf8_lossy(&json).into_owned(),
+        Err(error) => format!("{{\"error\": \"{error}\"}}"),
+    }
+}
+
+/// The JSON Schema of what [`write`] writes.
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(Document<'_>)
 }
@@ -94,10 +109,12 @@ pub fn schema() -> schemars::Schema {
 /// The same report without anything secret in it, whatever it is shown as: a text that is escaped hides what is secret in
 /// it from who looks for that.
 pub fn redacted(report: &Report) -> Report {
-    read(&redact_json(&render(report))).unwrap_or_else(|_| report.clone())
+    let mut json = Vec::new();
+    let written = write_redacted_json(&mut json, |out| write(report, out));
+    written.ok().and_then(|()| read(&String::from_utf8_lossy(&json)).ok()).unwrap_or_else(|| report.clone())
 }
 
-/// Reads what [`render`] wrote. Strictly: a report that says something unknown may mean something else.
+/// Reads what [`write`] wrote. Strictly: a report that says something unknown may mean something else.
 ///
 /// # Errors
 /// When it is something else, or of another format.

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::ser::Formatter;
 
-use crate::gateway::secret::redact_json;
+use crate::gateway::secret::write_redacted_json;
 use crate::matrix::defects::Defect;
 use crate::matrix::{Cell, Column, Found, Matrix, Row};
 use crate::report::json::{self, NotAReport};
@@ -109,7 +109,11 @@ impl<'a> OfTrial<'a> {
     }
 }
 
-pub fn render(matrix: &Matrix) -> String {
+/// Writes it, a piece at a time.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(matrix: &Matrix, out: &mut dyn Write) -> io::Result<()> {
     let document = Document {
         matrix: FORMAT,
         gatecrash: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
@@ -121,15 +125,11 @@ pub fn render(matrix: &Matrix) -> String {
         rows: matrix.rows.iter().map(|row| OfTrial::new(row, &matrix.columns)).collect(),
         defects: Cow::Owned(matrix.defects()),
     };
-    let mut written = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut written, Lines::default());
-    match document.serialize(&mut serializer) {
-        Ok(()) => String::from_utf8_lossy(&written).into_owned() + "\n",
-        Err(error) => format!("{{\"error\": \"{error}\"}}"),
-    }
+    document.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Lines::default()))?;
+    out.write_all(b"\n")
 }
 
-/// The JSON Schema of what [`render`] writes.
+/// The JSON Schema of what [`write`] writes.
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(Document<'_>)
 }
@@ -163,7 +163,9 @@ pub fn read(text: &str) -> Result<Matrix, NotAReport> {
 
 /// The same matrix without anything secret in it, whatever it is shown as.
 pub fn redacted(matrix: &Matrix) -> Matrix {
-    read(&redact_json(&render(matrix))).unwrap_or_else(|_| matrix.clone())
+    let mut json = Vec::new();
+    let written = write_redacted_json(&mut json, |out| write(matrix, out));
+    written.ok().and_then(|()| read(&String::from_utf8_lossy(&json)).ok()).unwrap_or_else(|| matrix.clone())
 }
 
 /// A line for each field of the document, and for each item of its lists.
