@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinError, JoinSet};
 
 use super::gate::Gate;
 use super::steps::length;
@@ -89,9 +89,20 @@ async fn run_phase<'a>(
     let free = Arc::new(Semaphore::new(limits.jobs));
     let mut running = JoinSet::new();
     let mut trial_of = HashMap::new();
+    let ended = |ended: Result<(task::Id, ()), JoinError>, trial_of: &mut HashMap<task::Id, &Trial>| {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
+        if let (Some(trial), Err(error)) = (trial_of.remove(&id), ended) {
+            let reason = format!("gatecrash itself broke: {error}");
+            let _ = results.send(TrialResult::not_begun(trial, &live.target.name, reason));
+        }
+    };
     for (number, trial) in trials {
         // Taken here, in their order: tasks that wait for it would take it in any.
         let Ok(turn) = Arc::clone(&free).acquire_owned().await else { break };
+        // What has ended would be kept until it is asked for.
+        while let Some(task) = running.try_join_next_with_id() {
+            ended(task, &mut trial_of);
+        }
         let (live, retries, gate, results) = (Arc::clone(live), retries.clone(), gate.clone(), results.clone());
         let name = format!("{name}-{number}");
         let of_task = trial.clone();
@@ -104,12 +115,7 @@ async fn run_phase<'a>(
         });
         trial_of.insert(task.id(), trial);
     }
-    while let Some(ended) = running.join_next_with_id().await {
-        if let Err(error) = ended
-            && let Some(trial) = trial_of.get(&error.id())
-        {
-            let reason = format!("gatecrash itself broke: {error}");
-            let _ = results.send(TrialResult::not_begun(trial, &live.target.name, reason));
-        }
+    while let Some(task) = running.join_next_with_id().await {
+        ended(task, &mut trial_of);
     }
 }
