@@ -20,7 +20,7 @@ pub mod progress;
 pub mod terminal;
 pub mod transcript;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -194,7 +194,7 @@ pub struct Judged<'a> {
 
 impl Report {
     /// Judges a record: known deviations, outcomes, verdicts.
-    pub fn of(record: Record, context: &Judged<'_>) -> Report {
+    pub fn of(mut record: Record, context: &Judged<'_>) -> Report {
         let Judged { plan, fail_on, corpus, partition, selected, began, interrupted, left_behind } = context;
         let spent = spent(&record, *began);
         let today = jiff::ZonedDateTime::now().date();
@@ -202,7 +202,7 @@ impl Report {
         let mut by_target: Vec<Vec<TrialResult>> = vec![Vec::new(); plan.targets.len()];
         // What ran on one target of a comparison while the other was being launched means nothing without that.
         let in_vain = plan.pairs && !record.not_launched.is_empty();
-        for result in record.results.iter().filter(|_| !in_vain).cloned() {
+        for result in std::mem::take(&mut record.results).into_iter().filter(|_| !in_vain) {
             if let Some(index) = plan.targets.iter().position(|target| target.name == result.target) {
                 // A comparison of a target with itself has two of each: they go to one side each.
                 let taken = |results: &Vec<TrialResult>| results.iter().any(|own| own.trial == result.trial);
@@ -217,9 +217,12 @@ impl Report {
         }
         // A comparison of a target with itself has two of each.
         let deviations = join(deviations, corpus, by_target.iter().flatten());
+        let mut by_trial: HashMap<TrialId, Vec<TrialResult>> = HashMap::new();
+        for result in by_target.into_iter().flatten() {
+            by_trial.entry(result.trial.clone()).or_default().push(result);
+        }
         let trials = plan.trials.iter().map(|trial| {
-            let of_trial = |results: &Vec<TrialResult>| results.iter().find(|own| own.trial == trial.id).cloned();
-            let results: Vec<_> = by_target.iter().filter_map(of_trial).collect();
+            let results = by_trial.remove(&trial.id).unwrap_or_default();
             let verdict = match results.as_slice() {
                 [baseline, candidate] if plan.pairs => Some(verdict(baseline, candidate)),
                 _ => None,
