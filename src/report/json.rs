@@ -65,12 +65,8 @@ pub enum NotAReport {
     Format { found: u32, by: String, reads: u32 },
 }
 
-/// Writes it, a piece at a time.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let document = Document {
+fn document(report: &Report) -> Document<'_> {
+    Document {
         format: FORMAT,
         gatecrash: Cow::Borrowed(&report.gatecrash),
         exit_code: report.exit_code(),
@@ -87,8 +83,15 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         time: report.spent,
         selected: Cow::Borrowed(&report.selected),
         corpus: Cow::Borrowed(&report.corpus),
-    };
-    serde_json::to_writer_pretty(&mut *out, &document)?;
+    }
+}
+
+/// Writes it, a piece at a time.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &document(report))?;
     out.write_all(b"\n")
 }
 
@@ -110,7 +113,7 @@ pub fn schema() -> schemars::Schema {
 /// it from who looks for that.
 pub fn redacted(report: &Report) -> Report {
     let mut json = Vec::new();
-    let written = write_redacted_json(&mut json, |out| write(report, out));
+    let written = write_redacted_json(&mut json, |out| Ok(serde_json::to_writer(out, &document(report))?));
     written.ok().and_then(|()| read(&String::from_utf8_lossy(&json)).ok()).unwrap_or_else(|| report.clone())
 }
 
