@@ -6,8 +6,11 @@ use std::fmt::Write as _;
 use crate::run::{Exchange, TrialResult};
 use crate::verdict::oracle::Standing;
 
-/// What the mark of [`budgets`] means.
-pub const MARK: &str = "! the budget is spent: the request has to be refused";
+/// What the mark of [`budgets`] means, where there is one.
+pub fn legend(results: &[TrialResult]) -> Option<&'static str> {
+    let mut standings = results.iter().flat_map(|result| &result.exchanges).flat_map(|exchange| &exchange.before);
+    standings.any(Standing::is_spent).then_some("! the budget is spent: the request has to be refused")
+}
 
 /// The nth request of a step, beside the nth of the same step on the other targets.
 #[derive(Debug, Clone)]
@@ -70,7 +73,8 @@ pub fn as_text(results: &[TrialResult]) -> String {
         }
         lines.push(line);
     }
-    format!("{}  ({MARK})\n", aligned(&lines))
+    let legend = legend(results).map(|legend| format!("  ({legend})\n")).unwrap_or_default();
+    aligned(&lines) + &legend
 }
 
 fn aligned(lines: &[Vec<String>]) -> String {

@@ -175,7 +175,7 @@ fn asked(trial: &TrialReport) -> Markup {
                     }
                 }
             }
-            p class="note" { (transcript::MARK) }
+            @if let Some(legend) = transcript::legend(&trial.results) { p class="note" { (legend) } }
         }
     }
 }
