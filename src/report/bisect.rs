@@ -99,7 +99,7 @@ struct Document<'a> {
     transcripts: Vec<&'a TrialResult>,
 }
 
-/// The JSON Schema of [`Bisected::json`].
+/// The JSON Schema of [`Bisected::write_json`].
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(Document<'_>)
 }

@@ -95,7 +95,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// What [`write`] writes.
+/// What [`write()`] writes.
 pub fn render(report: &Report) -> String {
     let mut json = Vec::new();
     match write(report, &mut json) {
@@ -104,7 +104,7 @@ pub fn render(report: &Report) -> String {
     }
 }
 
-/// The JSON Schema of what [`write`] writes.
+/// The JSON Schema of what [`write()`] writes.
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(Document<'_>)
 }
@@ -117,7 +117,7 @@ pub fn redacted(report: &Report) -> Report {
     written.ok().and_then(|()| read(&String::from_utf8_lossy(&json)).ok()).unwrap_or_else(|| report.clone())
 }
 
-/// Reads what [`write`] wrote. Strictly: a report that says something unknown may mean something else.
+/// Reads what [`write()`] wrote. Strictly: a report that says something unknown may mean something else.
 ///
 /// # Errors
 /// When it is something else, or of another format.

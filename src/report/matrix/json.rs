@@ -129,7 +129,7 @@ pub fn write(matrix: &Matrix, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// The JSON Schema of what [`write`] writes.
+/// The JSON Schema of what [`write()`] writes.
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(Document<'_>)
 }
