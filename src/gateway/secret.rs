@@ -168,16 +168,21 @@ pub fn redact(text: &str) -> String {
 
 /// The same for JSON, which stays JSON: a secret may look like one of its numbers, and only what is in quotes is shown.
 pub fn redact_json(json: &str) -> String {
-    let mut redacted = Vec::with_capacity(json.len());
-    match write_redacted_json(&mut redacted, |out| out.write_all(json.as_bytes())) {
-        Ok(()) => String::from_utf8_lossy(&redacted).into_owned(),
-        // A vector takes all; if it did not, nothing would be shown.
-        Err(_) => String::new(),
-    }
+    // A vector takes all; if it did not, nothing would be shown.
+    redacted_json(|out| out.write_all(json.as_bytes())).unwrap_or_default()
 }
 
-/// The same for JSON that `write` writes: it is passed on a string at a time, and never held as a whole. A report may be
-/// large.
+/// The same for JSON that `write` writes.
+///
+/// # Errors
+/// Those of `write`.
+pub fn redacted_json(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<String> {
+    let mut redacted = Vec::new();
+    write_redacted_json(&mut redacted, write)?;
+    String::from_utf8(redacted).map_err(io::Error::other)
+}
+
+/// The same, passed on a string at a time and never held as a whole: a report may be large.
 ///
 /// # Errors
 /// Those of `write`, and when the JSON cannot be passed on.

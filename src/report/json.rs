@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Report, Spent, TargetReport, TrialReport};
-use crate::gateway::secret::write_redacted_json;
+use crate::gateway::secret::redacted_json;
 use crate::scenario::{Partition, TrialId};
 use crate::verdict::deviation::Deviation;
 use crate::verdict::fail_on::FailOn;
@@ -97,11 +97,8 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// What [`write()`] writes.
 pub fn render(report: &Report) -> String {
-    let mut json = Vec::new();
-    match write(report, &mut json) {
-        Ok(()) => String::from_utf8_lossy(&json).into_owned(),
-        Err(error) => format!("{{\"error\": \"{error}\"}}"),
-    }
+    let json = serde_json::to_string_pretty(&document(report));
+    json.map_or_else(|error| format!("{{\"error\": \"{error}\"}}"), |json| json + "\n")
 }
 
 /// The JSON Schema of what [`write()`] writes.
@@ -112,9 +109,8 @@ pub fn schema() -> schemars::Schema {
 /// The same report without anything secret in it, whatever it is shown as: a text that is escaped hides what is secret in
 /// it from who looks for that.
 pub fn redacted(report: &Report) -> Report {
-    let mut json = Vec::new();
-    let written = write_redacted_json(&mut json, |out| Ok(serde_json::to_writer(out, &document(report))?));
-    written.ok().and_then(|()| read(&String::from_utf8_lossy(&json)).ok()).unwrap_or_else(|| report.clone())
+    let json = redacted_json(|out| Ok(serde_json::to_writer(out, &document(report))?));
+    json.ok().and_then(|json| read(&json).ok()).unwrap_or_else(|| report.clone())
 }
 
 /// Reads what [`write()`] wrote. Strictly: a report that says something unknown may mean something else.

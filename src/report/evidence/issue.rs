@@ -12,7 +12,7 @@ use crate::launch::Setup;
 use crate::report::Report;
 use crate::report::markdown::{fenced, plain};
 use crate::report::terminal::without_colours;
-use crate::report::transcript::spent_before;
+use crate::report::transcript::{legend, spent_before};
 use crate::run::TrialResult;
 
 /// The longest that it gets, in bytes: GitHub takes 65,536 characters.
@@ -119,7 +119,7 @@ fn happened(report: &Report, failed: &Failed<'_>, room: Room) -> String {
     for row in last {
         let _ = writeln!(text, "{row}");
     }
-    if rows.iter().any(|row| row.contains('!')) {
+    if legend(std::slice::from_ref(result)).is_some() {
         text.push_str("\n(`!`: that budget is spent, so the request has to be refused.)\n");
     }
     if report.compares

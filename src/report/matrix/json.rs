@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::ser::Formatter;
 
-use crate::gateway::secret::write_redacted_json;
+use crate::gateway::secret::redacted_json;
 use crate::matrix::defects::Defect;
 use crate::matrix::{Cell, Column, Found, Matrix, Row};
 use crate::report::json::{self, NotAReport};
@@ -163,9 +163,8 @@ pub fn read(text: &str) -> Result<Matrix, NotAReport> {
 
 /// The same matrix without anything secret in it, whatever it is shown as.
 pub fn redacted(matrix: &Matrix) -> Matrix {
-    let mut json = Vec::new();
-    let written = write_redacted_json(&mut json, |out| write(matrix, out));
-    written.ok().and_then(|()| read(&String::from_utf8_lossy(&json)).ok()).unwrap_or_else(|| matrix.clone())
+    let json = redacted_json(|out| write(matrix, out));
+    json.ok().and_then(|json| read(&json).ok()).unwrap_or_else(|| matrix.clone())
 }
 
 /// A line for each field of the document, and for each item of its lists.
