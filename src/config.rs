@@ -79,13 +79,14 @@ pub struct Limits {
     pub settle: Duration,
     #[serde(deserialize_with = "period")]
     pub trial: Duration,
-    pub jobs: usize,
+    /// On all targets together. Without it: as many as the gateways' answers stay quick for.
+    pub jobs: Option<usize>,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
         let seconds = Duration::from_secs;
-        Limits { launch: seconds(300), request: seconds(30), settle: seconds(120), trial: seconds(600), jobs: 50 }
+        Limits { launch: seconds(300), request: seconds(30), settle: seconds(120), trial: seconds(600), jobs: None }
     }
 }
 
@@ -237,7 +238,7 @@ impl Config {
         for (name, value) in config.gateways.0.values().flat_map(|images| &images.env) {
             know_setting(name, value);
         }
-        if config.limits.jobs == 0 {
+        if config.limits.jobs == Some(0) {
             return Err(wrong("limits.jobs is 0: at least one trial has to run".to_owned()));
         }
         Ok(config)

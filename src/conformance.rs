@@ -30,9 +30,11 @@ use crate::launch::keeper::keep_if_told;
 use crate::launch::{Compromised, LaunchError, LeftBehind, Live, Origin, RunId, Target, launch_shared, reaper};
 use crate::report::console::say;
 use crate::report::{Judged, Record, Report, console, terminal};
+use crate::run::TrialResult;
+use crate::run::again::Retries;
 use crate::run::gate::Gate;
+use crate::run::jobs::AT_FIRST;
 use crate::run::session::{Event, Plan};
-use crate::run::{TrialResult, run_trial};
 use crate::scenario::{Alone, Trial, TrialId};
 use crate::verdict::Outcome;
 use crate::verdict::deviation::{Deviation, DeviationState, apply};
@@ -92,7 +94,7 @@ impl Harness {
             }
         };
         // Trials wait far more than they work.
-        arguments.test_threads.get_or_insert(suite.limits.jobs);
+        arguments.test_threads.get_or_insert(suite.limits.jobs.unwrap_or(AT_FIRST));
         let tests = suite.tests();
         let listing = arguments.list;
         let conclusion = libtest_mimic::run(&arguments, tests);
@@ -261,7 +263,8 @@ impl Suite {
                     Ok(live) => live,
                     Err(error) => return Err(Failed::from(error.to_string())),
                 };
-                let result = run_trial(live, trial, &name, self.limits, &self.gate).await;
+                let retries = Retries { times: 0, known: self.config.known_deviations.clone().into() };
+                let result = retries.run_trial(live, trial, &name, self.limits, &self.gate, ()).await;
                 let known = result.clone().map(|result| (slot, result));
                 self.results.lock().unwrap_or_else(PoisonError::into_inner).extend(known);
                 Ok(result)

@@ -218,6 +218,7 @@ mod tests {
             exchanges: Vec::new(),
             evidence: Evidence::default(),
             time: Time::default(),
+            late_ms: 0,
         }
     }
 

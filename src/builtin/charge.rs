@@ -40,8 +40,8 @@ pub(super) struct Bill<'a> {
     pub(super) advance: Decimal,
 }
 
-/// How late a faulty gateway writes what it has charged.
-pub(super) const LATE: Duration = Duration::from_secs(20);
+/// How late a faulty gateway writes what it has charged: longer than a run waits at first, not longer than it looks again.
+pub(super) const LATE: Duration = Duration::from_secs(8);
 
 impl World {
     /// Charges for a stream that begins, and says how much.

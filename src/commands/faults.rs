@@ -108,7 +108,7 @@ async fn tried(fault: Option<Fault>, trials: &[Trial], limits: Limits) -> Vec<Tr
         Some(Fault::Hangs | Fault::HangsForGood) => Duration::from_millis(500),
         Some(_) | None => Duration::from_secs(20),
     };
-    let limits = Limits { request, settle: Duration::from_millis(300), jobs: 60, ..limits };
+    let limits = Limits { request, settle: Duration::from_millis(300), jobs: Some(60), ..limits };
     let plan = Plan {
         targets: vec![Target::builtin(fault)],
         trials: trials.to_vec(),

@@ -192,7 +192,7 @@ impl MatrixCommand {
             Some(partition) => partition.own(columns),
             None => columns,
         };
-        let jobs = self.jobs.map_or(config.limits.jobs, usize::from);
+        let jobs = self.jobs.map(usize::from).or(config.limits.jobs);
         let at_once = self.at_once.map_or_else(room, usize::from).min(columns.len()).max(1);
         Ok(Ok(Plan {
             columns,

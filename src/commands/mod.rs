@@ -114,7 +114,8 @@ struct Common {
     /// Only trials with this tag; several add up.
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
-    /// How many trials run at the same time, on all targets together.
+    /// How many trials run at the same time, on all targets together. Without it: as many as the gateways' answers stay
+    /// quick for.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// Run only one of several parts of the trials, each on another machine; `gatecrash merge` joins their reports.

@@ -104,7 +104,7 @@ fn run(
     let parse = |name: &String| Target::parse(name, config, common.launching.compromised());
     let targets = targets.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
     let Selected { trials, corpus } = select(config, scenarios, &common.filter, &common.tag)?;
-    let jobs = common.jobs.map_or(config.limits.jobs, usize::from);
+    let jobs = common.jobs.map(usize::from).or(config.limits.jobs);
     let selected: Vec<_> = trials.iter().map(|trial| trial.id.clone()).collect();
     let trials = match common.partition {
         Some(partition) => partition.own(trials),

@@ -44,6 +44,8 @@ static REFUSALS: Refusals = Refusals {
         row(&[500, 502], "could not be completed by the provider", ErrorKind::UpstreamFailed),
     ],
     lacks: |status, message| status == 404 && message == "Not Found",
+    // SQLAlchemy's.
+    gone: &["connection to server at", "server closed the connection unexpectedly"],
 };
 
 static ABOUT: About = About {

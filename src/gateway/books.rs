@@ -1,7 +1,7 @@
 //! Looking at a gateway's books together: who sees that they were written tells the others who wait for the same kind
 //! of entity, and the more wait, the less often each looks by itself. A gateway that writes each few seconds is asked as
-//! often for two hundred trials as for ten; and a charge is overdue when later ones are in the books, not when a busy
-//! machine is late.
+//! often for two hundred trials as for ten; and how long charges take is learned from those that came, so that a busy
+//! machine is given more time. Not: what a charge that does not come means.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem::{Discriminant, discriminant};
@@ -16,19 +16,11 @@ use super::Entity;
 /// So many look by themselves at full pace.
 const LOOKING: usize = 4;
 
-/// While no more than so many wait, they do not keep the gateway busy.
-const FEW: usize = 8;
-
 /// The least time from one call to look to the next: those who look may see it themselves, and would call again.
 const CALLS: Duration = Duration::from_secs(1);
 
-/// A charge has to be in the books when so many were seen there of which each was made after the one before it was seen:
-/// the first may have been written with what was put aside before ours was made, the second with what was put aside
-/// after, and the third tells that all kinds of the second's writing are there.
-const LATER: usize = 3;
-
-/// So many sightings are remembered. They are about as many as are seen in a minute of a whole corpus.
-const SIGHTINGS: usize = 512;
+/// How long ago a charge may have come that tells how long others take.
+const LATELY: Duration = Duration::from_secs(60);
 
 /// Who waits for the books of one gateway, and what was seen in them.
 #[derive(Debug, Clone, Default)]
@@ -36,11 +28,17 @@ pub struct Books(Arc<Reading>);
 
 #[derive(Debug, Default)]
 struct Reading {
-    count: AtomicUsize,
-    /// How many more do in other processes.
+    /// How many wait in other processes.
     elsewhere: AtomicUsize,
     pages: Mutex<HashMap<Discriminant<Entity>, Arc<Page>>>,
-    seen: Mutex<VecDeque<Sighting>>,
+    came: Mutex<VecDeque<Came>>,
+}
+
+/// A charge that came: when, and how long it was on its way.
+#[derive(Debug, Clone, Copy)]
+struct Came {
+    at: Instant,
+    took: Duration,
 }
 
 /// Those who wait for one kind of entity.
@@ -51,20 +49,11 @@ struct Page {
     called: Mutex<Option<Instant>>,
 }
 
-/// A charge of a key that was seen in the books. Everything that costs is charged to a key, so these are all that there is
-/// to see.
-#[derive(Debug, Clone, Copy)]
-struct Sighting {
-    made: Instant,
-    seen: Instant,
-}
-
 /// One who waits, until it is dropped.
 #[derive(Debug)]
 pub struct Waiting {
     reading: Arc<Reading>,
     page: Arc<Page>,
-    is_for_a_key: bool,
     began: Instant,
 }
 
@@ -78,10 +67,18 @@ impl Books {
     /// for in turn, and none longer than if it were alone.
     pub fn waiting(&self, entity: &Entity, since: Instant) -> Waiting {
         let page = Arc::clone(lock(&self.0.pages).entry(discriminant(entity)).or_default());
-        self.0.count.fetch_add(1, Ordering::Relaxed);
         page.count.fetch_add(1, Ordering::Relaxed);
-        let is_for_a_key = matches!(entity, Entity::Key { .. });
-        Waiting { reading: Arc::clone(&self.0), page, is_for_a_key, began: since }
+        Waiting { reading: Arc::clone(&self.0), page, began: since }
+    }
+
+    /// The longest that a charge was on its way of those that came lately. On a busy machine it grows, and with it the time
+    /// that others are given.
+    pub fn slowest(&self) -> Duration {
+        let mut came = lock(&self.0.came);
+        while came.front().is_some_and(|first| first.at.elapsed() > LATELY) {
+            came.pop_front();
+        }
+        came.iter().map(|came| came.took).max().unwrap_or_default()
     }
 }
 
@@ -107,31 +104,20 @@ impl Waiting {
         }
     }
 
-    /// A charge is in the books that was made when this wait began.
-    pub fn is_seen(&self) {
-        if self.is_for_a_key {
-            let mut seen = lock(&self.reading.seen);
-            seen.truncate(SIGHTINGS - 1);
-            seen.push_front(Sighting { made: self.began, seen: Instant::now() });
+    /// What is waited for has come.
+    pub fn has_come(&self) {
+        let (at, took) = (Instant::now(), self.began.elapsed());
+        let mut came = lock(&self.reading.came);
+        // Slower ones tell all that quicker ones before them could.
+        while came.back().is_some_and(|last| last.took <= took) {
+            came.pop_back();
         }
+        came.push_back(Came { at, took });
     }
 
-    /// Whether what is waited for has to be in the books: enough later charges are.
-    pub fn is_overdue(&self) -> bool {
-        let mut after = self.began;
-        let mut later = 0;
-        for sighting in lock(&self.reading.seen).iter().rev() {
-            if sighting.made > after {
-                after = sighting.seen;
-                later += 1;
-            }
-        }
-        later >= LATER
-    }
-
-    /// Whether so few wait that nothing is late for being busy; nor may there be enough later charges to tell by.
-    pub fn few_wait(&self) -> bool {
-        self.reading.count.load(Ordering::Relaxed) + self.reading.elsewhere.load(Ordering::Relaxed) <= FEW
+    /// As [`Books::slowest`].
+    pub fn slowest(&self) -> Duration {
+        Books(Arc::clone(&self.reading)).slowest()
     }
 
     pub fn began(&self) -> Instant {
@@ -141,7 +127,6 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.reading.count.fetch_sub(1, Ordering::Relaxed);
         self.page.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -155,32 +140,16 @@ mod tests {
     use super::*;
     use crate::gateway::Secret;
 
-    fn key() -> Entity {
-        Entity::key(Secret::new("sk-some"))
-    }
-
     #[test]
-    fn a_charge_is_overdue_when_three_later_ones_were_seen_each_made_after_the_one_before() {
+    fn the_slowest_charge_that_came_tells_all_how_long_one_may_take() {
         let books = Books::default();
-        let waiting = books.waiting(&key(), Instant::now());
-        // Made at the same time, and so possibly written together.
-        let together: Vec<_> = (0..5).map(|_| books.waiting(&key(), Instant::now())).collect();
-        together.iter().for_each(Waiting::is_seen);
-        assert!(!waiting.is_overdue());
-        books.waiting(&key(), Instant::now()).is_seen();
-        assert!(!waiting.is_overdue());
-        books.waiting(&key(), Instant::now()).is_seen();
-        assert!(waiting.is_overdue());
-        assert!(!books.waiting(&key(), Instant::now()).is_overdue());
-    }
-
-    #[test]
-    fn what_others_than_keys_are_charged_tells_nothing() {
-        let books = Books::default();
-        let waiting = books.waiting(&key(), Instant::now());
-        for _ in 0..5 {
-            books.waiting(&Entity::Team("research".into()), Instant::now()).is_seen();
-        }
-        assert!(!waiting.is_overdue());
+        let key = Entity::key(Secret::new("sk-some"));
+        let now = Instant::now();
+        let Some(before) = now.checked_sub(Duration::from_secs(9)) else { return };
+        let lost = books.waiting(&key, before);
+        assert_eq!(books.slowest(), Duration::ZERO);
+        books.waiting(&Entity::Team("research".into()), before).has_come();
+        books.waiting(&key, now).has_come();
+        assert_eq!((lost.slowest().as_secs(), books.slowest().as_secs()), (9, 9));
     }
 }

@@ -10,6 +10,7 @@ use super::adapter::{About, Adapter, Feature, Pace, lacks};
 use super::books::Books;
 use super::connection::{Connection, Notes};
 use super::secret::redact_json;
+use super::tempo::Tempo;
 use super::{AdminError, Answer, Ask, Broken, Definition, Entity, LogRow, Said, Secret, Sent};
 use crate::scenario::{Fields, Usd};
 
@@ -34,8 +35,9 @@ impl Gateway {
     ) -> Gateway {
         let About { credential, refusals, stream_end, pace, .. } = *adapter.about();
         let (base_url, upstream) = (base_url.into(), upstream.into());
+        let (notes, tempo) = (None, Tempo::default());
         let connection =
-            Connection { http, base_url, upstream, admin_key, limit, credential, refusals, stream_end, notes: None };
+            Connection { http, base_url, upstream, admin_key, limit, credential, refusals, stream_end, notes, tempo };
         Gateway { adapter, connection, pace, books: Books::default() }
     }
 
@@ -52,6 +54,11 @@ impl Gateway {
 
     pub fn adapter(&self) -> &'static dyn Adapter {
         self.adapter
+    }
+
+    /// How quick its answers are.
+    pub fn tempo(&self) -> &Tempo {
+        &self.connection.tempo
     }
 
     /// Where it answers.

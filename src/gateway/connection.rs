@@ -2,7 +2,7 @@
 //! admin API was asked, errors in words that are the same for all. Not: any gateway's routes or fields.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, Request, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::adapter::StreamEnd;
 use super::refusal::Refusals;
 use super::stream::Stream;
+use super::tempo::Tempo;
 use super::{AdminCall, AdminError, Answer, Ask, Broken, Gives, Secret, Sent, openai, redact};
 use crate::scenario::value::shortened;
 use crate::scenario::{Budget, Usd};
@@ -73,6 +74,7 @@ pub struct Connection {
     pub(super) refusals: &'static Refusals,
     pub(super) stream_end: StreamEnd,
     pub(super) notes: Option<Notes>,
+    pub(super) tempo: Tempo,
 }
 
 impl Connection {
@@ -149,9 +151,11 @@ impl Connection {
         let broken = |how| AdminError::Broken { endpoint: endpoint.to_owned(), how };
         let request = request.build().map_err(|error| broken(self.broken(&error)))?;
         self.note(&request);
+        let began = Instant::now();
         let response = self.http.execute(request).await.map_err(|error| broken(self.broken(&error)))?;
         let status = response.status();
         let body = self.body(response, |_| false).await.map_err(broken)?;
+        self.tempo.note(began.elapsed());
         match status.is_success() {
             true => Ok(body),
             false => Err(self.refusals.of_admin(endpoint.to_owned(), status.as_u16(), &body)),
@@ -160,6 +164,7 @@ impl Connection {
 
     /// What a request of a model is answered.
     pub(super) async fn answer(&self, request: Request, ask: &Ask) -> Answer {
+        let began = Instant::now();
         let response = match self.http.execute(request).await {
             Ok(response) => response,
             Err(error) => return Answer::Broken { how: self.broken(&error) },
@@ -174,7 +179,10 @@ impl Connection {
             left = status.is_success() && ask.leave_after.is_some_and(|chunks| stream.chunks() >= usize::from(chunks));
             left
         });
-        match body.await {
+        let body = body.await;
+        // What the provider takes is not the gateway's.
+        self.tempo.note(began.elapsed().saturating_sub(ask.late));
+        match body {
             _ if left || (status.is_success() && ask.is_broken_off) => accepted,
             Err(how) => Answer::Broken { how },
             Ok(body) if !status.is_success() => self.refusals.read(status.as_u16(), &body),

@@ -41,6 +41,8 @@ static REFUSALS: Refusals = Refusals {
         400 => message.contains("Invalid target_scope"),
         _ => false,
     },
+    // SQLAlchemy's.
+    gone: &["connection to server at", "server closed the connection unexpectedly"],
 };
 
 static ABOUT: About = About {

@@ -17,6 +17,7 @@ pub mod refusal;
 pub mod secret;
 pub mod shown;
 pub mod stream;
+pub mod tempo;
 
 use std::fmt;
 use std::time::Duration;

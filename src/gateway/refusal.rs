@@ -23,6 +23,8 @@ pub struct Refusals {
     pub rows: &'static [Row],
     /// Whether a refusal of the admin API says that this gateway cannot do it: status and message.
     pub lacks: fn(u16, &str) -> bool,
+    /// What is in its message when its database, or what else it stands on, is gone.
+    pub gone: &'static [&'static str],
 }
 
 /// What error bodies say: OpenAI's shape, and FastAPI's `detail`.
@@ -43,6 +45,11 @@ fn said(body: &str) -> Said {
 }
 
 impl Refusals {
+    /// Whether a message says that what the gateway stands on is gone.
+    pub fn says_what_is_gone(&self, message: &str) -> bool {
+        self.gone.iter().any(|gone| message.contains(gone))
+    }
+
     /// A refusal of a request of a model.
     pub fn read(&self, status: u16, body: &str) -> Answer {
         let Said { error_type, message } = said(body);

@@ -83,6 +83,13 @@ impl Attached {
         }
     }
 
+    pub(super) async fn renew(&self) -> Result<(), String> {
+        match self.keeper.ask(&Asked::Renew).await {
+            Ok(renewed) => renewed,
+            Err(gone) => Err(self.with_help(gone.to_string())),
+        }
+    }
+
     pub(super) async fn restore(&self) {
         // What could not be put right shows in its health.
         let _ = self.keeper.ask::<()>(&Asked::Restore).await;

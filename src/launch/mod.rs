@@ -350,6 +350,22 @@ impl Live {
         }
     }
 
+    /// The same, asked for so long if it is well: what has just gone may not show at once.
+    pub async fn health_within(&self, patience: Duration) -> Health {
+        let limit = Instant::now() + patience;
+        loop {
+            match self.health().await {
+                Health::Well if Instant::now() < limit => tokio::time::sleep(Duration::from_millis(250)).await,
+                health => return health,
+            }
+        }
+    }
+
+    /// How long its answers took, all instances together, since this was last asked.
+    pub fn tempo(&self) -> Vec<Duration> {
+        self.clients().iter().flat_map(|gateway| gateway.tempo().take()).collect()
+    }
+
     async fn prepare(&self) -> Result<(), AdminError> {
         for gateway in self.clients() {
             gateway.prepare().await?;

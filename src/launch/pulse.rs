@@ -16,6 +16,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often one target is started again. One that hangs by whatever it is asked must not hold up the run for hours.
 const MOST: usize = 20;
 
+/// So few trials leave too little in a gateway's memory to disturb others: LiteLLM's cache has room for 200 entries.
+const TRACES: usize = 16;
+
 /// What is known of how a target answers.
 #[derive(Debug, Default)]
 pub(super) struct Pulse {
@@ -104,6 +107,29 @@ impl Live {
             Err(why) => *beat = Beat::Lost(why.clone()),
         }
         revived
+    }
+
+    /// Makes it as good as new for who must have it so: what many trials leave in a gateway's memory, as those of the run
+    /// before, goes when it is started again. To be called by who has it alone.
+    ///
+    /// # Errors
+    /// Why it could not be started again.
+    pub async fn renew(&self) -> Result<(), String> {
+        if let Kept::Attached(attached) = &self.kept {
+            return attached.renew().await;
+        }
+        if self.turns.ever() <= TRACES {
+            return Ok(());
+        }
+        let restarted = match &self.kept {
+            Kept::Docker(containers) => containers.restart_all().await,
+            Kept::Process(processes) => processes.restart_all().await,
+            // This one forgets nothing; that one is not ours.
+            Kept::Builtin(_) | Kept::External(_) | Kept::Attached(_) => Ok(()),
+        };
+        restarted.map_err(|error| format!("it could not be started again: {}", error.what))?;
+        self.turns.began_anew();
+        Ok(())
     }
 
     /// How often it hung for good and was started again.

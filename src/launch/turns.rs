@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore, watch};
 
 use super::keeper::Lease;
 use super::{Kept, Live};
@@ -13,11 +13,16 @@ use super::{Kept, Live};
 /// end by their own limits (LiteLLM 1.108.7 gave up `/team/new` after 5 s behind a hundred others).
 const MAKING: usize = 4;
 
+/// While so few run, none of them is late because of the others.
+const FEW: usize = 8;
+
 /// What a trial takes its turn for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Share {
     /// Running while others do.
     Together,
+    /// Running while few others do.
+    Quiet,
     /// Running while no other does.
     Alone,
     /// Making its entities.
@@ -28,6 +33,7 @@ pub enum Share {
 pub enum Turn {
     Together {
         _held: OwnedRwLockReadGuard<()>,
+        _counted: Counted,
     },
     Alone {
         _held: OwnedRwLockWriteGuard<()>,
@@ -45,20 +51,73 @@ pub enum Turn {
 pub(super) struct Turns {
     running: Arc<RwLock<()>>,
     making: Arc<Semaphore>,
+    count: Arc<watch::Sender<Count>>,
+}
+
+/// Of trials that do not run alone.
+#[derive(Debug, Default)]
+struct Count {
+    now: usize,
+    /// Since the target was launched, or started again.
+    ever: usize,
+}
+
+/// One of them, until it is dropped.
+pub struct Counted(Arc<watch::Sender<Count>>);
+
+impl Counted {
+    fn new(count: &Arc<watch::Sender<Count>>) -> Counted {
+        count.send_modify(|count| {
+            count.now += 1;
+            count.ever += 1;
+        });
+        Counted(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| count.now -= 1);
+    }
 }
 
 impl Turns {
     pub(super) fn new() -> Turns {
-        Turns { running: Arc::default(), making: Arc::new(Semaphore::new(MAKING)) }
+        Turns { running: Arc::default(), making: Arc::new(Semaphore::new(MAKING)), count: Arc::default() }
     }
 
     pub(super) async fn take(&self, share: Share) -> Turn {
         match share {
-            Share::Together => Turn::Together { _held: Arc::clone(&self.running).read_owned().await },
+            Share::Together => self.together().await,
+            Share::Quiet => loop {
+                // It cannot be lost: this holds the other end.
+                let _ = self.count.subscribe().wait_for(|count| count.now < FEW).await;
+                let turn = self.together().await;
+                // Another may have been as quick.
+                if self.count.borrow().now <= FEW {
+                    return turn;
+                }
+                drop(turn);
+                tokio::task::yield_now().await;
+            },
             Share::Alone => Turn::Alone { _held: Arc::clone(&self.running).write_owned().await },
             // Nobody closes it.
             Share::Making => Turn::Making { _held: Arc::clone(&self.making).acquire_owned().await.ok() },
         }
+    }
+
+    async fn together(&self) -> Turn {
+        let held = Arc::clone(&self.running).read_owned().await;
+        Turn::Together { _held: held, _counted: Counted::new(&self.count) }
+    }
+
+    /// How many trials have run since it was launched or started again, but for those that had it alone.
+    pub(super) fn ever(&self) -> usize {
+        self.count.borrow().ever
+    }
+
+    pub(super) fn began_anew(&self) {
+        self.count.send_modify(|count| count.ever = 0);
     }
 
     /// How many trials run, or wait to: each holds on to what they wait for.

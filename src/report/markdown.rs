@@ -44,8 +44,8 @@ fn targets(report: &Report) -> String {
     let mut text = String::new();
     for target @ TargetReport { name, version, .. } in &report.targets {
         let version = version.as_ref().map(|version| format!(", says it is {}", plain(version))).unwrap_or_default();
-        let hung = terminal::hung(target.restarts).map(|hung| format!("; it {hung}")).unwrap_or_default();
-        let _ = writeln!(text, "- `{name}`: {}{version}{hung}", terminal::ran(target));
+        let remarks: String = terminal::remarks(report, target).map(|remark| format!("; it {remark}")).collect();
+        let _ = writeln!(text, "- `{name}`: {}{version}{remarks}", terminal::ran(target));
     }
     text
 }

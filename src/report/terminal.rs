@@ -42,8 +42,8 @@ pub fn render(report: &Report, detail: Detail) -> String {
     let is_told = |deviation: &&Deviation| detail == Detail::All || deviation.state != DeviationState::NotTried;
     text.push_str(&deviations(report.deviations.iter().filter(is_told)));
     for target in &report.targets {
-        if let Some(hung) = hung(target.restarts) {
-            let _ = writeln!(text, "\n{} {hung}", painted(ODD, &target.name));
+        for remark in remarks(report, target) {
+            let _ = writeln!(text, "\n{} {remark}", painted(ODD, &target.name));
         }
     }
     text.push_str(&launchers(report));
@@ -261,6 +261,23 @@ pub fn hung(times: usize) -> Option<String> {
         1 => Some("hung for good, and was started again".to_owned()),
         times => Some(format!("hung for good {times} times, and was started again each time")),
     }
+}
+
+/// What else there is to know of how a target did, each as a sentence without its subject.
+pub fn remarks(report: &Report, target: &TargetReport) -> impl Iterator<Item = String> {
+    [hung(target.restarts), late(report, target)].into_iter().flatten()
+}
+
+/// How much later than usual charges were in a target's books, if they were.
+fn late(report: &Report, target: &TargetReport) -> Option<String> {
+    /// Less is said of nobody: the books are not looked at all the time.
+    const SOME: u64 = 3000;
+    let of_target = report.results().filter(|result| result.target == target.name);
+    let late = of_target.map(|result| result.late_ms).max().filter(|ms| *ms >= SOME)?;
+    Some(format!(
+        "was busy, or is slow: charges came up to {} s later than usual, and were waited for",
+        late.div_ceil(1000)
+    ))
 }
 
 /// How a target came to be there.

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::gate::Gate;
+use super::jobs::AT_FIRST;
 use super::results::Under;
 use super::{TrialResult, run_trial};
 use crate::bisect::{Between, Search, Side, Sought, Told};
@@ -392,7 +393,7 @@ impl Work<'_> {
                 each.push(async move { run_trial(live, trial, &name, self.plan.limits, self.gate).await });
             }
         }
-        let all = futures_util::stream::iter(each).buffered(self.plan.limits.jobs);
+        let all = futures_util::stream::iter(each).buffered(self.plan.limits.jobs.unwrap_or(AT_FIRST));
         let mut ran: Vec<TrialResult> = all.filter_map(std::future::ready).collect().await;
         let today = jiff::ZonedDateTime::now().date();
         for result in &mut ran {

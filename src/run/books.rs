@@ -40,7 +40,10 @@ impl<'a> Steps<'a> {
         };
         self.time.settle += began.elapsed();
         let settled = settled.map_err(|error| reading(name, error, place))?;
-        self.note(name, place, Spend::exactly(expected), settled);
+        if let Settled::As(_, took) = settled {
+            self.late = self.late.max(took.saturating_sub(gateway.pace.behind));
+        }
+        self.note(name, place, Spend::exactly(expected), settled, since);
         Ok(())
     }
 
@@ -79,7 +82,7 @@ impl<'a> Steps<'a> {
             let stayed = stays(&gateway, &entity, expected, refused).await;
             self.time.settle += began.elapsed();
             let stayed = stayed.map_err(|error| reading(name, error, name.place))?;
-            self.note(name, name.place, expected, stayed);
+            self.note(name, name.place, expected, stayed, began);
         }
         Ok(())
     }
@@ -100,10 +103,13 @@ impl<'a> Steps<'a> {
         self.time.settle += began.elapsed();
         let settled = settled.map_err(|error| reading(name, error, name.place))?;
         self.miscounted.remove(&name.value);
-        self.note(name, name.place, stated, settled);
+        self.note(name, name.place, stated, settled, began);
+        if let Some(short) = self.short.last_mut() {
+            short.is_stated |= matches!(settled, Settled::Differs(_)) && short.is_of(name);
+        }
         self.miscounted.remove(&name.value);
         match settled {
-            Settled::As(recorded) | Settled::Differs(recorded) => self.ledger.state(name, recorded),
+            Settled::As(recorded, _) | Settled::Differs(recorded) => self.ledger.state(name, recorded),
             Settled::Unsaid => self.ledger.state(name, stated.least),
         }
         Ok(())
@@ -183,10 +189,14 @@ impl<'a> Steps<'a> {
     }
 
     /// A recorded spend that differs is a finding once for each entity.
-    fn note(&mut self, name: &Name, place: Place, expected: Spend, settled: Settled) {
+    fn note(&mut self, name: &Name, place: Place, expected: Spend, settled: Settled, since: Instant) {
         if let Settled::Differs(recorded) = settled
             && self.miscounted.insert(name.clone(), recorded).is_none()
         {
+            match expected.is_exceeded_by(recorded) {
+                true => self.exceeded += 1,
+                false => self.is_short(name, since),
+            }
             self.findings.push(Finding {
                 kind: FindingKind::Miscount,
                 place,

@@ -140,7 +140,8 @@ impl Work<'_> {
         if left.is_empty() {
             return None;
         }
-        let limits = Limits { jobs: (plan.limits.jobs / plan.at_once.max(1)).max(1), ..plan.limits };
+        let jobs = plan.limits.jobs.map(|jobs| (jobs / plan.at_once.max(1)).max(1));
+        let limits = Limits { jobs, ..plan.limits };
         let of_session = session::Plan {
             targets: vec![target.clone()],
             trials: left,

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use futures_util::StreamExt as _;
 
 use super::gate::Gate;
+use super::jobs::AT_FIRST;
 use super::{TrialResult, run_trial};
 use crate::config::Limits;
 use crate::launch::{Health, LaunchError, Live, RunId, Target, launch};
@@ -319,6 +320,6 @@ impl Bench<'_> {
         for (trial, name) in trials.iter().zip(&names) {
             each.push(run_trial(live, trial, name, self.plan.limits, self.gate));
         }
-        futures_util::stream::iter(each).buffered(self.plan.limits.jobs).collect().await
+        futures_util::stream::iter(each).buffered(self.plan.limits.jobs.unwrap_or(AT_FIRST)).collect().await
     }
 }

@@ -3,12 +3,15 @@
 //! Here is the frame: limits of time, what a broken environment makes of a trial. The steps themselves begin in
 //! `steps`, waiting for recorded spend is in `settle`, many trials at once in [`schedule`].
 
+pub mod again;
 mod ask;
 pub mod bisect;
 mod books;
 mod change;
+mod doubt;
 mod evidence;
 pub mod gate;
+pub mod jobs;
 mod ledger;
 pub mod matrix;
 pub mod minimize;
@@ -27,10 +30,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Limits;
 use crate::gateway::{AdminError, Answer, Broken, Sent};
-use crate::launch::{self, Health, Live, Share};
-use crate::scenario::{Instance, Place, Trial, TrialId};
+use crate::launch::{Health, Live, Share, Turn};
+use crate::scenario::{Alone, Instance, Place, Trial, TrialId};
 use crate::verdict::oracle::Standing;
 use crate::verdict::{Finding, FindingKind, Outcome};
+use doubt::Doubt;
 pub use evidence::{Acted, Evidence};
 use gate::Gate;
 use steps::Steps;
@@ -46,6 +50,9 @@ pub struct TrialResult {
     pub exchanges: Vec<Exchange>,
     pub evidence: Evidence,
     pub time: Time,
+    /// How much later than usual the slowest of its charges was in the books, in ms.
+    #[serde(default)]
+    pub late_ms: u64,
 }
 
 /// One request, and what was known before and after it.
@@ -185,9 +192,40 @@ impl TrialResult {
             exchanges: Vec::new(),
             evidence: Evidence::default(),
             time: Time::default(),
+            late_ms: 0,
         }
     }
+
+    /// The same, of which a charge came so late.
+    fn late(self, late: Duration) -> TrialResult {
+        TrialResult { late_ms: self.late_ms.max(late.as_millis() as u64), ..self }
+    }
+
+    /// Some of its findings were still so after that long, when it was quiet.
+    fn is_still_so(&mut self, findings: &[usize], after: Duration) {
+        for index in findings {
+            if let Some(finding) = self.findings.get_mut(*index) {
+                finding.got =
+                    format!("{}, still so {} s later with little else going on", finding.got, after.as_secs());
+            }
+        }
+    }
+
+    /// The same without some of its findings, which are none, as is known now.
+    fn without(mut self, findings: &[usize]) -> TrialResult {
+        let mut index = 0..;
+        self.findings.retain(|_| index.next().is_none_or(|index| !findings.contains(&index)));
+        if self.findings.is_empty() {
+            self.outcome = Outcome::Pass;
+            self.evidence = Evidence::default();
+            self.exchanges.iter_mut().for_each(|exchange| exchange.sent = None);
+        }
+        self
+    }
 }
+
+/// How long it may take until it shows that a database has gone, of which a gateway says so.
+const GOING: Duration = Duration::from_secs(10);
 
 /// Why a trial ended before its last step.
 enum Stop {
@@ -215,59 +253,82 @@ impl Stop {
     }
 }
 
-/// Runs one trial. `name` is its name on the gateway and the upstream: unique, and without blanks.
+/// Runs one trial, and takes what comes of it as it is: for who tries as often as is needed, a few trials at a time.
+/// `name` is its name on the gateway and the upstream: unique, and without blanks.
+///
+/// Nothing is known of one whose turn comes when the gate is closed.
+pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits, gate: &Gate) -> Option<TrialResult> {
+    run_once(live, trial, name, limits, gate).await.map(|attempt| attempt.result)
+}
+
+/// What came of a trial, tried once.
+struct Attempt {
+    result: TrialResult,
+    end: End,
+    /// What is left of its turn.
+    turn: Option<Turn>,
+}
+
+/// Whether what came of it can be told.
+enum End {
+    Certain,
+    /// Not before it was looked at once more: it may come from how much else was going on.
+    InDoubt(Doubt),
+    /// Its gateway hangs.
+    Hung,
+}
+
+/// Runs one trial among the others, in its turn.
 ///
 /// It always comes back, with what is known: a gateway that hangs ends the trial, at the latest by its limit of time, and is
 /// started again. Trials that were on their way then run again, one by one: so it is seen by which of them it hangs. Nothing
 /// is known of one whose turn comes when the gate is closed.
-pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits, gate: &Gate) -> Option<TrialResult> {
-    let share = if trial.file.scenario.alone.is_some() { Share::Alone } else { Share::Together };
+async fn run_once(live: &Live, trial: &Trial, name: &str, limits: Limits, gate: &Gate) -> Option<Attempt> {
+    let alone = trial.file.scenario.alone;
+    let share = if alone.is_some() { Share::Alone } else { Share::Together };
     let turn = live.turn(share).await;
+    let certain = |result| Some(Attempt { result, end: End::Certain, turn: None });
     if let Some(why) = live.lost().await {
-        return Some(TrialResult::not_begun(trial, &live.target.name, why));
+        return certain(TrialResult::not_begun(trial, &live.target.name, why));
     }
-    let Tried { result: first, hung, turn } = try_once(live, trial, name, limits, gate, Some(turn)).await?;
-    if !hung {
+    if alone == Some(Alone::First)
+        && let Err(why) = live.renew().await
+    {
+        return certain(TrialResult::not_begun(trial, &live.target.name, why));
+    }
+    let first = attempt(live, trial, name, limits, gate, Some(turn)).await?;
+    if !matches!(first.end, End::Hung) {
         return Some(first);
     }
     // Who has it alone keeps it: the next one must not meet it as it is.
-    let _alone = match turn.filter(|_| share == Share::Alone) {
+    let _alone = match first.turn.filter(|_| share == Share::Alone) {
         Some(turn) => turn,
         None => live.turn(Share::Alone).await,
     };
     match live.revive().await {
         Ok(_) => {}
         // It is known by whom it hangs: who was only there is not accused.
-        Err(why) if live.restarts() > 0 => return Some(TrialResult::not_begun(trial, &live.target.name, why)),
-        Err(_) => return Some(first),
+        Err(why) if live.restarts() > 0 => return certain(TrialResult::not_begun(trial, &live.target.name, why)),
+        Err(_) => return certain(first.result),
     }
-    let mut again = try_once(live, trial, &format!("{name}-alone"), limits, gate, None).await?;
-    again.result.time += first.time;
-    if again.hung {
+    let mut again = attempt(live, trial, &format!("{name}-alone"), limits, gate, None).await?;
+    again.result.time += first.result.time;
+    if matches!(again.end, End::Hung) {
         // If it cannot be, the next trial says so.
         let _ = live.revive().await;
     }
-    Some(again.result)
+    certain(again.result)
 }
 
-/// What came of a trial, once.
-struct Tried {
-    result: TrialResult,
-    /// Whether its gateway hangs.
-    hung: bool,
-    /// What is left of its turn.
-    turn: Option<launch::Turn>,
-}
-
-/// Runs a trial in a turn of its own, or in one that its caller has alone.
-async fn try_once(
+/// Runs a trial in a turn of its own, or in one that its caller has.
+async fn attempt(
     live: &Live,
     trial: &Trial,
     name: &str,
     limits: Limits,
     gate: &Gate,
-    turn: Option<launch::Turn>,
-) -> Option<Tried> {
+    turn: Option<Turn>,
+) -> Option<Attempt> {
     let scenario = &trial.file.scenario;
     let _inside = gate.enter()?;
     let began = Instant::now();
@@ -290,6 +351,8 @@ async fn try_once(
         live.restore().await;
     }
     let (mut outcome, mut hung) = (Outcome::Pass, false);
+    // What could not be made or read among many may be by itself.
+    let mut may_come_right = false;
     let place = steps.at;
     let fault = |expected: &str, got: String| {
         let (kind, expected) = (FindingKind::Fault, expected.to_owned());
@@ -300,46 +363,72 @@ async fn try_once(
         // What was found before stays found.
         Some(Ok(Err(Stop::Lacks(_) | Stop::Failed(_)))) if !steps.findings.is_empty() => {}
         Some(Ok(Err(Stop::Lacks(reason)))) => outcome = Outcome::Skip { reason },
-        Some(Ok(Err(Stop::Failed(reason)))) => outcome = Outcome::Error { reason },
+        Some(Ok(Err(Stop::Failed(reason)))) => (outcome, may_come_right) = (Outcome::Error { reason }, true),
         Some(Ok(Err(Stop::Broke(finding)))) => steps.findings.push(*finding),
         Some(Err(_)) => steps.findings.push(fault("the trial to end", format!("not done after {} s", limit.as_secs()))),
         None => hung = true,
     }
     if outcome == Outcome::Pass && !steps.findings.is_empty() && !hung {
-        (outcome, hung) = judge_environment(live, &steps).await;
+        match judge_environment(live, &steps).await {
+            Environment::IsThere => outcome = Outcome::Fail,
+            Environment::Broke(reason) => outcome = Outcome::Error { reason },
+            Environment::IsDenied(reason) => (outcome, may_come_right) = (Outcome::Error { reason }, true),
+            Environment::Hangs => hung = true,
+        }
     }
     if hung {
         let got = "the gateway hangs: its health endpoint gives no answer either";
         steps.findings.push(fault("the gateway to answer", got.to_owned()));
         outcome = Outcome::Fail;
     }
+    let end = match (&outcome, hung) {
+        (_, true) => End::Hung,
+        (Outcome::Error { .. }, false) if may_come_right => End::InDoubt(Doubt::default()),
+        (Outcome::Fail, false) => steps.doubt().await.map_or(End::Certain, End::InDoubt),
+        (_, false) => End::Certain,
+    };
     let evidence = match steps.findings.is_empty() {
         true => Evidence::default(),
         false => steps.evidence(hung).await,
     };
-    let Steps { findings, mut exchanges, mut time, turn, .. } = steps;
+    let Steps { findings, mut exchanges, mut time, turn, late, .. } = steps;
     if findings.is_empty() {
         exchanges.iter_mut().for_each(|exchange| exchange.sent = None);
     }
     time.whole = began.elapsed();
-    let (trial, target) = (trial.id.clone(), live.target.name.clone());
-    Some(Tried { result: TrialResult { trial, target, outcome, findings, exchanges, evidence, time }, hung, turn })
+    let (trial, target, late_ms) = (trial.id.clone(), live.target.name.clone(), late.as_millis() as u64);
+    let result = TrialResult { trial, target, outcome, findings, exchanges, evidence, time, late_ms };
+    Some(Attempt { result, end, turn })
 }
 
-/// Findings count against the gateway only if it, and its database, are there. And whether it hangs.
-async fn judge_environment(live: &Live, steps: &Steps<'_>) -> (Outcome, bool) {
-    let broke = steps.findings.iter().any(|finding| finding.kind == FindingKind::Fault);
-    if !broke && steps.findings.iter().all(|finding| finding.kind != FindingKind::Miscount) {
-        return (Outcome::Fail, false);
+/// Findings count against the gateway only if it, and what it stands on, are there.
+enum Environment {
+    IsThere,
+    /// It is not, and how that is known.
+    Broke(String),
+    /// It is, but the gateway says that it is not.
+    IsDenied(String),
+    /// The gateway hangs.
+    Hangs,
+}
+
+async fn judge_environment(live: &Live, steps: &Steps<'_>) -> Environment {
+    let broke = |finding: &Finding| matches!(finding.kind, FindingKind::Fault | FindingKind::Miscount);
+    if !steps.findings.iter().any(broke) {
+        return Environment::IsThere;
     }
     let lost = |exchange: &Exchange| matches!(exchange.answer, Answer::Broken { how: Broken::Lost(_) });
-    match live.health().await {
-        Health::Well => (Outcome::Fail, false),
-        Health::Dead(how) => (Outcome::Error { reason: how }, false),
+    // One that was just killed may be taken for alive for a moment: who says that it misses it is believed.
+    let says = steps.says_what_is_gone();
+    let patience = if says.is_some() { GOING } else { Duration::ZERO };
+    match (live.health_within(patience).await, says) {
+        (Health::Dead(how), _) => Environment::Broke(how),
+        (Health::Well, Some(says)) => Environment::IsDenied(format!("the gateway says: {says}")),
+        (Health::Well, None) => Environment::IsThere,
         // Who is cut off and then not answered is gone; who is not answered at all is hung.
-        Health::Unresponsive(how) if steps.exchanges.last().is_some_and(lost) => {
-            (Outcome::Error { reason: how }, false)
+        (Health::Unresponsive(how), says) if says.is_some() || steps.exchanges.last().is_some_and(lost) => {
+            Environment::Broke(how)
         }
-        Health::Unresponsive(_) => (Outcome::Fail, true),
+        (Health::Unresponsive(_), _) => Environment::Hangs,
     }
 }

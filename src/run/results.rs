@@ -53,7 +53,7 @@ impl Under {
     pub fn of(limits: Limits, retries: usize) -> Option<Under> {
         let this = fs::read(std::env::current_exe().ok()?).ok()?;
         // How many trials run at once changes how long they take.
-        let limits = Limits { jobs: 0, ..limits };
+        let limits = Limits { jobs: None, ..limits };
         let digest = format!("{:x} {limits:?} {retries}", Sha256::digest(this));
         Some(Under { digest })
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::TrialResult;
+use super::again::Retries;
 use super::gate::Gate;
-use super::schedule::{Retries, run_all};
+use super::schedule::run_all;
 use crate::config::Limits;
 use crate::launch::{LaunchError, Live, Origin, RunId, Setup, Target, launch};
 use crate::scenario::Trial;
@@ -61,9 +62,7 @@ pub enum Event {
 /// Runs a plan, and tells what happens: trials on a target begin when it is there. Once the gate is closed nothing begins
 /// any more: what runs ends, what is still being launched is given up.
 pub async fn execute(plan: &Plan, run: &RunId, gate: &Gate, tell: &(dyn Fn(Event) + Sync)) {
-    // They share this machine.
-    let limits = Limits { jobs: (plan.limits.jobs / plan.targets.len().max(1)).max(1), ..plan.limits };
-    let session = Session { plan, limits, run, gate, tell, launches: watch::Sender::new(Launches::default()) };
+    let session = Session { plan, run, gate, tell, launches: watch::Sender::new(Launches::default()) };
     let lives = join(plan.targets.iter().enumerate().map(|(index, target)| session.on_target(index, target))).await;
     tell(Event::Ended);
     join(lives.into_iter().flatten().map(Live::stop)).await;
@@ -78,7 +77,6 @@ struct Launches {
 
 struct Session<'a> {
     plan: &'a Plan,
-    limits: Limits,
     run: &'a RunId,
     gate: &'a Gate,
     tell: &'a (dyn Fn(Event) + Sync),
@@ -138,11 +136,14 @@ impl Session<'_> {
                 tell(Event::Finished(result));
             }
         };
-        let Session { plan, run, limits, gate, .. } = self;
+        let Session { plan, run, gate, .. } = self;
         let retries = Retries { times: plan.retries, known: plan.known.clone().into() };
         // Both sides of a comparison may be one gateway, which is kept.
         let name = format!("gc-{}-{index}", run.as_str());
-        tokio::join!(run_all(Arc::clone(live), &plan.trials, &name, *limits, &retries, gate, sender), tell_all);
+        // They share this machine.
+        let targets = plan.targets.len();
+        let run_all = run_all(Arc::clone(live), &plan.trials, &name, plan.limits, &retries, gate, targets, sender);
+        tokio::join!(run_all, tell_all);
         let (target, times) = (live.target.name.clone(), live.restarts());
         if times > 0 {
             tell(Event::Restarted { target, times });

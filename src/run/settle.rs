@@ -7,8 +7,8 @@ use crate::gateway::books::Waiting;
 use crate::gateway::{AdminError, Entity, Gateway, Pace};
 use crate::scenario::{Spend, Usd};
 
-/// Where few wait, so many times the time that a charge takes is enough to know that it does not come.
-const FEW_WAIT: u32 = 3;
+/// So many times the longest that a charge takes is enough to take it for lost, until it is quiet.
+const LONG_ENOUGH: u32 = 3;
 
 /// Where a charge is in the books when the answer ends, this is enough to know that there was none.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -16,9 +16,9 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 /// How recorded spend came to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Settled {
-    /// As was waited for.
-    As(Usd),
-    /// The limit passed, and this was recorded.
+    /// As was waited for, after so long.
+    As(Usd, Duration),
+    /// The limit passed, or this was recorded, which waiting does not mend.
     Differs(Usd),
     /// The gateway keeps no figure for it.
     Unsaid,
@@ -53,14 +53,10 @@ impl Until {
     }
 }
 
-/// Whether it has had all the time that a charge takes, and later ones are in the books; or several times as long, where
-/// so few wait that there may be none.
+/// Whether it has had several times as long as a charge takes: as one is known to take, and as those of this run took.
 fn is_overdue(pace: Pace, waiting: &Waiting) -> bool {
-    let waited = waiting.began().elapsed();
-    if pace.behind.is_zero() {
-        return waited > AT_ONCE;
-    }
-    waited > pace.behind && (waiting.is_overdue() || (waiting.few_wait() && waited > pace.behind * FEW_WAIT))
+    let least = if pace.behind.is_zero() { AT_ONCE } else { pace.behind * LONG_ENOUGH };
+    waiting.began().elapsed() > least.max(waiting.slowest() * LONG_ENOUGH)
 }
 
 /// Waits until the entity's recorded spend is as expected, after what was charged `since` then at the latest.
@@ -76,9 +72,11 @@ pub(super) async fn settle(
     if first == First::WhenWritten && !gateway.pace.behind.is_zero() {
         waiting.look_again(gateway.pace.poll, until.left()).await;
     }
-    let settled = poll(gateway, entity, &waiting, until, |recorded| expected.holds(recorded)).await?;
-    if first == First::WhenWritten && matches!(settled, Settled::As(_)) {
-        waiting.is_seen();
+    // It does not get less by waiting, but where a scenario waits for a reset.
+    let is_beyond = |recorded| matches!(until, Until::Overdue(_)) && expected.is_exceeded_by(recorded);
+    let settled = poll(gateway, entity, &waiting, until, |recorded| expected.holds(recorded), is_beyond).await?;
+    if matches!((settled, until), (Settled::As(..), Until::Overdue(_))) {
+        waiting.has_come();
     }
     Ok(settled)
 }
@@ -91,7 +89,8 @@ pub(super) async fn moves(
     since: Instant,
 ) -> Result<Settled, AdminError> {
     let until = Until::Overdue(since + gateway.pace.behind);
-    poll(gateway, entity, &gateway.books.waiting(entity, since), until, |recorded| !recorded.agrees_with(from)).await
+    let waiting = gateway.books.waiting(entity, since);
+    poll(gateway, entity, &waiting, until, |recorded| !recorded.agrees_with(from), |_| false).await
 }
 
 /// Looks until a charge that was on its way `since` then would have arrived, and stops early if the spend is not what it
@@ -104,9 +103,10 @@ pub(super) async fn stays(
 ) -> Result<Settled, AdminError> {
     let until = Until::Stated(since + gateway.pace.behind);
     let waiting = gateway.books.waiting(entity, since);
-    Ok(match poll(gateway, entity, &waiting, until, |recorded| !expected.holds(recorded)).await? {
-        Settled::As(recorded) | Settled::Differs(recorded) if expected.holds(recorded) => Settled::As(recorded),
-        Settled::As(recorded) | Settled::Differs(recorded) => Settled::Differs(recorded),
+    Ok(match poll(gateway, entity, &waiting, until, |recorded| !expected.holds(recorded), |_| false).await? {
+        Settled::As(recorded, took) if expected.holds(recorded) => Settled::As(recorded, took),
+        Settled::Differs(recorded) if expected.holds(recorded) => Settled::As(recorded, Duration::ZERO),
+        Settled::As(recorded, _) | Settled::Differs(recorded) => Settled::Differs(recorded),
         Settled::Unsaid => Settled::Unsaid,
     })
 }
@@ -117,17 +117,22 @@ async fn poll(
     waiting: &Waiting,
     until: Until,
     done: impl Fn(Usd) -> bool,
+    is_hopeless: impl Fn(Usd) -> bool,
 ) -> Result<Settled, AdminError> {
+    let mut was_hopeless = false;
     loop {
         // Where the gateway keeps no figure, none can be wrong.
         let Some(recorded) = gateway.spend(entity).await? else { return Ok(Settled::Unsaid) };
         if done(recorded) {
             waiting.are_written();
-            return Ok(Settled::As(recorded));
+            return Ok(Settled::As(recorded, waiting.began().elapsed()));
         }
-        if until.is_over(gateway.pace, waiting) {
+        // Twice, for a gateway may read from two places that are not written at once.
+        let is_hopeless = is_hopeless(recorded);
+        if until.is_over(gateway.pace, waiting) || (is_hopeless && was_hopeless) {
             return Ok(Settled::Differs(recorded));
         }
+        was_hopeless = is_hopeless;
         waiting.look_again(gateway.pace.poll, until.left()).await;
     }
 }

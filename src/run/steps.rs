@@ -4,19 +4,20 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use super::doubt::Short;
 use super::ledger::Ledger;
 use super::world::World;
 use super::{Acted, Exchange, Stop, Time};
 use crate::config::Limits;
-use crate::gateway::Gateway;
+use crate::gateway::{Answer, Gateway};
 use crate::launch::{Live, Share, Topology, Turn, Undisturbed};
 use crate::scenario::arithmetic::{Allowed, allowed};
 use crate::scenario::charge::{Asker, bounds, find};
 use crate::scenario::{
     Alone, AskFields, Count, Instance, Name, Period, Place, PricedBy, Scenario, Settle, Step, Trial, Usd,
 };
-use crate::verdict::Finding;
 use crate::verdict::oracle::{Standing, Zone, zone};
+use crate::verdict::{Finding, FindingKind};
 
 /// How many requests a drain goes on after the one that had to be refused: enough to see that spend climbs.
 pub(super) const BEYOND: usize = 3;
@@ -103,6 +104,11 @@ pub(super) struct Steps<'a> {
     pub(super) ledger: Ledger,
     /// What was recorded last for those whose recorded spend went wrong.
     pub(super) miscounted: HashMap<Name, Usd>,
+    /// Whose books were short of a charge, and how many findings are of more than was spent.
+    pub(super) short: Vec<Short>,
+    pub(super) exceeded: usize,
+    /// How much later than usual the slowest charge was in the books.
+    pub(super) late: Duration,
     /// Whose spend nobody knows, until a `check` states it: an answer was broken off.
     pub(super) uncertain: HashSet<Name>,
     /// Who was refused since something was last charged, and when last: a charge of it may be on its way.
@@ -141,6 +147,9 @@ impl<'a> Steps<'a> {
             world: World::new(&scenario.given, name),
             ledger: Ledger::default(),
             miscounted: HashMap::new(),
+            short: Vec::new(),
+            exceeded: 0,
+            late: Duration::ZERO,
             uncertain: HashSet::new(),
             refused: HashMap::new(),
             requests: 0,
@@ -199,6 +208,21 @@ impl<'a> Steps<'a> {
     /// A period of the scenario on this gateway's clock.
     pub(super) fn on_clock(&self, period: &Period) -> Duration {
         period.duration / self.live.pace().clock
+    }
+
+    /// What the gateway said, if that is that its database or Redis is gone; unless the scenario has taken it away.
+    pub(super) fn says_what_is_gone(&self) -> Option<String> {
+        if self.scenario.steps.iter().any(|step| matches!(step, Step::Disturb { .. })) {
+            return None;
+        }
+        let refusals = self.live.target.gateway.adapter().about().refusals;
+        let answers = self.exchanges.iter().filter_map(|exchange| match &exchange.answer {
+            Answer::Refused { status: 500.., message, .. } => Some(message),
+            Answer::Refused { .. } | Answer::Accepted { .. } | Answer::Broken { .. } => None,
+        });
+        let faults = self.findings.iter().filter(|finding| finding.kind == FindingKind::Fault);
+        let mut said = answers.chain(faults.map(|finding| &finding.got));
+        said.find(|said| refusals.says_what_is_gone(said)).cloned()
     }
 
     /// The pricing path of a request: the one it names, else that of the model it names, else the trial's.

@@ -122,6 +122,28 @@ fn without_redis() -> At<Axis<bool>> {
     unplaced(Axis(vec![false]))
 }
 
+impl Scenario {
+    /// Whether what is right depends on when it is asked: limits in a time, periods that end, requests at once, parts that
+    /// come and go.
+    pub fn depends_on_time(&self) -> bool {
+        let of_fields =
+            |fields: &Fields| fields.is_rate_limited() || fields.budget_duration.is_some() || fields.expires.is_some();
+        let of_step = |step: &Step| match step {
+            Step::Drain { fields, .. } | Step::Chat { fields, .. } => {
+                fields.within.is_some() || fields.at_once.is_some()
+            }
+            Step::Check { fields, .. } => fields.within.is_some(),
+            Step::Change { fields, .. } => fields.to.as_deref().is_some_and(of_fields),
+            Step::List { .. } => false,
+            Step::Disturb { .. } => true,
+        };
+        self.alone.is_some()
+            || self.settle == Settle::AtCheck
+            || self.given.iter().any(|given| of_fields(&given.fields))
+            || self.steps.iter().any(of_step)
+    }
+}
+
 /// When a scenario runs that runs alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

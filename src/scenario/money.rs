@@ -159,6 +159,11 @@ impl Spend {
         let inside = self.least <= recorded && recorded <= self.most;
         inside || self.least.agrees_with(recorded) || self.most.agrees_with(recorded)
     }
+
+    /// Whether a recorded amount is more than all that is in it.
+    pub fn is_exceeded_by(self, recorded: Usd) -> bool {
+        recorded > self.most && !self.holds(recorded)
+    }
 }
 
 impl FromStr for Spend {

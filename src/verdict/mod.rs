@@ -278,6 +278,7 @@ mod tests {
             exchanges: statuses.iter().map(exchange).collect(),
             evidence: Evidence::default(),
             time: Time::default(),
+            late_ms: 0,
         }
     }
 

@@ -31,6 +31,15 @@ pub(super) static REFUSALS: Refusals = Refusals {
         saying(&[429], "", ErrorKind::RateLimited),
     ],
     lacks,
+    // Prisma's own words for a PostgreSQL that does not answer, is shutting down, or went while it was asked; and for its
+    // engine, of which LiteLLM passes the HTTP client's on.
+    gone: &[
+        "Can't reach database server",
+        "Server has closed the connection",
+        "terminating connection due to administrator command",
+        "Not connected to the query engine",
+        "Error connecting to redis",
+    ],
 };
 
 fn lacks(status: u16, message: &str) -> bool {

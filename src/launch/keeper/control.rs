@@ -39,6 +39,8 @@ pub(in super::super) enum Asked {
     Restore,
     /// To be asked by who has it alone.
     Revive,
+    /// As that.
+    Renew,
     Health,
     LogTail,
     /// Answered when it is the trial's turn, which lasts as long as the answer does.
@@ -133,6 +135,7 @@ async fn answer(State(keeping): State<Arc<Keeping>>, headers: HeaderMap, body: B
             Json(()).into_response()
         }
         Asked::Revive => Json(live.revive().await).into_response(),
+        Asked::Renew => Json(live.renew().await).into_response(),
         Asked::Health => Json(live.health().await).into_response(),
         Asked::LogTail => Json(live.log_tail().await).into_response(),
         Asked::Turn(share) => {

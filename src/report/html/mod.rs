@@ -99,7 +99,7 @@ fn head(report: &Report, answer: &str, tone: Tone) -> Markup {
             h1 { span class="sign" aria-hidden="true" { (sign) } span { (answer) } }
             (counts(report))
             ul class="targets" {
-                @for target in &report.targets { li { (of_target(target)) } }
+                @for target in &report.targets { li { (of_target(report, target)) } }
                 li { (of_run(report)) }
                 @if !terminal::environment(report).is_empty() {
                     li { a href="#environment" { "What broke that is not the gateway's fault" } }
@@ -143,13 +143,13 @@ fn group(look: Look) -> String {
     look.word.to_lowercase().replace(' ', "-")
 }
 
-fn of_target(target: &TargetReport) -> Markup {
+fn of_target(report: &Report, target: &TargetReport) -> Markup {
     html! {
         b { (target.name) } ": " (terminal::ran(target))
         @if let Some(version) = &target.version { ", says it is " (version) }
         @if let Some(ms) = target.launched_in_ms { ", there after " (seconds(ms)) }
         @if let Some(because) = &target.launcher_because { " (" (because) ")" }
-        @if let Some(hung) = terminal::hung(target.restarts) { "; it " b { (hung) } }
+        @for remark in terminal::remarks(report, target) { "; it " b { (remark) } }
     }
 }
 

@@ -1,0 +1,120 @@
+//! A trial that failed, once more: what may come from how much else was going on is a finding only if it comes again when
+//! little else does. Not: which findings these are, which is `doubt`.
+
+use std::sync::Arc;
+
+use super::doubt::Doubt;
+use super::gate::Gate;
+use super::{Attempt, End, TrialResult, attempt, run_once};
+use crate::config::Limits;
+use crate::launch::{Live, Share};
+use crate::scenario::Trial;
+use crate::verdict::deviation::{KnownDeviation, is_known};
+use crate::verdict::{Outcome, Rate};
+
+/// How often a trial that fails is tried again, unless what it finds is known. What is in doubt is tried once in any case.
+#[derive(Debug, Clone, Default)]
+pub struct Retries {
+    pub times: usize,
+    pub known: Arc<[KnownDeviation]>,
+}
+
+impl Retries {
+    /// Runs a trial until what came of it holds. `name` is its name on the gateway and the upstream: unique, and without
+    /// blanks. `job` is dropped as soon as another trial may begin in its place.
+    ///
+    /// Nothing is known of a trial whose turn comes when the gate is closed, nor of one that is in doubt then.
+    pub async fn run_trial<J>(
+        &self,
+        live: &Live,
+        trial: &Trial,
+        name: &str,
+        limits: Limits,
+        gate: &Gate,
+        job: J,
+    ) -> Option<TrialResult> {
+        let Attempt { result: mut told, end, turn } = run_once(live, trial, name, limits, gate).await?;
+        let today = jiff::ZonedDateTime::now().date();
+        let passes = |result: &TrialResult| match result.outcome {
+            Outcome::Pass => true,
+            Outcome::Fail => is_known(&self.known, &live.target, result, today),
+            Outcome::Flaky { .. } | Outcome::Skip { .. } | Outcome::Error { .. } => false,
+        };
+        let mut doubt = match end {
+            End::InDoubt(doubt) if !passes(&told) => Some(doubt),
+            End::InDoubt(_) | End::Hung | End::Certain => None,
+        };
+        let times = match &doubt {
+            Some(_) => self.times.max(1),
+            None if told.outcome == Outcome::Fail && !passes(&told) => self.times,
+            None => return Some(told),
+        };
+        if times == 0 {
+            return Some(told);
+        }
+        // Who has it alone goes on at once: others would disturb it later. Another may begin in the place of all others.
+        let _turn = match (trial.file.scenario.alone, turn) {
+            (Some(_), Some(turn)) => turn,
+            (Some(_), None) => live.turn(Share::Alone).await,
+            (None, turn) => {
+                drop((turn, job));
+                watching(&mut doubt, live.turn(Share::Quiet)).await
+            }
+        };
+        if let Some(doubt) = &mut doubt {
+            doubt.look().await;
+            if let Some(findings) = doubt.was_only_late() {
+                return Some(told.without(findings).late(doubt.late()));
+            }
+        }
+        for time in 1..=times {
+            let name = format!("{name}-again-{time}");
+            let again = watching(&mut doubt, attempt(live, trial, &name, limits, gate, None)).await;
+            let Some(again) = again else {
+                return Some(told).filter(|_| doubt.is_none());
+            };
+            if matches!(again.end, End::Hung) {
+                // If it cannot be started again, the next trial says so.
+                let _ = live.revive().await;
+            }
+            let mut again = again.result;
+            again.time += told.time;
+            told.time = again.time;
+            if let Some(doubt) = &mut doubt {
+                doubt.look().await;
+            }
+            let late = doubt.as_ref().filter(|doubt| doubt.is_explained()).map(Doubt::late);
+            match (passes(&again), late, &told.outcome, &again.outcome) {
+                // Nobody was accused of anything.
+                (_, _, Outcome::Error { .. }, _) => told = again,
+                (true, Some(late), ..) => return Some(again.late(late)),
+                (true, None, ..) => {
+                    if let Some((findings, longest)) = doubt.as_ref().and_then(Doubt::still_missing) {
+                        told.is_still_so(findings, longest);
+                    }
+                    told.outcome = Outcome::Flaky { rate: Rate { failed: time, of: time + 1 } };
+                    return Some(told);
+                }
+                (false, _, _, Outcome::Error { reason }) if doubt.is_some() => {
+                    told.outcome =
+                        Outcome::Error { reason: format!("it failed, and could not be tried again: {reason}") };
+                }
+                // Of two that failed, the one that ran in quiet says more.
+                (false, ..) if doubt.is_some() => told = again,
+                (false, ..) => {}
+            }
+        }
+        Some(told)
+    }
+}
+
+/// Does something, and meanwhile looks whether what is missing comes: it also tells how long others have to wait.
+async fn watching<T>(doubt: &mut Option<Doubt>, meanwhile: impl Future<Output = T>) -> T {
+    let Some(doubt) = doubt else { return meanwhile.await };
+    tokio::pin!(meanwhile);
+    tokio::select! {
+        done = &mut meanwhile => return done,
+        () = doubt.until_there() => {}
+    }
+    meanwhile.await
+}
