@@ -14,20 +14,56 @@
 //! the same as tests of a Rust project. The [`builtin`] gateway is for
 //! speed and for testing the tests.
 
-pub mod bisect;
-pub mod builtin;
-pub mod commands;
-pub mod config;
 pub mod conformance;
+
+// What follows is reached by our own tests, benches and fuzz targets only.
+#[doc(hidden)]
+pub mod adapter_check;
+#[doc(hidden)]
+pub mod bisect;
+#[doc(hidden)]
+pub mod builtin;
+#[doc(hidden)]
+pub mod commands;
+#[doc(hidden)]
+pub mod compare;
+#[doc(hidden)]
+pub mod config;
+#[doc(hidden)]
+pub mod doctor;
+#[doc(hidden)]
+pub mod faults;
+#[doc(hidden)]
+pub mod from_git;
+#[doc(hidden)]
 pub mod gateway;
+#[doc(hidden)]
+pub mod host;
+#[doc(hidden)]
 pub mod launch;
+#[doc(hidden)]
 pub mod matrix;
+#[doc(hidden)]
 pub mod minimize;
+#[doc(hidden)]
+pub mod outcome;
+#[doc(hidden)]
 pub mod report;
+#[doc(hidden)]
 pub mod reproduce;
+#[doc(hidden)]
 pub mod run;
+#[doc(hidden)]
 pub mod scenario;
-pub mod upgrade;
+#[doc(hidden)]
+pub mod secret;
+#[doc(hidden)]
+pub mod standby;
+#[doc(hidden)]
+pub mod target;
+#[doc(hidden)]
 pub mod upstream;
+#[doc(hidden)]
 pub mod verdict;
+#[doc(hidden)]
 pub mod versions;

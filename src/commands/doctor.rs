@@ -2,9 +2,8 @@
 
 use clap::Args;
 
-use super::{BROKE, print};
-use crate::launch::doctor::Machine;
-use crate::report::doctor::render;
+use crate::doctor::tell;
+use crate::host::failure::Exit;
 
 #[derive(Debug, Args)]
 #[command(
@@ -13,12 +12,7 @@ use crate::report::doctor::render;
 pub struct Doctor {}
 
 impl Doctor {
-    pub fn execute(&self) -> u8 {
-        let machine = Machine::look();
-        match print(&render(&machine)) {
-            0 if machine.launches_real_gateways() => 0,
-            0 => BROKE,
-            code => code,
-        }
+    pub fn execute(&self) -> Exit {
+        tell()
     }
 }

@@ -4,8 +4,9 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::print;
 use crate::gateway::{ADAPTERS, adapter};
+use crate::host::console::print;
+use crate::host::failure::Exit;
 use crate::launch::config;
 
 #[derive(Debug, Args)]
@@ -23,11 +24,11 @@ pub struct Schema {
 }
 
 impl Schema {
-    pub fn execute(&self) -> u8 {
+    pub fn execute(&self) -> Exit {
         let schema = match (self.report, self.matrix, self.bisection) {
             (true, ..) => crate::report::json::schema(),
-            (_, true, _) => crate::report::matrix::json::schema(),
-            (_, _, true) => crate::report::bisect::schema(),
+            (_, true, _) => crate::matrix::tell::json::schema(),
+            (_, _, true) => crate::bisect::tell::schema(),
             (false, false, false) => crate::scenario::schema(),
         };
         print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
@@ -45,9 +46,9 @@ pub struct GatewayConfig {
 }
 
 impl GatewayConfig {
-    pub fn execute(&self) -> u8 {
+    pub fn execute(&self) -> Exit {
         // Others are no possible values.
-        let Some(adapter) = adapter(&self.gateway) else { return super::WRONG_INPUT };
+        let Some(adapter) = adapter(&self.gateway) else { return Exit::WrongInput };
         print(&config(adapter, self.upstream.trim_end_matches('/')))
     }
 }
@@ -59,14 +60,14 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub fn execute(&self, command: &mut Command) -> u8 {
+    pub fn execute(&self, command: &mut Command) -> Exit {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, command, "gatecrash", &mut script);
         print(&String::from_utf8_lossy(&script))
     }
 }
 
-pub fn man(command: Command) -> u8 {
+pub fn man(command: Command) -> Exit {
     let mut page = Vec::new();
     // A vector takes everything.
     let _ = clap_mangen::Man::new(command).render(&mut page);

@@ -153,7 +153,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::Secret;
+    use crate::secret::Secret;
 
     fn key() -> Entity {
         Entity::key(Secret::new("sk-some"))

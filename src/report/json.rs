@@ -8,13 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Report, Spent, TargetReport, TrialReport};
-use crate::gateway::secret::redacted_json;
 use crate::scenario::{Partition, TrialId};
+use crate::secret::redacted_json;
 use crate::verdict::deviation::Deviation;
 use crate::verdict::fail_on::FailOn;
 
 /// Grows with every change that could break who reads a report.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// A run of gatecrash, judged.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -69,7 +69,7 @@ fn document(report: &Report) -> Document<'_> {
     Document {
         format: FORMAT,
         gatecrash: Cow::Borrowed(&report.gatecrash),
-        exit_code: report.exit_code(),
+        exit_code: report.exit().code(),
         interrupted: report.interrupted,
         not_run: Cow::Borrowed(&report.not_run),
         left_behind: Cow::Borrowed(&report.left_behind),

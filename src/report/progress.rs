@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::console::say;
+use crate::host::console::say;
 use crate::launch::Origin;
+use crate::outcome::Outcome;
 use crate::run::session::Event;
-use crate::verdict::Outcome;
 
 /// Shows events as they happen.
 pub enum Progress {

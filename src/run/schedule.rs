@@ -6,14 +6,14 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{self, JoinError, JoinSet};
 
-use super::gate::Gate;
+use super::run_trial;
 use super::steps::length;
-use super::{TrialResult, run_trial};
-use crate::config::Limits;
+use crate::config::{KnownDeviation, Limits};
+use crate::host::gate::Gate;
 use crate::launch::Live;
+use crate::outcome::{Outcome, Rate, TrialResult};
 use crate::scenario::{Alone, Trial};
-use crate::verdict::deviation::{KnownDeviation, is_known};
-use crate::verdict::{Outcome, Rate};
+use crate::verdict::deviation::is_known;
 
 /// How often a trial that fails is tried again, unless what it finds is known.
 #[derive(Debug, Clone, Default)]

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::TrialResult;
-use super::gate::Gate;
 use super::schedule::{Retries, run_all};
-use crate::config::Limits;
-use crate::launch::{LaunchError, Live, Origin, RunId, Setup, Target, launch};
+use crate::config::{KnownDeviation, Limits};
+use crate::host::gate::Gate;
+use crate::launch::{LaunchError, Live, Origin, RunId, Setup, launch};
+use crate::outcome::TrialResult;
 use crate::scenario::Trial;
-use crate::verdict::deviation::KnownDeviation;
+use crate::target::Target;
 
 /// What is to be done: a value that can be shown before anything starts.
 #[derive(Debug, Clone)]
@@ -134,7 +134,7 @@ impl Session<'_> {
         let mut broke = false;
         let tell_all = async {
             while let Some(result) = results.recv().await {
-                broke |= matches!(result.outcome, crate::verdict::Outcome::Error { .. });
+                broke |= matches!(result.outcome, crate::outcome::Outcome::Error { .. });
                 tell(Event::Finished(result));
             }
         };

@@ -5,42 +5,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use pep440_rs::{Version, VersionSpecifiers};
+use pep440_rs::Version;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::{Finding, FindingKind, Outcome};
-use crate::launch::Target;
-use crate::run::TrialResult;
+use crate::config::KnownDeviation;
+use crate::outcome::{Finding, FindingKind, Outcome, TrialResult};
 use crate::scenario::TrialId;
-
-/// One entry of `harness.toml`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KnownDeviation {
-    pub gateway: String,
-    /// A PEP 440 range.
-    #[serde(deserialize_with = "from_text")]
-    pub versions: VersionSpecifiers,
-    /// A trial's name, with `*` for any part of it.
-    pub scenario: String,
-    pub finding: FindingKind,
-    /// What is answered instead; without it, anything.
-    pub got: Option<String>,
-    pub reason: String,
-    pub issue: String,
-    /// The first day on which it is no longer accepted.
-    #[serde(default, deserialize_with = "date")]
-    pub until: Option<jiff::civil::Date>,
-}
-
-fn from_text<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-}
-
-fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<jiff::civil::Date>, D::Error> {
-    from_text(deserializer).map(Some)
-}
+use crate::target::Target;
 
 impl KnownDeviation {
     fn is_of(&self, target: &Target) -> bool {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::FindingKind;
+use crate::outcome::FindingKind;
 
 /// The word for a trial that failed and then passed.
 const FLAKY: &str = "flaky";

@@ -5,12 +5,13 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use gatecrash::config::Config;
-use gatecrash::launch::{Compromised, RunId, Target};
+use gatecrash::host::gate::Gate;
+use gatecrash::launch::RunId;
 use gatecrash::report::merge::{self, Part};
 use gatecrash::report::{Judged, Record, Report, json, terminal};
-use gatecrash::run::gate::Gate;
 use gatecrash::run::session::{Event, Plan, execute};
 use gatecrash::scenario::plan::plan;
+use gatecrash::target::{Compromised, Target};
 use gatecrash::verdict::fail_on::FailOn;
 
 use super::{answer, case, gatecrash, write};
@@ -83,7 +84,7 @@ fn a_report_alone_is_shown_as_the_run_itself_showed_it() {
         corpus,
         partition: None,
         selected,
-        began,
+        began,        today: jiff::ZonedDateTime::now().date(),
         interrupted: false,
         left_behind: None,
     };
@@ -93,7 +94,7 @@ fn a_report_alone_is_shown_as_the_run_itself_showed_it() {
     let shown = |report: &Report| terminal::render(report, terminal::Detail::All);
     assert_eq!(shown(&merged), shown(&report));
     assert_eq!(json::render(&merged), json::render(&report));
-    assert_eq!((merged.exit_code(), shown(&merged).matches("REGRESSION").count() > 10), (1, true));
+    assert_eq!((merged.exit().code(), shown(&merged).matches("REGRESSION").count() > 10), (1, true));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gatecrash::report::console;
+use gatecrash::host::console;
 use serde_json::json;
 
 use super::evidence::files;

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Report, TargetReport, TrialReport, json};
-use crate::gateway::secret::redact_json;
-use crate::gateway::{ADAPTERS, Adapter, OF_BUILTIN, adapter, redact};
-use crate::run::{Exchange, TrialResult};
-use crate::verdict::{Finding, FindingKind};
+use crate::gateway::Adapter;
+use crate::outcome::{Exchange, Finding, FindingKind, TrialResult};
+use crate::secret::{redact, redact_json};
+use crate::target::LauncherKind;
 use curl::Script;
 
 /// The text to paste. It is written last: where it is, all is.
@@ -61,20 +61,16 @@ impl<'a> Failed<'a> {
     /// How many seconds the gateway's books may be behind.
     fn behind_s(&self) -> u64 {
         let behind = match (self.target, self.adapter()) {
-            (Some(target), _) if target.launcher == "builtin" => Duration::ZERO,
+            (Some(target), _) if target.launcher == LauncherKind::Builtin => Duration::ZERO,
             (_, Some(adapter)) => adapter.about().pace.behind,
-            // One that runs already, by a name of its own.
-            (_, None) => ADAPTERS.iter().map(|adapter| adapter.about().pace.behind).max().unwrap_or_default(),
+            (_, None) => Duration::ZERO,
         };
         behind.as_millis().div_ceil(1000) as u64
     }
 
-    /// The adapter of its target, if that was launched: then its name says it.
+    /// The adapter of its target.
     fn adapter(&self) -> Option<&'static dyn Adapter> {
-        match self.target.filter(|target| target.launcher == "builtin") {
-            Some(_) => Some(OF_BUILTIN),
-            None => adapter(self.result.target.split('@').next()?),
-        }
+        self.target.map(|target| target.gateway.adapter())
     }
 
     /// Where all of it is, in the folder.

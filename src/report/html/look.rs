@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 
+use crate::outcome::Outcome;
 use crate::report::{Report, TrialReport};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {

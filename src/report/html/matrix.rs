@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::look::Look;
 use super::trial::{anchor, outcome};
+use crate::outcome::TrialResult;
 use crate::report::{Report, TrialReport};
-use crate::run::TrialResult;
 
 /// A trial, with its place in the report.
 type Placed<'a> = (usize, &'a TrialReport);

@@ -4,10 +4,9 @@ use maud::{Markup, html};
 
 use super::look::Look;
 use super::{chart, group, issue};
-use crate::gateway::{Answer, Sent};
+use crate::outcome::{Answer, Evidence, Exchange, Outcome, Sent, TrialResult};
 use crate::report::{Report, TrialReport, terminal, transcript};
-use crate::run::{Evidence, Exchange, TrialResult};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
 
 /// Where a trial is found on the page, by its place in the report.
 pub fn anchor(index: usize) -> String {

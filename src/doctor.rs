@@ -4,10 +4,19 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use crate::host::console::print;
+use crate::host::failure::Exit;
 use crate::launch::doctor::Machine;
-use crate::launch::target::versions;
+use crate::target::versions;
 
-pub fn render(machine: &Machine) -> String {
+/// Says what this machine can launch. It is broken if that is no real gateway.
+pub fn tell() -> Exit {
+    let machine = Machine::look();
+    let can = if machine.launches_real_gateways() { Exit::Fine } else { Exit::Broke };
+    can.worst(print(&render(&machine)))
+}
+
+fn render(machine: &Machine) -> String {
     let mut text = String::new();
     let mut launcher = |name: &str, can: bool, what: &str| {
         let _ = writeln!(text, "{name:9} {:4} {what}", if can { "yes" } else { "no" });

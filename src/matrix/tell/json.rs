@@ -9,11 +9,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::ser::Formatter;
 
-use crate::gateway::secret::redacted_json;
 use crate::matrix::defects::Defect;
 use crate::matrix::{Cell, Column, Found, Matrix, Row};
+use crate::outcome::Outcome;
 use crate::report::json::{self, NotAReport};
-use crate::verdict::Outcome;
+use crate::secret::redacted_json;
 
 /// Grows with every change that could break who reads a matrix.
 const FORMAT: u32 = 2;
@@ -118,7 +118,7 @@ pub fn write(matrix: &Matrix, out: &mut dyn Write) -> io::Result<()> {
         matrix: FORMAT,
         gatecrash: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
         note: matrix.note.clone(),
-        exit_code: matrix.exit_code(),
+        exit_code: matrix.exit().code(),
         interrupted: matrix.interrupted,
         left_behind: matrix.left_behind.clone(),
         columns: Cow::Borrowed(&matrix.columns),

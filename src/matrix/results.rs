@@ -12,12 +12,12 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::config::Limits;
 use crate::launch::cache::{Cache, CacheError};
-use crate::launch::{Launcher, Target};
 use crate::matrix::{Cell, digest_of};
+use crate::outcome::Outcome;
+use crate::run::under::Under;
 use crate::scenario::{Trial, TrialId};
-use crate::verdict::Outcome;
+use crate::target::{Launcher, Target};
 
 /// Those of one target.
 #[derive(Debug, Default)]
@@ -42,27 +42,6 @@ struct Line {
     kept: Kept,
 }
 
-/// What a result depends on beside its target and its scenario.
-#[derive(Debug, Clone)]
-pub struct Under {
-    digest: String,
-}
-
-impl Under {
-    /// This executable, with these limits. Nothing if it cannot be told which one it is.
-    pub fn of(limits: Limits, retries: usize) -> Option<Under> {
-        let this = fs::read(std::env::current_exe().ok()?).ok()?;
-        // How many trials run at once changes how long they take.
-        let limits = Limits { jobs: 0, ..limits };
-        let digest = format!("{:x} {limits:?} {retries}", Sha256::digest(this));
-        Some(Under { digest })
-    }
-
-    pub fn digest(&self) -> &str {
-        &self.digest
-    }
-}
-
 impl Results {
     /// Those that are known of a target, to which can be added. Of one that is elsewhere nothing is known: it may be another
     /// one today.
@@ -77,8 +56,8 @@ impl Results {
         // Why it is launched in this way does not matter.
         let decisive = Target { chosen: None, ..target.clone() };
         let decisive = serde_json::to_string(&decisive).unwrap_or_default();
-        let key = format!("{:x}", Sha256::digest(format!("{decisive}\n{}", under.digest)));
-        let name = format!("{}-{version}-{}-{key:.16}.results", target.gateway.name(), target.launcher.name());
+        let key = format!("{:x}", Sha256::digest(format!("{decisive}\n{}", under.digest())));
+        let name = format!("{}-{version}-{}-{key:.16}.results", target.gateway.name(), target.launcher.kind().word());
         let path = cache.make()?.join(name);
         let text = fs::read_to_string(&path).unwrap_or_default();
         // A line that was cut off is none.

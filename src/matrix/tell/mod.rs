@@ -13,8 +13,8 @@ use std::ops::Range;
 
 use crate::matrix::defects::{Beside, Course, Defect, Span};
 use crate::matrix::{Cell, Column, Matrix, Row, State};
+use crate::outcome::{FindingKind, Outcome};
 use crate::scenario::promises::FOLDER as PROMISES;
-use crate::verdict::{FindingKind, Outcome};
 
 /// Defects of which it is not sure that a version brought them: a heading, and what it means.
 const UNSTEADY: [(Course, &str, &str); 2] = [

@@ -11,17 +11,18 @@ use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::gate::Gate;
-use super::results::Under;
-use super::{TrialResult, run_trial};
 use crate::bisect::{Between, Search, Side, Sought, Told};
-use crate::config::Limits;
-use crate::gateway::secret::redact_json;
+use crate::config::{KnownDeviation, Limits};
+use crate::host::gate::Gate;
 use crate::launch::cache::Cache;
-use crate::launch::{LaunchError, Live, RunId, Target, launch, prepare};
+use crate::launch::{LaunchError, Live, RunId, launch, prepare};
+use crate::outcome::{Outcome, TrialResult};
+use crate::run::run_trial;
+use crate::run::under::Under;
 use crate::scenario::{Trial, TrialId};
-use crate::verdict::Outcome;
-use crate::verdict::deviation::{self, KnownDeviation};
+use crate::secret::redact_json;
+use crate::target::Target;
+use crate::verdict::deviation;
 
 /// What is to be done.
 #[derive(Debug, Clone)]

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 
 use futures_util::StreamExt as _;
 
-use super::gate::Gate;
-use super::{TrialResult, run_trial};
-use crate::config::Limits;
-use crate::launch::{Health, LaunchError, Live, RunId, Target, launch};
+use crate::config::{KnownDeviation, Limits};
+use crate::host::gate::Gate;
+use crate::launch::{Health, LaunchError, Live, RunId, launch};
 use crate::minimize::{Found, Kept, Reduction, Version, Way, ways};
+use crate::outcome::{Finding, FindingKind, Outcome, Rate, TrialResult};
+use crate::run::run_trial;
 use crate::scenario::Trial;
-use crate::verdict::deviation::{self, KnownDeviation};
-use crate::verdict::{Finding, FindingKind, Outcome, Rate};
+use crate::target::Target;
+use crate::verdict::deviation;
 
 /// What is to be done.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::promises::kept;
 use super::{Counts, Group, Stretch, UNSTEADY, View, counted, reason};
+use crate::host::failure::Exit;
 use crate::matrix::defects::{Course, Defect};
 use crate::matrix::{Cell, Matrix, State};
 use crate::report::html::{STYLE, Tone, icon};
@@ -18,10 +19,10 @@ const OWN_STYLE: &str = include_str!("style.css");
 pub fn render(matrix: &Matrix) -> String {
     let view = View::new(matrix);
     let (title, answer) = (view.title(), view.answer());
-    let tone = match matrix.exit_code() {
-        0 => Tone::Good,
-        1 => Tone::Bad,
-        _ => Tone::Odd,
+    let tone = match matrix.exit() {
+        Exit::Fine => Tone::Good,
+        Exit::Failed => Tone::Bad,
+        Exit::NothingRun | Exit::Broke | Exit::WrongInput | Exit::Interrupted => Tone::Odd,
     };
     let style = [STYLE, OWN_STYLE].concat();
     let policy = format!(

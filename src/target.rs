@@ -1,13 +1,13 @@
-//! What a target is: a gateway at a version, and how to launch it. Not: launching it.
+//! What a target is: a gateway at a version, and how to launch it, as its name and the settings say. Pure. Not: launching
+//! it, nor finding out what this machine can launch.
 
 use std::net::SocketAddr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::choice::Choice;
-use super::process::Package;
 use crate::builtin::{FAULTS, Fault};
-use crate::config::{Config, Images, LauncherName};
+use crate::config::{Config, GatewaySettings, LauncherName, Release};
 use crate::gateway::{ADAPTERS, Adapter, OF_BUILTIN, adapter};
 use crate::scenario::diagnostic::nearest;
 
@@ -49,6 +49,16 @@ impl Serialize for GatewayName {
     }
 }
 
+impl JsonSchema for GatewayName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "GatewayName".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
+}
+
 impl<'de> Deserialize<'de> for GatewayName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<GatewayName, D::Error> {
         let name = String::deserialize(deserializer)?;
@@ -61,6 +71,8 @@ impl<'de> Deserialize<'de> for GatewayName {
 /// How a target is brought to life.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Launcher {
+    /// Whichever this machine has: that is found out when it is launched.
+    Either { docker: Box<Launcher>, process: Box<Launcher> },
     /// In Docker, with a database of its own, and a Redis for scenarios that want one.
     Docker {
         image: String,
@@ -76,6 +88,14 @@ pub enum Launcher {
     External { url: String, admin_key_env: String, upstream: SocketAddr },
     /// In this process.
     Builtin { fault: Option<Fault> },
+}
+
+/// Which package is to be installed, and with what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Package {
+    pub gateway: GatewayName,
+    pub version: String,
+    pub release: Release,
 }
 
 /// Why a text names no target.
@@ -185,24 +205,14 @@ impl Target {
         if version.is_empty() || version.chars().any(|c| !(c.is_ascii_alphanumeric() || "._-+".contains(c))) {
             return Err(wrong(format!("`{version}` is not a version"), example()));
         }
-        let settings = config.gateways.of(adapter);
-        let Choice { launcher, why } = match (&settings.launcher, &settings.image) {
-            (None, None) => Choice { launcher: LauncherName::Process, why: Some("it has no image".to_owned()) },
-            (launcher, _) => Choice::of(*launcher),
-        };
         let gateway = GatewayName::of(adapter);
-        let launcher = Launcher::named(gateway, launcher, settings, version).map_err(|why| {
+        let (launcher, chosen) = Launcher::of(gateway, config.gateways.of(adapter), version).map_err(|why| {
             let help =
                 format!("name one in harness.toml, `image` of [gateway.{}]; or --launcher process", gateway.name());
             wrong(why, Some(help))
         })?;
-        Ok(Target {
-            name: format!("{}@{version}", gateway.name()),
-            gateway,
-            launcher,
-            chosen: why,
-            version: Some(version.to_owned()),
-        })
+        let (name, version) = (format!("{}@{version}", gateway.name()), Some(version.to_owned()));
+        Ok(Target { name, gateway, launcher, chosen, version })
     }
 
     /// The built-in gateway, with a fault or healthy.
@@ -214,36 +224,68 @@ impl Target {
 }
 
 impl Launcher {
-    /// Its name, in reports.
-    pub fn name(&self) -> &'static str {
+    /// What it is, without how.
+    pub fn kind(&self) -> LauncherKind {
         match self {
-            Launcher::Docker { .. } => "docker",
-            Launcher::Process { .. } => "process",
-            Launcher::External { .. } => "external",
-            Launcher::Builtin { .. } => "builtin",
+            Launcher::Either { .. } => LauncherKind::Either,
+            Launcher::Docker { .. } => LauncherKind::Docker,
+            Launcher::Process { .. } => LauncherKind::Process,
+            Launcher::External { .. } => LauncherKind::External,
+            Launcher::Builtin { .. } => LauncherKind::Builtin,
         }
     }
 
-    fn named(
+    /// That of a real gateway, and why it is that one if nobody named it.
+    fn of(
         gateway: GatewayName,
-        launcher: LauncherName,
-        settings: &Images,
+        settings: &GatewaySettings,
         version: &str,
-    ) -> Result<Launcher, String> {
-        let env = settings.env.clone().into_iter().collect();
-        Ok(match launcher {
-            LauncherName::Docker => Launcher::Docker {
-                image: settings.image.as_ref().ok_or("it has no image")?.replace("{version}", version),
-                database_image: settings.database_image.clone(),
-                redis_image: settings.redis_image.clone(),
-                egress: settings.egress,
-                env,
-            },
-            LauncherName::Process => {
-                let release = settings.release.get(version).cloned().unwrap_or_default();
-                Launcher::Process { package: Package { gateway, version: version.to_owned(), release }, env }
-            }
+    ) -> Result<(Launcher, Option<String>), String> {
+        let env: Vec<_> = settings.env.clone().into_iter().collect();
+        let docker = settings.image.as_ref().map(|image| Launcher::Docker {
+            image: image.replace("{version}", version),
+            database_image: settings.database_image.clone(),
+            redis_image: settings.redis_image.clone(),
+            egress: settings.egress,
+            env: env.clone(),
+        });
+        let release = settings.release.get(version).cloned().unwrap_or_default();
+        let process = Launcher::Process { package: Package { gateway, version: version.to_owned(), release }, env };
+        Ok(match (settings.launcher, docker) {
+            (Some(LauncherName::Process), _) => (process, None),
+            (Some(LauncherName::Docker), docker) => (docker.ok_or("it has no image")?, None),
+            (None, None) => (process, Some("it has no image".to_owned())),
+            (None, Some(docker)) => (Launcher::Either { docker: docker.into(), process: process.into() }, None),
         })
+    }
+}
+
+/// The kinds of launchers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LauncherKind {
+    /// Nobody has found out yet whether in Docker or as processes.
+    Either,
+    /// In Docker.
+    Docker,
+    /// As processes of this machine.
+    Process,
+    /// It runs already.
+    External,
+    /// In gatecrash's own process.
+    Builtin,
+}
+
+impl LauncherKind {
+    /// Its name, in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            LauncherKind::Either => "either",
+            LauncherKind::Docker => "docker",
+            LauncherKind::Process => "process",
+            LauncherKind::External => "external",
+            LauncherKind::Builtin => "builtin",
+        }
     }
 }
 

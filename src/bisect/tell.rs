@@ -8,20 +8,18 @@ use std::time::Instant;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::console::{BROKE, INTERRUPTED};
-use super::terminal::{BAD, BOLD, GOOD, ODD, painted, pointed_at};
-use super::transcript;
+use super::run::{End, Event, Plan};
 use crate::bisect::{Sought, Told};
-use crate::launch::{LaunchError, LeftBehind};
-use crate::run::TrialResult;
-use crate::run::bisect::{End, Event, Plan};
+use crate::host::failure::Exit;
+use crate::launch::LaunchError;
+use crate::outcome::{Finding, FindingKind, Rate, TrialResult};
+use crate::report::terminal::{BAD, BOLD, GOOD, ODD, painted, pointed_at};
+use crate::report::transcript;
 use crate::scenario::{Trial, TrialId};
-use crate::verdict::{Finding, FindingKind, Rate};
 use crate::versions::LeftOut;
 
 /// Grows with every change that could break who reads an answer.
 const FORMAT: u32 = 1;
-const NOTHING: u8 = 4;
 
 /// What is left of the events of such a search.
 #[derive(Debug)]
@@ -36,7 +34,7 @@ pub struct Bisected {
     told: Vec<Option<(Told, Vec<TrialResult>)>>,
     not_launched: Vec<LaunchError>,
     end: End,
-    left_behind: Option<LeftBehind>,
+    left_behind: Option<String>,
 }
 
 /// A version of those that could be tried.
@@ -162,19 +160,19 @@ impl Bisected {
     }
 
     /// Adds what could not be taken away.
-    pub fn left_behind(&mut self, left_behind: Option<LeftBehind>) {
+    pub fn left_behind(&mut self, left_behind: Option<String>) {
         self.left_behind = left_behind;
     }
 
     /// 0 the answer is one version, 3 the environment broke or versions in between told nothing, 4 there is nothing to search
     /// for, 130 interrupted.
-    pub fn exit_code(&self) -> u8 {
+    pub fn exit(&self) -> Exit {
         match (&self.end, &self.left_behind) {
-            (End::Interrupted, _) => INTERRUPTED,
-            (End::NotLaunched(_) | End::Broke { .. }, _) | (_, Some(_)) => BROKE,
-            (End::Passes | End::BothFail, None) => NOTHING,
-            (End::Found { .. }, None) if !self.undecided().is_empty() => BROKE,
-            (End::Found { .. }, None) => 0,
+            (End::Interrupted, _) => Exit::Interrupted,
+            (End::NotLaunched(_) | End::Broke { .. }, _) | (_, Some(_)) => Exit::Broke,
+            (End::Passes | End::BothFail, None) => Exit::NothingRun,
+            (End::Found { .. }, None) if !self.undecided().is_empty() => Exit::Broke,
+            (End::Found { .. }, None) => Exit::Fine,
         }
     }
 
@@ -249,7 +247,7 @@ impl Bisected {
         let document = Document {
             format: FORMAT,
             gatecrash: env!("CARGO_PKG_VERSION"),
-            exit_code: self.exit_code(),
+            exit_code: self.exit().code(),
             fixed: self.plan.fixed,
             trial: self.followed.as_ref().map(|(trial, ..)| trial.as_str()),
             finding: self.followed.as_ref().map(|(_, sought, _)| &sought.finding),

@@ -5,56 +5,51 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
-use crate::gateway::redact;
-use crate::gateway::secret::{know_environment, write_redacted_json};
+use super::failure::{Exit, Failure};
+use crate::secret::{know_environment, redact, write_redacted_json};
 
-/// The exit code when this machine is not as it has to be.
-pub const BROKE: u8 = 3;
-/// The exit code of who was interrupted, as shells have it.
-pub const INTERRUPTED: u8 = 130;
-
-/// Prints to standard output, and gives the exit code of that. A reader that has gone away, as `head` does, wants no
+/// Prints to standard output, and says how that ended. A reader that has gone away, as `head` does, wants no
 /// more; a full disk is an error.
 #[must_use]
-pub fn print(text: &str) -> u8 {
+pub fn print(text: &str) -> Exit {
     let mut stdout = anstream::stdout();
     printed(stdout.write_all(redact(text).as_bytes()).and_then(|()| stdout.flush()))
 }
 
 /// Prints the JSON document that `write` writes to standard output, as [`print()`] does a text.
 #[must_use]
-pub fn print_json(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> u8 {
+pub fn print_json(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Exit {
     printed(write_redacted_json(BufWriter::new(io::stdout().lock()), write))
 }
 
-fn printed(written: io::Result<()>) -> u8 {
+fn printed(written: io::Result<()>) -> Exit {
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             say(&format!("error: standard output cannot be written to: {error}"));
-            BROKE
+            Exit::Broke
         }
-        Ok(()) | Err(_) => 0,
+        Ok(()) | Err(_) => Exit::Fine,
     }
 }
 
-/// Writes a file of a report; gives the exit code of that.
+/// Writes a file of a report; says how that ended.
 #[must_use]
-pub fn save(file: &Path, text: &str) -> u8 {
+pub fn save(file: &Path, text: &str) -> Exit {
     saved(file, std::fs::write(file, redact(text)))
 }
 
 /// The same with the JSON document that `write` writes.
 #[must_use]
-pub fn save_json(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> u8 {
+pub fn save_json(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Exit {
     saved(file, File::create(file).and_then(|file| write_redacted_json(BufWriter::new(file), write)))
 }
 
-fn saved(file: &Path, written: io::Result<()>) -> u8 {
+fn saved(file: &Path, written: io::Result<()>) -> Exit {
     match written {
-        Ok(()) => 0,
+        Ok(()) => Exit::Fine,
         Err(error) => {
             say(&format!("error: {}", unwritten(file, &error)));
-            BROKE
+            Exit::Broke
         }
     }
 }
@@ -76,8 +71,8 @@ impl Overwrite {
 /// Writes a file that its user asked for by name.
 ///
 /// # Errors
-/// Why it is not written, for people.
-pub fn write_new(file: &Path, text: &str, overwrite: Overwrite) -> Result<(), String> {
+/// Why it is not written.
+pub fn write_new(file: &Path, text: &str, overwrite: Overwrite) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
     match overwrite {
         Overwrite::Refuse => options.write(true).create_new(true),
@@ -90,8 +85,8 @@ pub fn write_new(file: &Path, text: &str, overwrite: Overwrite) -> Result<(), St
 /// That [`write_new`] will be able to write a file: what takes long to find must not be lost to a slip of the pen.
 ///
 /// # Errors
-/// Why it will not be written, for people.
-pub fn can_write_new(file: &Path, overwrite: Overwrite) -> Result<(), String> {
+/// Why it will not be written.
+pub fn can_write_new(file: &Path, overwrite: Overwrite) -> Result<(), Failure> {
     let is_there = file.exists();
     if is_there && overwrite == Overwrite::Refuse {
         return Err(not_written(file, &ErrorKind::AlreadyExists.into()));
@@ -104,18 +99,18 @@ pub fn can_write_new(file: &Path, overwrite: Overwrite) -> Result<(), String> {
     Ok(())
 }
 
-fn not_written(file: &Path, error: &io::Error) -> String {
+fn not_written(file: &Path, error: &io::Error) -> Failure {
     match error.kind() {
         ErrorKind::AlreadyExists => {
-            format!("error: {} is there already\n  help: write to another file, or say --force", file.display())
+            Failure::wrong(format!("{} is there already", file.display())).help("write to another file, or say --force")
         }
-        _ => format!("error: {} cannot be written: {error}", file.display()),
+        _ => Failure::wrong(format!("{} cannot be written: {error}", file.display())),
     }
 }
 
-/// Writes a file that is not there yet, and its folders; whole, or not at all. Gives the exit code of that.
+/// Writes a file that is not there yet, and its folders; whole, or not at all. Says how that ended.
 #[must_use]
-pub fn save_new(file: &Path, text: &str, redact: fn(&str) -> String) -> u8 {
+pub fn save_new(file: &Path, text: &str, redact: fn(&str) -> String) -> Exit {
     let written = || {
         let folder = file.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;

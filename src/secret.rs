@@ -2,7 +2,7 @@
 //!
 //! All that begins with `sk-` is a secret. What does not, and is one all the same, has to be known by [`Secret::new`] or
 //! [`know_setting`]; then it is found as it is, and as it looks in JSON, in URLs and in base64. [`redact`] is called where a
-//! gateway's text comes in, and once more where any text leaves ([`crate::report::console`]). One that has a name is shown
+//! gateway's text comes in, and once more where any text leaves ([`crate::host::console`]). One that has a name is shown
 //! by it, so that who reads can tell one key from another: `<key laptop>`.
 
 use std::borrow::Cow;

@@ -16,7 +16,7 @@ struct State {
 
 /// Held by a trial while it runs.
 #[derive(Debug)]
-pub(super) struct Inside(Gate);
+pub struct Inside(Gate);
 
 impl Gate {
     /// No trial begins any more. How many are on their way.
@@ -35,7 +35,7 @@ impl Gate {
         let _ = self.0.subscribe().wait_for(|state| state.is_closed).await;
     }
 
-    pub(super) fn enter(&self) -> Option<Inside> {
+    pub fn enter(&self) -> Option<Inside> {
         let came_in = self.0.send_if_modified(|state| {
             state.inside += usize::from(!state.is_closed);
             !state.is_closed

@@ -6,9 +6,8 @@ use std::fmt::Write as _;
 
 use crate::builtin::faults::About;
 use crate::builtin::{FAULTS, Fault};
-use crate::run::TrialResult;
+use crate::outcome::{Outcome, TrialResult};
 use crate::scenario::Trial;
-use crate::verdict::Outcome;
 
 /// The corpus, or a part of it, on the built-in gateway with one fault, or with none.
 #[derive(Debug)]

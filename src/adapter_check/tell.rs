@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 
 use crate::gateway::adapter::{About, Charged};
 use crate::gateway::connection::Credential;
+use crate::host::failure::Exit;
 use crate::launch::LaunchError;
-use crate::run::TrialResult;
+use crate::outcome::{Outcome, TrialResult};
 use crate::run::session::Event;
 use crate::scenario::{Kind, Trial, TrialId};
-use crate::verdict::Outcome;
 
 /// What is known of an adapter so far.
 #[derive(Debug)]
@@ -69,12 +69,12 @@ impl Checked {
     }
 
     /// 3 if it could not be launched or broke, 1 if a promise is broken.
-    pub fn exit_code(&self) -> u8 {
+    pub fn exit(&self) -> Exit {
         let is = |wanted: Fate| self.promises.iter().any(|(trial, _)| self.fate(trial).0 == wanted);
         match (&self.not_launched, is(Fate::NotTried), is(Fate::Broken)) {
-            (Some(_), _, _) | (None, true, _) => 3,
-            (None, false, true) => 1,
-            (None, false, false) => 0,
+            (Some(_), _, _) | (None, true, _) => Exit::Broke,
+            (None, false, true) => Exit::Failed,
+            (None, false, false) => Exit::Fine,
         }
     }
 

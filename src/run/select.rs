@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::WrongInput;
 use crate::config::Config;
-use crate::scenario::diagnostic::Style;
+use crate::host::failure::Failure;
 use crate::scenario::plan::{Selection, plan};
-use crate::scenario::read::Mistakes;
+use crate::scenario::read::shown;
 use crate::scenario::{Trial, TrialId};
 
 /// The selected trials, and the names of all in an ordinary run of the corpus.
@@ -17,32 +16,23 @@ pub struct Selected {
 }
 
 /// Selects from some files and folders, or from the corpus if none is named.
-pub fn select(config: &Config, paths: &[PathBuf], filters: &[String], tags: &[String]) -> Result<Selected, WrongInput> {
+///
+/// # Errors
+/// When there are no scenarios, and when there are mistakes in them.
+pub fn select(config: &Config, paths: &[PathBuf], filters: &[String], tags: &[String]) -> Result<Selected, Failure> {
     let selection =
         Selection { filters: filters.to_vec(), tags: tags.to_vec(), left_out: config.run.leave_out.clone() };
     let corpus = std::slice::from_ref(&config.scenarios);
     if paths.is_empty() && !config.scenarios.is_dir() {
         let folder = config.scenarios.display();
-        return Err(WrongInput(format!(
-            "error: there are no scenarios: {folder} is not a folder\n  help: name scenario files or folders, or set \
-             `scenarios` in harness.toml"
-        )));
+        let help = "name scenario files or folders, or set `scenarios` in harness.toml";
+        return Err(Failure::wrong(format!("there are no scenarios: {folder} is not a folder")).help(help));
     }
-    let all = plan(if paths.is_empty() { corpus } else { paths }).map_err(|mistakes| WrongInput(shown(&mistakes)))?;
+    let all =
+        plan(if paths.is_empty() { corpus } else { paths }).map_err(|mistakes| Failure::mistakes(shown(&mistakes)))?;
     // A corpus with mistakes in it is not what a single named file has to answer for.
     let known = if paths.is_empty() { Ok(all.clone()) } else { plan(corpus) };
     let ordinary = known.unwrap_or_default().into_iter().filter(|trial| selection.ordinary(trial));
     let corpus = ordinary.map(|trial| trial.id).collect();
     Ok(Selected { trials: all.into_iter().filter(|trial| selection.selects(trial)).collect(), corpus })
-}
-
-/// All mistakes in all files, as a compiler would show them, and how many there are.
-pub fn shown(mistakes: &[Mistakes]) -> String {
-    let render = |file: &Mistakes| {
-        file.diagnostics.iter().map(|one| one.render(&file.text, Style::Coloured)).collect::<Vec<_>>()
-    };
-    let texts: Vec<String> = mistakes.iter().flat_map(render).collect();
-    let files = mistakes.len();
-    let (s, count) = (if texts.len() == 1 { "" } else { "s" }, texts.len());
-    format!("{}\n\n{count} mistake{s} in {files} file{}", texts.join("\n\n"), if files == 1 { "" } else { "s" })
 }

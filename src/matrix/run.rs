@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use futures_util::StreamExt as _;
 
-use super::gate::Gate;
-use super::results::{Kept, Results, Under};
-use super::session::{self, Event as OfSession};
-use crate::config::Limits;
+use super::results::{Kept, Results};
+use crate::config::{KnownDeviation, Limits};
+use crate::host::gate::Gate;
 use crate::launch::cache::Cache;
-use crate::launch::{LaunchError, RunId, Target, prepare};
+use crate::launch::{LaunchError, RunId, prepare};
 use crate::matrix::{Cell, Column, Matrix, Row};
+use crate::run::session::{self, Event as OfSession};
+use crate::run::under::Under;
 use crate::scenario::{Trial, TrialId};
-use crate::verdict::deviation::KnownDeviation;
+use crate::target::Target;
 
 /// What is to be done.
 #[derive(Debug, Clone)]
@@ -190,7 +191,7 @@ impl Record {
             Event::Begins { column, target, remark, known, trials: _ } => {
                 let of = Column {
                     target: target.name.clone(),
-                    launcher: target.launcher.name().to_owned(),
+                    launcher: target.launcher.kind().word().to_owned(),
                     gatecrash: env!("CARGO_PKG_VERSION").to_owned(),
                     ran_on: None,
                     error: None,

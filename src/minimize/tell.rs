@@ -4,11 +4,10 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use super::console::INTERRUPTED;
-use super::terminal::{BOLD, ODD, painted, pointed_at};
-use crate::launch::LeftBehind;
+use super::run::{End, Event, Reference, Start};
+use crate::host::failure::Exit;
 use crate::minimize::{Dropped, Found};
-use crate::run::minimize::{End, Event, Reference, Start};
+use crate::report::terminal::{BOLD, ODD, painted, pointed_at};
 
 /// What is left of the events of such a run.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub struct Minimized {
     wrong: usize,
     not_judged: usize,
     end: End,
-    left_behind: Option<LeftBehind>,
+    left_behind: Option<String>,
 }
 
 impl Minimized {
@@ -73,7 +72,7 @@ impl Minimized {
     }
 
     /// Adds what could not be taken away.
-    pub fn left_behind(&mut self, left_behind: Option<LeftBehind>) {
+    pub fn left_behind(&mut self, left_behind: Option<String>) {
         self.left_behind = left_behind;
     }
 
@@ -83,12 +82,12 @@ impl Minimized {
     }
 
     /// 0 there is a smallest scenario, 3 the environment broke, 4 there is no finding to keep, 130 interrupted.
-    pub fn exit_code(&self) -> u8 {
+    pub fn exit(&self) -> Exit {
         match (&self.end, &self.left_behind) {
-            (End::Interrupted, _) => INTERRUPTED,
-            (End::NotLaunched(_) | End::Broke(..), _) | (_, Some(_)) => 3,
-            (End::Passes | End::Skipped(_) | End::NotAgain(_) | End::NotWritable(_), None) => 4,
-            (End::Smallest, None) => 0,
+            (End::Interrupted, _) => Exit::Interrupted,
+            (End::NotLaunched(_) | End::Broke(..), _) | (_, Some(_)) => Exit::Broke,
+            (End::Passes | End::Skipped(_) | End::NotAgain(_) | End::NotWritable(_), None) => Exit::NothingRun,
+            (End::Smallest, None) => Exit::Fine,
         }
     }
 

@@ -7,8 +7,8 @@ use super::promises::kept;
 use super::{Counts, Group, UNSTEADY, View, counted, reason};
 use crate::matrix::defects::{Course, Defect};
 use crate::matrix::{Column, Matrix, State};
+use crate::outcome::FindingKind;
 use crate::report::markdown::plain;
-use crate::verdict::FindingKind;
 
 pub fn render(matrix: &Matrix) -> String {
     let view = View::new(matrix);
