@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::config::{Config, Limits};
+use crate::config::{Config, KnownDeviation, Limits};
 use crate::from_git::{self, Upgrade};
 use crate::host::console::say;
 use crate::host::failure::{Exit, Failure};
@@ -94,6 +94,11 @@ impl RunOrder {
         let parse = |name: &String| Target::parse(name, config, self.compromised).map_err(Failure::wrong);
         let targets = self.targets.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
         let Selected { trials, corpus } = select(config, &self.scenarios, &self.filter, &self.tag)?;
+        let is_here = |known: &&KnownDeviation| targets.iter().any(|target| target.gateway.name() == known.gateway);
+        for known in config.known_deviations.iter().filter(is_here).filter(|known| known.is_of_none()) {
+            let KnownDeviation { gateway, versions, scenario, .. } = known;
+            say(&format!("warning: known_deviation in `{scenario}`: no version of {gateway} can be {versions}"));
+        }
         let jobs = self.jobs.map_or(config.limits.jobs, usize::from);
         let selected: Vec<_> = trials.iter().map(|trial| trial.id.clone()).collect();
         let trials = match self.partition {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::gateway::{ADAPTERS, Adapter};
 use crate::outcome::FindingKind;
 use crate::scenario::Period;
+use crate::scenario::diagnostic::nearest;
 use crate::secret::know_setting;
 
 /// The file that ships with gatecrash: the defaults, and what holds where there is no file.
@@ -39,6 +40,9 @@ pub struct Config {
     pub targets: BTreeMap<String, External>,
     #[serde(default, rename = "known_deviation")]
     pub known_deviations: Vec<KnownDeviation>,
+    /// Whether it is what shipped with gatecrash.
+    #[serde(skip)]
+    pub is_shipped: bool,
 }
 
 /// The two targets of `gatecrash compare`.
@@ -241,7 +245,10 @@ impl Config {
     pub fn read(file: Option<&Path>) -> Result<Config, ConfigError> {
         let default = Path::new("harness.toml");
         let file = file.or(default.exists().then_some(default));
-        let Some(file) = file else { return Config::parse("harness.toml (as shipped)", SHIPPED) };
+        let Some(file) = file else {
+            let shipped = Config::parse("harness.toml (as shipped)", SHIPPED)?;
+            return Ok(Config { is_shipped: true, ..shipped });
+        };
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file).map_err(|error| ConfigError {
             file: name.clone(),
@@ -267,6 +274,16 @@ impl Config {
         config.gateways.complete().map_err(wrong)?;
         for (name, value) in config.gateways.0.values().flat_map(|settings| &settings.env) {
             know_setting(name, value);
+        }
+        let gateways = || ADAPTERS.iter().map(|adapter| adapter.about().name).chain(["builtin"]);
+        let of_nobody = |known: &&KnownDeviation| gateways().all(|gateway| gateway != known.gateway);
+        if let Some(KnownDeviation { gateway, scenario, .. }) = config.known_deviations.iter().find(of_nobody) {
+            let help = match nearest(gateway, gateways()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("gateways are {}", gateways().collect::<Vec<_>>().join(", ")),
+            };
+            let what = format!("known_deviation in `{scenario}`: there is no gateway `{gateway}`");
+            return Err(wrong(format!("{what}\n  help: {help}")));
         }
         if config.limits.jobs == 0 {
             return Err(wrong("limits.jobs is 0: at least one trial has to run".to_owned()));

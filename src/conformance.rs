@@ -42,6 +42,7 @@ use crate::verdict::fail_on::FailOn;
 
 /// The environment variables that name targets, before `harness.toml` does: one is a target, both are a comparison.
 pub const BASELINE: &str = "GATECRASH_BASELINE";
+/// The second of a comparison; see [`BASELINE`].
 pub const CANDIDATE: &str = "GATECRASH_CANDIDATE";
 
 /// The exit code of libtest when a test has failed.

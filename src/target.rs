@@ -16,8 +16,11 @@ use crate::scenario::diagnostic::nearest;
 pub struct Target {
     /// As it is written: `litellm@1.82.3`, `builtin`, or a name of `harness.toml`.
     pub name: String,
+    /// The gateway.
     pub gateway: GatewayName,
+    /// Its version, where its name says one.
     pub version: Option<String>,
+    /// How it is brought to life.
     pub launcher: Launcher,
     /// Why it is that one, if nobody named it.
     pub chosen: Option<String>,
@@ -28,16 +31,20 @@ pub struct Target {
 pub struct GatewayName(&'static str);
 
 impl GatewayName {
+    /// The built-in gateway.
     pub const BUILTIN: GatewayName = GatewayName("builtin");
 
+    /// That of an adapter.
     pub fn of(adapter: &dyn Adapter) -> GatewayName {
         GatewayName(adapter.about().name)
     }
 
+    /// As it is written.
     pub fn name(self) -> &'static str {
         self.0
     }
 
+    /// What speaks with it.
     pub fn adapter(self) -> &'static dyn Adapter {
         adapter(self.0).unwrap_or(OF_BUILTIN)
     }
@@ -45,7 +52,7 @@ impl GatewayName {
 
 impl Serialize for GatewayName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0)
+        serializer.collect_str(self.0)
     }
 }
 
@@ -93,8 +100,11 @@ pub enum Launcher {
 /// Which package is to be installed, and with what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Package {
+    /// The gateway.
     pub gateway: GatewayName,
+    /// Its version, as the index has it.
     pub version: String,
+    /// What this release needs to be installed.
     pub release: Release,
 }
 
@@ -110,7 +120,9 @@ pub struct TargetError {
 /// Whether a compromised release may be launched all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compromised {
+    /// It is a mistake.
     Refuse,
+    /// It is launched.
     Allow,
 }
 

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::ser::PrettyFormatter;
+
 use super::run::{Event, Plan, bisect};
 use super::tell::Bisected;
 use crate::config::Config;
@@ -84,10 +86,11 @@ impl BisectOrder {
         })?;
         let mut bisected = bisected.lock().unwrap_or_else(PoisonError::into_inner);
         bisected.left_behind(ended.left_behind.take());
-        let saved = self.json.as_ref().map_or(Exit::Fine, |file| save_json(file, |out| bisected.write_json(out)));
+        let saved =
+            self.json.as_ref().map_or(Exit::Fine, |file| save_json(file, &bisected.document(), PrettyFormatter::new()));
         let printed = match self.prints_json {
             false => print(&bisected.render()),
-            true => print_json(|out| bisected.write_json(out)),
+            true => print_json(&bisected.document(), PrettyFormatter::new()),
         };
         ended.resume();
         Ok(Exit::worst_of([bisected.exit(), saved, printed]))

@@ -20,7 +20,7 @@ use crate::outcome::{Outcome, TrialResult};
 use crate::run::run_trial;
 use crate::run::under::Under;
 use crate::scenario::{Trial, TrialId};
-use crate::secret::redact_json;
+use crate::secret::Redacted;
 use crate::target::Target;
 use crate::verdict::deviation;
 
@@ -144,7 +144,7 @@ impl State {
         digest.update(format!("{:?}", plan.known));
         let key = format!("{:x}", digest.finalize());
         let ends = [plan.targets.first(), plan.targets.last()].map(|target| target.map_or("", |target| &target.name));
-        let gateway = ends[0].split('@').next().unwrap_or_default();
+        let gateway = plan.targets.first().map_or("", |target| target.gateway.name());
         let folder = cache.make().map_err(|error| error.to_string())?;
         let file = folder.join(format!("{gateway}-{}-{key:.16}.bisection", versions(ends)));
         // One that was cut off, or is of another build, says nothing.
@@ -155,11 +155,11 @@ impl State {
     /// Keeps what is known, whole or not at all. Whether that can be done only decides what is run again.
     fn keep(&self) -> Result<(), String> {
         let Some(file) = &self.file else { return Ok(()) };
-        let text = serde_json::to_string(&self.kept).map_err(|error| error.to_string())?;
+        let text = serde_json::to_string(&Redacted(&self.kept)).map_err(|error| error.to_string())?;
         let folder = file.parent().unwrap_or(Path::new("."));
         let write = || {
             let mut part = tempfile::NamedTempFile::new_in(folder)?;
-            part.write_all(redact_json(&text).as_bytes())?;
+            part.write_all(text.as_bytes())?;
             part.persist(file).map(drop).map_err(|error| error.error)
         };
         write().map_err(|error| format!("{}: {error}", file.display()))

@@ -2,7 +2,6 @@
 //! what was tried to know it.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
 use std::time::Instant;
 
 use schemars::JsonSchema;
@@ -64,7 +63,7 @@ enum Is {
 /// The answer of `gatecrash bisect`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Bisection")]
-struct Document<'a> {
+pub struct Document<'a> {
     /// Grows with every change that could break who reads an answer.
     format: u32,
     /// The version of gatecrash that made it.
@@ -97,7 +96,7 @@ struct Document<'a> {
     transcripts: Vec<&'a TrialResult>,
 }
 
-/// The JSON Schema of [`Bisected::write_json`].
+/// The JSON Schema of [`Bisected::document`].
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(Document<'_>)
 }
@@ -228,11 +227,8 @@ impl Bisected {
         }
     }
 
-    /// Writes it as JSON.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// What is written as JSON.
+    pub fn document(&self) -> Document<'_> {
         let tried = |(target, told): (usize, &Option<(Told, Vec<TrialResult>)>)| {
             let tried =
                 Tried { target: self.name(target).to_owned(), is: Is::NotTried, rate: None, other: None, reason: None };
@@ -244,7 +240,7 @@ impl Bisected {
             }
         };
         let sides = self.sides();
-        let document = Document {
+        Document {
             format: FORMAT,
             gatecrash: env!("CARGO_PKG_VERSION"),
             exit_code: self.exit().code(),
@@ -263,9 +259,7 @@ impl Bisected {
             transcripts: sides.map_or(Vec::new(), |(before, after)| {
                 [before, after].into_iter().filter_map(|target| self.shown(target)).collect()
             }),
-        };
-        serde_json::to_writer_pretty(&mut *out, &document)?;
-        out.write_all(b"\n")
+        }
     }
 
     /// All that is to be said at the end.

@@ -5,8 +5,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
+
 use super::failure::{Exit, Failure};
-use crate::secret::{know_environment, redact, write_redacted_json};
+use crate::secret::{Redacted, know_environment, redact};
 
 /// Prints to standard output, and says how that ended. A reader that has gone away, as `head` does, wants no
 /// more; a full disk is an error.
@@ -16,10 +20,25 @@ pub fn print(text: &str) -> Exit {
     printed(stdout.write_all(redact(text).as_bytes()).and_then(|()| stdout.flush()))
 }
 
-/// Prints the JSON document that `write` writes to standard output, as [`print()`] does a text.
+/// Prints what is made of a report that is redacted already ([`Redacted`]): its own words may be somebody's secret, too,
+/// and stay.
 #[must_use]
-pub fn print_json(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Exit {
-    printed(write_redacted_json(BufWriter::new(io::stdout().lock()), write))
+pub fn print_redacted(text: &str) -> Exit {
+    let mut stdout = anstream::stdout();
+    printed(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// Prints a JSON document, its values redacted, to standard output.
+#[must_use]
+pub fn print_json(document: &impl Serialize, formatter: impl Formatter) -> Exit {
+    printed(write_json(io::stdout().lock(), document, formatter))
+}
+
+fn write_json(out: impl Write, document: &impl Serialize, formatter: impl Formatter) -> io::Result<()> {
+    let mut out = BufWriter::new(out);
+    Redacted(document).serialize(&mut Serializer::with_formatter(&mut out, formatter))?;
+    out.write_all(b"\n")?;
+    out.flush()
 }
 
 fn printed(written: io::Result<()>) -> Exit {
@@ -32,16 +51,16 @@ fn printed(written: io::Result<()>) -> Exit {
     }
 }
 
-/// Writes a file of a report; says how that ended.
+/// Writes a file that is made of a report that is redacted already; says how that ended.
 #[must_use]
-pub fn save(file: &Path, text: &str) -> Exit {
-    saved(file, std::fs::write(file, redact(text)))
+pub fn save_redacted(file: &Path, text: &str) -> Exit {
+    saved(file, std::fs::write(file, text))
 }
 
-/// The same with the JSON document that `write` writes.
+/// Writes a JSON document, its values redacted; says how that ended.
 #[must_use]
-pub fn save_json(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Exit {
-    saved(file, File::create(file).and_then(|file| write_redacted_json(BufWriter::new(file), write)))
+pub fn save_json(file: &Path, document: &impl Serialize, formatter: impl Formatter) -> Exit {
+    saved(file, File::create(file).and_then(|file| write_json(file, document, formatter)))
 }
 
 fn saved(file: &Path, written: io::Result<()>) -> Exit {
@@ -57,7 +76,9 @@ fn saved(file: &Path, written: io::Result<()>) -> Exit {
 /// Whether a file may take the place of one that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overwrite {
+    /// It stays as it is.
     Refuse,
+    /// It is replaced.
     Allow,
 }
 
@@ -108,15 +129,16 @@ fn not_written(file: &Path, error: &io::Error) -> Failure {
     }
 }
 
-/// Writes a file that is not there yet, and its folders; whole, or not at all. Says how that ended.
+/// Writes a file that is made of a report that is redacted already, and its folders. It must not be there yet, and is
+/// written whole, or not at all. Says how that ended.
 #[must_use]
-pub fn save_new(file: &Path, text: &str, redact: fn(&str) -> String) -> Exit {
+pub fn save_new(file: &Path, text: &str) -> Exit {
     let written = || {
         let folder = file.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
         let mut part = file.as_os_str().to_owned();
         part.push(".part");
-        let written = File::create_new(&part).and_then(|mut part| part.write_all(redact(text).as_bytes()));
+        let written = File::create_new(&part).and_then(|mut part| part.write_all(text.as_bytes()));
         let written = written.and_then(|()| match file.try_exists()? {
             true => Err(ErrorKind::AlreadyExists.into()),
             false => std::fs::rename(&part, file),

@@ -25,6 +25,7 @@ impl Gate {
         self.0.borrow().inside
     }
 
+    /// Whether trials may begin no more.
     pub fn is_closed(&self) -> bool {
         self.0.borrow().is_closed
     }
@@ -35,6 +36,7 @@ impl Gate {
         let _ = self.0.subscribe().wait_for(|state| state.is_closed).await;
     }
 
+    /// Lets a trial begin, unless it is closed.
     pub fn enter(&self) -> Option<Inside> {
         let came_in = self.0.send_if_modified(|state| {
             state.inside += usize::from(!state.is_closed);

@@ -20,6 +20,7 @@ impl Interrupts {
         Ok(Interrupts {})
     }
 
+    /// Waits for the next one.
     pub async fn next(&mut self) {
         #[cfg(unix)]
         {

@@ -8,7 +8,7 @@ use super::Matrix;
 use super::run::{Event, Plan, Record, Wanted, execute, room};
 use super::tell::{html, json, markdown, terminal};
 use crate::config::{Config, Limits};
-use crate::host::console::{print, print_json, save, save_json, say};
+use crate::host::console::{print_json, print_redacted, save_json, save_redacted, say};
 use crate::host::failure::{Exit, Failure};
 use crate::host::stage::Ended;
 use crate::launch::{on_stage, settled};
@@ -78,9 +78,9 @@ type Save = fn(&Matrix, &Path) -> Exit;
 impl MatrixFiles {
     fn wanted(&self) -> impl Iterator<Item = (&Path, Save)> {
         let all: [(&Option<PathBuf>, Save); 3] = [
-            (&self.json, |matrix, file| save_json(file, |out| json::write(matrix, out))),
-            (&self.markdown, |matrix, file| save(file, &markdown::render(matrix))),
-            (&self.html, |matrix, file| save(file, &html::render(matrix))),
+            (&self.json, |matrix, file| save_json(file, &json::document(matrix), json::Lines::default())),
+            (&self.markdown, |matrix, file| save_redacted(file, &markdown::render(matrix))),
+            (&self.html, |matrix, file| save_redacted(file, &html::render(matrix))),
         ];
         all.into_iter().filter_map(|(file, save)| Some((file.as_deref()?, save)))
     }
@@ -110,7 +110,13 @@ impl MatrixOrder {
         let mut matrix = Matrix::join(parts).map_err(Failure::wrong)?;
         matrix.note = self.note.clone().or(matrix.note);
         matrix.judge(&config.known_deviations, jiff::ZonedDateTime::now().date());
-        let exit = self.show(&json::redacted(&matrix));
+        let exit = match json::redacted(&matrix) {
+            Ok(shown) => self.show(&shown),
+            Err(why) => {
+                say(&format!("error: the matrix is not shown, for what is secret cannot be taken out of it: {why}"));
+                matrix.exit().worst(Exit::Broke)
+            }
+        };
         ended.resume();
         Ok(exit)
     }
@@ -206,8 +212,8 @@ impl MatrixOrder {
         let written = Exit::worst_of(self.files.wanted().map(|(file, save)| save(matrix, file)));
         let detail = if self.quiet { Detail::Quiet } else { Detail::All };
         let printed = match self.prints_json {
-            false => print(&terminal::render(matrix, detail)),
-            true => print_json(|out| json::write(matrix, out)),
+            false => print_redacted(&terminal::render(matrix, detail)),
+            true => print_json(&json::document(matrix), json::Lines::default()),
         };
         Exit::worst_of([matrix.exit(), written, printed])
     }

@@ -12,6 +12,7 @@ use super::{Answer, Sent};
 pub struct Evidence {
     /// The trial's own name on the gateway: that of each of its entities begins so, with a `-` after it.
     pub name: String,
+    /// What it did beside asking, in order.
     pub acts: Vec<Acted>,
     /// What the admin API said of each entity that has books, when the trial had ended: `key laptop` and that.
     pub said: Vec<(String, Said)>,
@@ -33,6 +34,7 @@ pub struct Acted {
     pub calls: Vec<AdminCall>,
     /// What the scenario expects of it, if it is a change, and what the gateway answered.
     pub expected: Option<String>,
+    /// What the gateway answered, if it is a change.
     pub answer: Option<Answer>,
 }
 
@@ -40,6 +42,7 @@ pub struct Acted {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdminCall {
+    /// What was asked.
     pub sent: Sent,
     /// What its answer holds, and later requests are sent with.
     pub gives: Option<Gives>,
@@ -59,6 +62,7 @@ pub struct Gives {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Said {
+    /// What was asked.
     pub sent: Sent,
     /// Redacted.
     pub answer: Value,

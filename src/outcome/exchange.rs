@@ -16,6 +16,7 @@ pub struct Exchange {
     pub request: usize,
     /// The line of its step in the scenario's file.
     pub line: usize,
+    /// The key that asked, as the scenario calls it.
     pub key: String,
     /// The instance of the gateway that was asked.
     pub on: Instance,
@@ -25,11 +26,13 @@ pub struct Exchange {
     pub before: Vec<Standing>,
     /// What the answer had to be: `accepted, or budget_exceeded`. Nothing where the trial had ended before that was judged.
     pub expected: Option<String>,
+    /// What the gateway answered.
     pub answer: Answer,
     /// How often it reached the upstream.
     pub upstream_calls: usize,
     /// How long it took.
     pub ms: u64,
+    /// Whether it was alone.
     pub company: Company,
     /// Whether what it cost was waited for in the gateway's books before anything else was done.
     pub is_settled: bool,
@@ -49,6 +52,7 @@ impl Exchange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Company {
+    /// By itself.
     Alone,
     /// Of several at the same time.
     AtOnce,
@@ -62,8 +66,10 @@ pub enum Company {
 pub struct Standing {
     /// Whose budget: `key laptop`.
     pub whose: String,
+    /// What was spent of it, in USD.
     #[schemars(with = "String")]
     pub spent: Usd,
+    /// What may be spent, in USD.
     #[schemars(with = "String")]
     pub max_budget: Usd,
 }
@@ -145,9 +151,11 @@ impl Answer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sent {
+    /// `GET`, `POST`
     pub method: String,
     /// With the slash that it begins with, and the query if there is one.
     pub route: String,
+    /// Names and values, in their order.
     pub headers: Vec<(String, String)>,
     /// `null` if there is none.
     pub body: Value,

@@ -11,12 +11,15 @@ use crate::scenario::Place;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
+    /// In which way.
     pub kind: FindingKind,
     /// The step in the scenario's file.
     pub place: Place,
     /// The number of the request in its trial, from 1, if it is about one.
     pub request: Option<usize>,
+    /// What had to be.
     pub expected: String,
+    /// What was.
     pub got: String,
     /// Why it is accepted for now, if it is a known deviation.
     pub known: Option<String>,
@@ -59,6 +62,7 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
+    /// The most severe first.
     pub const ALL: [FindingKind; 7] = [
         FindingKind::Bypass,
         FindingKind::Leak,
@@ -69,6 +73,7 @@ impl FindingKind {
         FindingKind::Fault,
     ];
 
+    /// As it is shown.
     pub fn word(self) -> &'static str {
         match self {
             FindingKind::Bypass => "bypass",

@@ -21,12 +21,19 @@ pub use finding::{Finding, FindingKind};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialResult {
+    /// The trial's name.
     pub trial: TrialId,
+    /// The target's name.
     pub target: String,
+    /// What came of it.
     pub outcome: Outcome,
+    /// In the order in which they were made.
     pub findings: Vec<Finding>,
+    /// All requests, in their order.
     pub exchanges: Vec<Exchange>,
+    /// What else is kept of a trial that failed.
     pub evidence: Evidence,
+    /// Where its time went.
     pub time: Time,
 }
 
@@ -80,30 +87,30 @@ impl TrialResult {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "is", deny_unknown_fields)]
 pub enum Outcome {
+    /// Nothing was found, or nothing new.
     Pass,
     /// There are findings that are not known deviations.
     Fail,
     /// It failed, and passed when it was tried again. The findings are those of the first time.
-    Flaky {
-        rate: Rate,
-    },
+    Flaky { rate: Rate },
     /// The gateway lacks a capability.
-    Skip {
-        reason: String,
-    },
+    Skip { reason: String },
     /// The environment broke: neither the gateway's fault nor a pass.
-    Error {
-        reason: String,
-    },
+    Error { reason: String },
 }
 
 /// The kinds of outcomes, to be counted and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OutcomeKind {
+    /// [`Outcome::Pass`]
     Pass,
+    /// [`Outcome::Fail`]
     Fail,
+    /// [`Outcome::Flaky`]
     Flaky,
+    /// [`Outcome::Skip`]
     Skip,
+    /// [`Outcome::Error`]
     Error,
 }
 
@@ -147,7 +154,9 @@ impl Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
+    /// So often it failed.
     pub failed: usize,
+    /// Of so many times.
     pub of: usize,
 }
 

@@ -37,10 +37,13 @@ pub struct Report {
     pub gatecrash: String,
     /// In the order they were named; of a comparison, the baseline first.
     pub targets: Vec<TargetReport>,
+    /// In the order of the plan.
     pub trials: Vec<TrialReport>,
     /// The texts of the trials' scenarios, by their files.
     pub scenarios: BTreeMap<String, String>,
+    /// What became of known deviations.
     pub deviations: Vec<Deviation>,
+    /// Where the time went.
     pub spent: Spent,
     /// Whether it is a comparison of two targets.
     pub compares: bool,
@@ -64,14 +67,19 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetReport {
+    /// As it was named.
     pub name: String,
+    /// Which gateway it is.
     pub gateway: GatewayName,
     /// As the gateway says itself, where it does.
     pub version: Option<String>,
     /// How it was launched, and why in that way if nobody said so.
     pub launcher: LauncherKind,
+    /// Why it was launched in that way, if nobody said so.
     pub launcher_because: Option<String>,
+    /// How long it took, in milliseconds.
     pub launched_in_ms: Option<u64>,
+    /// Whether it was launched for this run.
     pub origin: Option<Origin>,
     /// What it was launched with, where that is known.
     pub setup: Option<Setup>,
@@ -88,17 +96,22 @@ pub struct TargetReport {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialReport {
+    /// Its name.
     pub trial: TrialId,
     /// What its scenario proves.
     pub name: String,
+    /// The scenario's file.
     pub file: String,
+    /// Where the bug was reported.
     pub issue: Option<String>,
+    /// The scenario's tags.
     pub tags: Vec<String>,
     /// What one accepted request costs, in USD, where a step says nothing else.
     #[schemars(with = "String")]
     pub price: Usd,
     /// Of a comparison.
     pub verdict: Option<Verdict>,
+    /// In the order of the targets.
     pub results: Vec<TrialResult>,
 }
 
@@ -123,12 +136,17 @@ impl TrialReport {
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spent {
+    /// All of it, in milliseconds, as all here.
     pub wall_ms: u64,
+    /// Launching targets.
     pub launch_ms: u64,
+    /// Waiting for answers of gateways.
     pub requests_ms: u64,
+    /// Waiting for recorded spend.
     pub settle_ms: u64,
     /// Waiting because scenarios state a pace.
     pub pace_ms: u64,
+    /// What is left.
     pub rest_ms: u64,
 }
 
@@ -153,6 +171,7 @@ pub struct Record {
 }
 
 impl Record {
+    /// Keeps what a report will say of an event.
     pub fn add(&mut self, event: &Event) {
         match event {
             Event::Launching { .. } => {}
@@ -177,16 +196,21 @@ impl Record {
 /// The context in which a record is judged.
 #[derive(Debug, Clone)]
 pub struct Judged<'a> {
+    /// What was to be done.
     pub plan: &'a Plan,
+    /// What fails it.
     pub fail_on: &'a FailOn,
     /// The names of all trials of an ordinary run.
     pub corpus: &'a [TrialId],
     /// The part that the plan is of the selected trials, if it is not the whole, and the names of them all.
     pub partition: Option<Partition>,
+    /// The names of all selected trials, in whichever part.
     pub selected: &'a [TrialId],
+    /// When the command began.
     pub began: std::time::Instant,
     /// Known deviations end on a day.
     pub today: jiff::civil::Date,
+    /// Whether it was interrupted.
     pub interrupted: bool,
     /// What could not be taken away, with what to do.
     pub left_behind: Option<String>,
@@ -361,6 +385,7 @@ impl Report {
         names.join(if self.compares { " -> " } else { ", " })
     }
 
+    /// The trials that have a verdict.
     pub fn with_verdict(&self, verdict: Verdict) -> impl Iterator<Item = &TrialReport> {
         self.trials.iter().filter(move |trial| trial.verdict == Some(verdict))
     }

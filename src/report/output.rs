@@ -4,9 +4,11 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
+use serde_json::ser::PrettyFormatter;
+
 use super::terminal::{self, Detail};
 use super::{Report, evidence, github, html, json, junit, markdown};
-use crate::host::console::{print, print_json, save, save_json, save_new, say, unwritten};
+use crate::host::console::{print_json, print_redacted, save_json, save_new, save_redacted, say, unwritten};
 use crate::host::failure::{Exit, Failure};
 
 /// How a report is shown.
@@ -46,23 +48,27 @@ pub struct Files {
     pub evidence: Option<PathBuf>,
 }
 
-/// Prints a report as it is wanted, and writes its files; says how the command ends: as the report says, and
-/// whether it could be printed and written.
+/// Prints a report as it is wanted, and writes its files; says how the command ends: as the report says, and whether it
+/// could be printed and written. All of it is made of the report without what is secret in it.
+#[must_use]
 pub fn show(report: &Report, output: &Output) -> Exit {
-    let detail = if output.quiet { Detail::Quiet } else { Detail::All };
-    let written = output.files.write(report);
-    let text = || match output.format {
-        Format::Terminal => terminal::render(report, detail),
-        Format::Json => json::render(report),
-        Format::Github => github::render(&json::redacted(report)),
+    let shown = match json::redacted(report) {
+        Ok(shown) => shown,
+        Err(why) => {
+            say(&format!("error: the report is not shown, for what is secret cannot be taken out of it: {why}"));
+            return report.exit().worst(Exit::Broke);
+        }
     };
+    let detail = if output.quiet { Detail::Quiet } else { Detail::All };
+    let written = output.files.write(&shown);
     let printed = match output.format {
-        Format::Json => print_json(|out| json::write(report, out)),
-        Format::Terminal | Format::Github => print(&text()),
+        Format::Terminal => print_redacted(&terminal::render(&shown, detail)),
+        Format::Json => print_json(&json::document(&shown), PrettyFormatter::new()),
+        Format::Github => print_redacted(&github::render(&shown)),
     };
     if printed != Exit::Fine {
         // What was found is not to be lost.
-        say(&text());
+        say(&terminal::render(&shown, detail));
     }
     Exit::worst_of([report.exit(), written, printed])
 }
@@ -73,10 +79,10 @@ type Save = fn(&Report, &Path) -> Exit;
 impl Files {
     fn wanted(&self) -> impl Iterator<Item = (&Path, Save)> {
         let all: [(&Option<PathBuf>, Save); 4] = [
-            (&self.json, |report, file| save_json(file, |out| json::write(report, out))),
-            (&self.junit, |report, file| save(file, &junit::render(report))),
-            (&self.markdown, |report, file| save(file, &markdown::render(report))),
-            (&self.html, |report, file| save(file, &html::render(report))),
+            (&self.json, |report, file| save_json(file, &json::document(report), PrettyFormatter::new())),
+            (&self.junit, |report, file| save_redacted(file, &junit::render(report))),
+            (&self.markdown, |report, file| save_redacted(file, &markdown::render(report))),
+            (&self.html, |report, file| save_redacted(file, &html::render(report))),
         ];
         all.into_iter().filter_map(|(file, save)| Some((file.as_deref()?, save)))
     }
@@ -93,13 +99,10 @@ impl Files {
     /// Writes them; says how that ended.
     #[must_use]
     pub fn write(&self, report: &Report) -> Exit {
-        let mut redacted = None;
-        let codes =
-            self.wanted().map(|(file, save)| save(redacted.get_or_insert_with(|| json::redacted(report)), file));
-        let code = Exit::worst_of(codes);
+        let written = Exit::worst_of(self.wanted().map(|(file, save)| save(report, file)));
         match &self.evidence {
-            Some(folder) => code.worst(write_evidence(folder, redacted.get_or_insert_with(|| json::redacted(report)))),
-            None => code,
+            Some(folder) => written.worst(write_evidence(folder, report)),
+            None => written,
         }
     }
 }
@@ -132,8 +135,8 @@ fn check_folder(folder: &Path) -> Result<(), Failure> {
 fn write_evidence(folder: &Path, report: &Report) -> Exit {
     let files = evidence::files(report);
     let text = folder.join(evidence::ISSUE);
-    for evidence::File { path, text, redact } in &files {
-        let code = save_new(&folder.join(path), text, *redact);
+    for evidence::File { path, text } in &files {
+        let code = save_new(&folder.join(path), text);
         if code != Exit::Fine {
             return code;
         }

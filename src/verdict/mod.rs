@@ -19,6 +19,7 @@ pub enum Verdict {
     Same,
     /// The candidate fails where the baseline passed, or fails worse.
     Regression,
+    /// The baseline fails, and the candidate passes.
     Fixed,
     /// Both fail, in the same way.
     StillFailing,
@@ -30,6 +31,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// In the order in which they are told.
     pub const ALL: [Verdict; 6] = [
         Verdict::Regression,
         Verdict::StillFailing,
@@ -39,6 +41,7 @@ impl Verdict {
         Verdict::Same,
     ];
 
+    /// As it is shown.
     pub fn word(self) -> &'static str {
         match self {
             Verdict::Same => "same",

@@ -159,3 +159,27 @@ fn the_help_of_each_command_has_an_example_of_it() {
         assert!(code == 0 && example.contains(&format!("gatecrash {name}")), "{name}: {help}");
     }
 }
+
+#[test]
+fn a_known_deviation_of_what_there_is_not_is_a_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |gateway: &str, versions: &str, scenario: &str| {
+        let text = format!(
+            "scenarios = \"{}/scenarios\"\n[[known_deviation]]\ngateway = \"{gateway}\"\nversions = \"{versions}\"\n\
+             scenario = \"{scenario}\"\nfinding = \"wrong refusal\"\nreason = \"a reason\"\nissue = \"an issue\"\n",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let config = write(folder.path(), "harness.toml", text);
+        answer(gatecrash(&["run", "--config", &config, "scenarios/budget/key.yaml"]))
+    };
+    let (code, _, stderr) = with("litelm", ">=1", "budget/*");
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("there is no gateway `litelm`\n  help: did you mean `litellm`?"), "{stderr}");
+    let (code, _, stderr) = with("litellm", ">=1", "budgets/*");
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("no trial is called `budgets/*`\n  help: "), "{stderr}");
+    let (code, _, stderr) = with("litellm", ">=1", "budget/*");
+    assert_eq!((code, stderr.contains("known_deviation")), (0, false), "{stderr}");
+    let (code, _, stderr) = with("builtin", ">=1", "budget/*");
+    assert!(code == 0 && stderr.contains("warning: known_deviation in `budget/*`: no version of builtin"), "{stderr}");
+}

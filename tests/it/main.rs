@@ -23,6 +23,7 @@ mod interrupts;
 mod kept;
 #[cfg(unix)]
 mod killed;
+mod layers;
 mod matrix;
 mod merge;
 mod minimize;

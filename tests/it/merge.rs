@@ -84,7 +84,8 @@ fn a_report_alone_is_shown_as_the_run_itself_showed_it() {
         corpus,
         partition: None,
         selected,
-        began,        today: jiff::ZonedDateTime::now().date(),
+        began,
+        today: jiff::ZonedDateTime::now().date(),
         interrupted: false,
         left_behind: None,
     };

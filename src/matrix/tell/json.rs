@@ -13,7 +13,7 @@ use crate::matrix::defects::Defect;
 use crate::matrix::{Cell, Column, Found, Matrix, Row};
 use crate::outcome::Outcome;
 use crate::report::json::{self, NotAReport};
-use crate::secret::redacted_json;
+use crate::secret::Redacted;
 
 /// Grows with every change that could break who reads a matrix.
 const FORMAT: u32 = 2;
@@ -25,7 +25,7 @@ const OLDEST: u32 = 1;
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Matrix")]
 #[serde(deny_unknown_fields)]
-struct Document<'a> {
+pub struct Document<'a> {
     /// Grows with every change that could break who reads a matrix.
     matrix: u32,
     /// The version of gatecrash that wrote it.
@@ -109,12 +109,9 @@ impl<'a> OfTrial<'a> {
     }
 }
 
-/// Writes it, a piece at a time.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn write(matrix: &Matrix, out: &mut dyn Write) -> io::Result<()> {
-    let document = Document {
+/// What is written of a matrix.
+pub fn document(matrix: &Matrix) -> Document<'_> {
+    Document {
         matrix: FORMAT,
         gatecrash: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
         note: matrix.note.clone(),
@@ -124,12 +121,10 @@ pub fn write(matrix: &Matrix, out: &mut dyn Write) -> io::Result<()> {
         columns: Cow::Borrowed(&matrix.columns),
         rows: matrix.rows.iter().map(|row| OfTrial::new(row, &matrix.columns)).collect(),
         defects: Cow::Owned(matrix.defects()),
-    };
-    document.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Lines::default()))?;
-    out.write_all(b"\n")
+    }
 }
 
-/// The JSON Schema of what [`write()`] writes.
+/// The JSON Schema of a [`document`].
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(Document<'_>)
 }
@@ -161,15 +156,18 @@ pub fn read(text: &str) -> Result<Matrix, NotAReport> {
     })
 }
 
-/// The same matrix without anything secret in it, whatever it is shown as.
-pub fn redacted(matrix: &Matrix) -> Matrix {
-    let json = redacted_json(|out| write(matrix, out));
-    json.ok().and_then(|json| read(&json).ok()).unwrap_or_else(|| matrix.clone())
+/// The same matrix without anything secret in its values, whatever it is shown as.
+///
+/// # Errors
+/// When it is no matrix any more. Then nothing of it may be shown.
+pub fn redacted(matrix: &Matrix) -> Result<Matrix, NotAReport> {
+    let json = serde_json::to_string(&Redacted(&document(matrix)));
+    read(&json.map_err(|error| NotAReport::Other(error.to_string()))?)
 }
 
 /// A line for each field of the document, and for each item of its lists.
 #[derive(Default)]
-struct Lines {
+pub struct Lines {
     depth: usize,
 }
 

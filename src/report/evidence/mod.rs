@@ -1,5 +1,5 @@
 //! What failed, as evidence for an issue: a text to paste (`issue`), and a folder with all that it cuts short, the scenario
-//! and the report. Pure; who writes the folder is `gatecrash run --evidence`.
+//! and the report. It is made of a report that is redacted. Pure; who writes the folder is `gatecrash run --evidence`.
 
 mod curl;
 mod issue;
@@ -12,7 +12,6 @@ use std::time::Duration;
 use super::{Report, TargetReport, TrialReport, json};
 use crate::gateway::Adapter;
 use crate::outcome::{Exchange, Finding, FindingKind, TrialResult};
-use crate::secret::{redact, redact_json};
 use crate::target::LauncherKind;
 use curl::Script;
 
@@ -24,8 +23,6 @@ pub struct File {
     /// In the folder.
     pub path: PathBuf,
     pub text: String,
-    /// What leaves nothing secret in it.
-    pub redact: fn(&str) -> String,
 }
 
 /// A trial that failed on a target, and may fail the run.
@@ -94,39 +91,39 @@ impl<'a> Failed<'a> {
 pub fn files(report: &Report) -> Vec<File> {
     let mut files = Vec::new();
     let mut taken = BTreeSet::new();
-    let mut add = |path: PathBuf, text: String, redact: fn(&str) -> String| {
+    let mut add = |path: PathBuf, text: String| {
         let path = free(path, &mut taken);
         if !text.trim().is_empty() {
-            files.push(File { path: path.clone(), text, redact });
+            files.push(File { path: path.clone(), text });
         }
         path
     };
     let failed = Failed::all(report);
-    add("report.json".into(), json::render(report), redact_json);
+    add("report.json".into(), json::render(report));
     let mut scenarios = issue::Scenarios::new();
     for file in failed.iter().map(|failed| failed.trial.file.as_str()).collect::<BTreeSet<_>>() {
         let name = Path::new(file).file_name().map_or("scenario.yaml".into(), |name| name.to_string_lossy());
         let text = report.scenarios.get(file).cloned().unwrap_or_default();
-        scenarios.insert(file, add(file_name(&name).into(), text, redact));
+        scenarios.insert(file, add(file_name(&name).into(), text));
     }
     for target in &report.targets {
         if let Some(setup) = &target.setup {
             let line = |(name, value): &(String, String)| format!("{name}={value}\n");
-            add(of_target(&target.name).join("config.yaml"), setup.config.clone(), redact);
-            add(of_target(&target.name).join("environment"), setup.environment.iter().map(line).collect(), redact);
+            add(of_target(&target.name).join("config.yaml"), setup.config.clone());
+            add(of_target(&target.name).join("environment"), setup.environment.iter().map(line).collect());
         }
     }
     for failed in &failed {
         let folder = failed.folder();
-        add(folder.join("requests.sh"), Script::of(failed).whole(), redact);
+        add(folder.join("requests.sh"), Script::of(failed).whole());
         if let Some(program) = provider::program(failed) {
-            add(folder.join("provider.py"), program, redact);
+            add(folder.join("provider.py"), program);
         }
-        add(folder.join("said.json"), failed.own(&format!("{:#}\n", failed.said())), redact_json);
-        add(folder.join("log"), failed.own(&(failed.result.evidence.log.join("\n") + "\n")), redact);
+        add(folder.join("said.json"), failed.own(&format!("{:#}\n", failed.said())));
+        add(folder.join("log"), failed.own(&(failed.result.evidence.log.join("\n") + "\n")));
     }
     if !failed.is_empty() {
-        add(ISSUE.into(), issue::render(report, &failed, &scenarios), redact);
+        add(ISSUE.into(), issue::render(report, &failed, &scenarios));
     }
     files
 }
