@@ -9,7 +9,7 @@ use crate::host::failure::{Exit, Failure};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash adapter-check builtin")]
-pub struct AdapterCheck {
+pub(super) struct AdapterCheck {
     /// A gateway at a version, builtin, or a [target.NAME] of harness.toml.
     #[arg(value_name = "TARGET")]
     target: String,
@@ -18,7 +18,7 @@ pub struct AdapterCheck {
 }
 
 impl AdapterCheck {
-    pub fn execute(self, config: &Config) -> Result<Exit, Failure> {
+    pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         adapter_check(&self.launching.over(config), &self.target, self.launching.compromised())
     }
 }

@@ -13,7 +13,7 @@ use crate::host::failure::{Exit, Failure};
 #[command(after_help = "Examples:
   gatecrash bisect bug.yaml --good litellm@1.81.0 --bad litellm@1.82.3
   gatecrash bisect bug.yaml --fixed --bad litellm@1.82.3 --good litellm@1.108.7   # which release mended it")]
-pub struct Bisect {
+pub(super) struct Bisect {
     /// One file. Of several trials, the one is followed that fails worst on the bad version and not on the good one.
     #[arg(value_name = "SCENARIO")]
     scenario: PathBuf,
@@ -52,7 +52,7 @@ enum Format {
 }
 
 impl Bisect {
-    pub fn execute(self, config: &Config) -> Result<Exit, Failure> {
+    pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let (config, compromised) = (self.launching.over(config), self.launching.compromised());
         let Bisect { scenario, good, bad, fixed, versions, pre, filter, format, json, launching: _ } = self;
         let prints_json = format == Format::Json;

@@ -9,7 +9,7 @@ use crate::launch::cache::{Cache, Entry};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash cache clear")]
-pub struct CacheCommand {
+pub(super) struct CacheCommand {
     #[command(subcommand)]
     act: Option<Act>,
 }
@@ -21,7 +21,7 @@ enum Act {
 }
 
 impl CacheCommand {
-    pub fn execute(&self) -> Result<Exit, Failure> {
+    pub(super) fn execute(&self) -> Result<Exit, Failure> {
         let cache = Cache::find().map_err(Failure::broke)?;
         let (entries, did) = match self.act {
             None => (cache.list().map_err(Failure::broke)?, "in"),

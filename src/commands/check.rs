@@ -11,14 +11,14 @@ use crate::scenario::read::{read, shown};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash check bug.yaml")]
-pub struct Check {
+pub(super) struct Check {
     /// Files and folders.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }
 
 impl Check {
-    pub fn execute(&self) -> Exit {
+    pub(super) fn execute(&self) -> Exit {
         let files: Vec<PathBuf> = self.files.iter().flat_map(|path| find(path)).collect();
         let mistakes: Vec<_> = files.iter().filter_map(|file| read(file).err()).collect();
         if !mistakes.is_empty() {

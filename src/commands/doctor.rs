@@ -9,10 +9,10 @@ use crate::host::failure::Exit;
 #[command(
     after_help = "Example: gatecrash doctor\n\nExit codes: 0 real gateways can be launched, 3 only the built-in one."
 )]
-pub struct Doctor {}
+pub(super) struct Doctor {}
 
 impl Doctor {
-    pub fn execute(&self) -> Exit {
+    pub(super) fn execute(&self) -> Exit {
         tell()
     }
 }

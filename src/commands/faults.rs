@@ -10,7 +10,7 @@ use crate::host::failure::{Exit, Failure};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash faults > docs/faults.md")]
-pub struct Faults {
+pub(super) struct Faults {
     /// Files and folders; without any, the corpus.
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
@@ -23,7 +23,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    pub fn execute(self, config: &Config) -> Result<Exit, Failure> {
+    pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let Faults { scenarios, fault: parts, check } = self;
         faults(config, &FaultsOrder { scenarios, faults: parts, check })
     }

@@ -14,7 +14,7 @@ use crate::scenario::Trial;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash list --tag budget")]
-pub struct List {
+pub(super) struct List {
     /// Files and folders; without any, the corpus.
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
@@ -26,7 +26,7 @@ pub struct List {
 }
 
 impl List {
-    pub fn execute(&self, config: &Config) -> Result<Exit, Failure> {
+    pub(super) fn execute(&self, config: &Config) -> Result<Exit, Failure> {
         if self.faults {
             let line = |about: &About| format!("builtin@fault:{:34}  {} ({})\n", about.name, about.what, about.like);
             return Ok(print(&FAULTS.iter().map(line).collect::<String>()));

@@ -21,7 +21,7 @@ use crate::scenario::Partition;
 
 What is run is kept in the cache at once: the same command again goes on where it was stopped."
 )]
-pub struct MatrixCommand {
+pub(super) struct MatrixCommand {
     /// Targets, or a range of versions such as litellm@1.81.0..1.108.7, then files and folders; without these, the corpus.
     #[arg(value_name = "TARGETS AND SCENARIOS")]
     arguments: Vec<String>,
@@ -92,7 +92,7 @@ struct Files {
 }
 
 impl MatrixCommand {
-    pub fn execute(self, config: &Config) -> Result<Exit, Failure> {
+    pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let (selection, files) = (self.selection, self.files);
         let order = MatrixOrder {
             arguments: self.arguments,

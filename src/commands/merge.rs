@@ -10,7 +10,7 @@ use crate::report::merge::merge_files;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash merge part-1.json part-2.json part-3.json part-4.json")]
-pub struct Merge {
+pub(super) struct Merge {
     /// Reports, as `run` and `compare` write them with --format json.
     #[arg(value_name = "REPORT", required = true)]
     reports: Vec<PathBuf>,
@@ -19,7 +19,7 @@ pub struct Merge {
 }
 
 impl Merge {
-    pub fn execute(self) -> Result<Exit, Failure> {
+    pub(super) fn execute(self) -> Result<Exit, Failure> {
         merge_files(&self.reports, &self.output.into())
     }
 }

@@ -12,7 +12,7 @@ use crate::minimize::order::MinimizeOrder;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash minimize bug.yaml --target litellm@1.82.3 -o smaller.yaml")]
-pub struct Minimize {
+pub(super) struct Minimize {
     /// One file; of its axes, the values of the trial that fails worst stay.
     #[arg(value_name = "SCENARIO")]
     scenario: PathBuf,
@@ -30,7 +30,7 @@ pub struct Minimize {
 }
 
 impl Minimize {
-    pub fn execute(self, config: &Config) -> Result<Exit, Failure> {
+    pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let (config, compromised) = (self.launching.over(config), self.launching.compromised());
         let Minimize { scenario, target, output, force, launching: _ } = self;
         let overwrite = Overwrite::forced(force);

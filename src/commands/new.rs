@@ -12,7 +12,7 @@ const START: &str = include_str!("new.yaml");
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash new bug.yaml")]
-pub struct New {
+pub(super) struct New {
     /// The file; without it, standard output.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
@@ -22,7 +22,7 @@ pub struct New {
 }
 
 impl New {
-    pub fn execute(&self) -> Result<Exit, Failure> {
+    pub(super) fn execute(&self) -> Result<Exit, Failure> {
         let Some(file) = &self.file else { return Ok(print(START)) };
         write_new(file, START, Overwrite::forced(self.force))?;
         say(&format!("next: gatecrash run {}", file.display()));

@@ -11,7 +11,7 @@ use crate::launch::config;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash schema > scenario.schema.json")]
-pub struct Schema {
+pub(super) struct Schema {
     /// That of the JSON report instead.
     #[arg(long)]
     report: bool,
@@ -24,7 +24,7 @@ pub struct Schema {
 }
 
 impl Schema {
-    pub fn execute(&self) -> Exit {
+    pub(super) fn execute(&self) -> Exit {
         let schema = match (self.report, self.matrix, self.bisection) {
             (true, ..) => crate::report::json::schema(),
             (_, true, _) => crate::matrix::tell::json::schema(),
@@ -37,7 +37,7 @@ impl Schema {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash config litellm --upstream http://127.0.0.1:9099 > config.yaml")]
-pub struct GatewayConfig {
+pub(super) struct GatewayConfig {
     #[arg(value_parser = PossibleValuesParser::new(ADAPTERS.iter().map(|adapter| adapter.about().name)))]
     gateway: String,
     /// Where the gateway reaches gatecrash's upstream; the port is `upstream` of the [target.NAME] in harness.toml.
@@ -46,7 +46,7 @@ pub struct GatewayConfig {
 }
 
 impl GatewayConfig {
-    pub fn execute(&self) -> Exit {
+    pub(super) fn execute(&self) -> Exit {
         // Others are no possible values.
         let Some(adapter) = adapter(&self.gateway) else { return Exit::WrongInput };
         print(&config(adapter, self.upstream.trim_end_matches('/')))
@@ -55,19 +55,19 @@ impl GatewayConfig {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash completions bash > /etc/bash_completion.d/gatecrash")]
-pub struct Completions {
+pub(super) struct Completions {
     shell: Shell,
 }
 
 impl Completions {
-    pub fn execute(&self, command: &mut Command) -> Exit {
+    pub(super) fn execute(&self, command: &mut Command) -> Exit {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, command, "gatecrash", &mut script);
         print(&String::from_utf8_lossy(&script))
     }
 }
 
-pub fn man(command: Command) -> Exit {
+pub(super) fn man(command: Command) -> Exit {
     let mut page = Vec::new();
     // A vector takes everything.
     let _ = clap_mangen::Man::new(command).render(&mut page);

@@ -14,7 +14,7 @@ use crate::reproduce::order::ReproduceOrder;
 Examples:
   gatecrash reproduce issue.md --config config.yaml > bug.yaml
   curl -s \"$PROXY/key/info?key=$KEY\" -H \"Authorization: Bearer $ADMIN\" | gatecrash reproduce - -o bug.yaml")]
-pub struct Reproduce {
+pub(super) struct Reproduce {
     /// What `GET /key/info` answered, or a whole issue with that in it; `-` for standard input.
     #[arg(value_name = "FILE")]
     report: PathBuf,
@@ -34,7 +34,7 @@ pub struct Reproduce {
 
 impl Reproduce {
     /// `config_from` says who named the configuration: what the environment names are settings of gatecrash.
-    pub fn execute(self, config_from: Option<ValueSource>) -> Result<Exit, Failure> {
+    pub(super) fn execute(self, config_from: Option<ValueSource>) -> Result<Exit, Failure> {
         let Reproduce { report, user_info, config, output, force } = self;
         let config = config.filter(|_| config_from == Some(ValueSource::CommandLine));
         ReproduceOrder { report, user_info, config, output, overwrite: Overwrite::forced(force) }.carry_out()

@@ -13,7 +13,7 @@ use crate::host::failure::{Exit, Failure};
 #[command(after_help = "Examples:
   gatecrash run bug.yaml --target litellm@1.82.3
   gatecrash run bug.yaml --target litellm@1.82.3 --evidence out   # out/issue.md is to be pasted into an issue")]
-pub struct Run {
+pub(super) struct Run {
     /// Files and folders; without any, the corpus.
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
@@ -25,7 +25,7 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn execute(self, config: &Config) -> Result<Exit, Failure> {
+    pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let targets = if self.target.is_empty() { config.run.targets.clone() } else { self.target };
         self.common.order(targets, self.scenarios, false, config)
     }
@@ -33,7 +33,7 @@ impl Run {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash compare litellm@1.81.0 litellm@1.82.3 scenarios/budget")]
-pub struct Compare {
+pub(super) struct Compare {
     /// Two targets, baseline first, then files and folders. Without targets, those of harness.toml; without files, the
     /// corpus.
     #[arg(value_name = "TARGETS AND SCENARIOS")]
@@ -46,7 +46,7 @@ pub struct Compare {
 }
 
 impl Compare {
-    pub fn execute(self, config: &Config) -> Result<Exit, Failure> {
+    pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let (targets, scenarios) = two_targets(config, &self.arguments, self.from_git.as_deref())?;
         self.common.order(targets, scenarios, true, config)
     }

@@ -120,7 +120,7 @@ pub(super) struct Launching {
 
 impl Launching {
     /// The settings, but for what is said here.
-    pub fn over(&self, config: &Config) -> Config {
+    pub(super) fn over(&self, config: &Config) -> Config {
         let mut config = config.clone();
         if let Some(launcher) = self.launcher {
             config.gateways.launch_by(launcher);
@@ -128,7 +128,7 @@ impl Launching {
         config
     }
 
-    pub fn compromised(&self) -> Compromised {
+    pub(super) fn compromised(&self) -> Compromised {
         match self.allow_compromised {
             true => Compromised::Allow,
             false => Compromised::Refuse,

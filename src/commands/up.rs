@@ -11,7 +11,7 @@ use crate::standby::{down, up};
 #[command(after_help = "Example: gatecrash up litellm@1.81.0 litellm@1.82.3\n\n\
                         `run`, `compare`, `cargo test` and `cargo nextest run` use what is up, until \
                         `gatecrash down`.")]
-pub struct Up {
+pub(super) struct Up {
     /// GATEWAY@VERSION (litellm@1.82.3), builtin, builtin@fault:NAME, or a [target.NAME] of harness.toml; without any, what is up is
     /// listed.
     #[arg(value_name = "TARGET")]
@@ -21,21 +21,21 @@ pub struct Up {
 }
 
 impl Up {
-    pub fn execute(self, config: &Config) -> Result<Exit, Failure> {
+    pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         up(&self.launching.over(config), &self.targets, self.launching.compromised())
     }
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash down litellm@1.81.0")]
-pub struct Down {
+pub(super) struct Down {
     /// Targets that are up; without any, all of them.
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
 }
 
 impl Down {
-    pub fn execute(self) -> Result<Exit, Failure> {
+    pub(super) fn execute(self) -> Result<Exit, Failure> {
         down(self.targets)
     }
 }

@@ -158,7 +158,12 @@ pub fn unwritten(file: &Path, why: impl std::fmt::Display) -> String {
 
 /// Says a line on standard error.
 pub fn say(line: &str) {
-    let _ = anstream::stderr().write_all(format!("{}\n", redact(line)).as_bytes());
+    say_redacted(&redact(line));
+}
+
+/// Says on standard error what is made of a report that is redacted already.
+pub fn say_redacted(text: &str) {
+    let _ = anstream::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
 /// From now on nothing secret leaves by a panic either, and the secrets of the environment are known.

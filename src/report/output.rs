@@ -8,7 +8,9 @@ use serde_json::ser::PrettyFormatter;
 
 use super::terminal::{self, Detail};
 use super::{Report, evidence, github, html, json, junit, markdown};
-use crate::host::console::{print_json, print_redacted, save_json, save_new, save_redacted, say, unwritten};
+use crate::host::console::{
+    print_json, print_redacted, save_json, save_new, save_redacted, say, say_redacted, unwritten,
+};
 use crate::host::failure::{Exit, Failure};
 
 /// How a report is shown.
@@ -61,14 +63,18 @@ pub fn show(report: &Report, output: &Output) -> Exit {
     };
     let detail = if output.quiet { Detail::Quiet } else { Detail::All };
     let written = output.files.write(&shown);
+    let text = || match output.format {
+        Format::Terminal => terminal::render(&shown, detail),
+        Format::Json => json::render(&shown),
+        Format::Github => github::render(&shown),
+    };
     let printed = match output.format {
-        Format::Terminal => print_redacted(&terminal::render(&shown, detail)),
         Format::Json => print_json(&json::document(&shown), PrettyFormatter::new()),
-        Format::Github => print_redacted(&github::render(&shown)),
+        Format::Terminal | Format::Github => print_redacted(&text()),
     };
     if printed != Exit::Fine {
         // What was found is not to be lost.
-        say(&terminal::render(&shown, detail));
+        say_redacted(&text());
     }
     Exit::worst_of([report.exit(), written, printed])
 }

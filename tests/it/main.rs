@@ -2,6 +2,8 @@
 
 // What is printed here is for who runs the tests.
 #![allow(clippy::disallowed_macros)]
+// Nobody reaches into a test.
+#![allow(unreachable_pub)]
 
 #[cfg(unix)]
 mod action;

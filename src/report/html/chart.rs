@@ -40,7 +40,7 @@ struct Scale {
     requests: usize,
 }
 
-pub fn charts(trial: &TrialReport) -> Markup {
+pub(super) fn charts(trial: &TrialReport) -> Markup {
     let Some(whose) = shown(trial) else { return Markup::default() };
     let curves: Vec<_> = trial.results.iter().map(|result| curve(result, whose)).collect();
     let points = || curves.iter().flat_map(|curve| &curve.points);

@@ -17,7 +17,7 @@ struct Scenario<'a> {
     worst: (usize, Look),
 }
 
-pub fn section(report: &Report) -> Markup {
+pub(super) fn section(report: &Report) -> Markup {
     let scenarios = scenarios(report);
     let (usual, odd): (Vec<_>, Vec<_>) = scenarios.iter().partition(|scenario| scenario.worst.1.is_usual());
     html! {
