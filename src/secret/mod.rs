@@ -19,7 +19,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 pub use redacted::Redacted;
 
 /// What is shown instead of a secret that has no name.
-const SHOWN: &str = "sk-[secret]";
+pub const SHOWN: &str = "sk-[secret]";
 
 /// A shorter one may be part of many words: it is only replaced where it stands by itself.
 const DISTINCT: usize = 8;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::{Report, TargetReport, TrialReport, json};
 use crate::gateway::Adapter;
 use crate::outcome::{Exchange, Finding, FindingKind, TrialResult};
+use crate::secret::SHOWN;
 use crate::target::LauncherKind;
 use curl::Script;
 
@@ -144,7 +145,8 @@ fn of_target(name: &str) -> PathBuf {
 /// A text as a name of a file, on every system.
 fn file_name(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@') { c } else { '_' };
-    let name: String = text.chars().map(plain).collect();
+    // What stands for a secret would look like one.
+    let name: String = text.replace(SHOWN, "secret").chars().map(plain).collect();
     match name.trim_start_matches('.') {
         "" => "_".to_owned(),
         name => name.to_owned(),
