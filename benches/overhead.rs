@@ -9,15 +9,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gatecrash::config::{Config, Limits};
-use gatecrash::gateway::Secret;
 use gatecrash::gateway::litellm::deployments::{Deployment, config_yaml};
-use gatecrash::launch::{Compromised, RunId, Target, launch};
-use gatecrash::run::gate::Gate;
-use gatecrash::run::schedule::{Retries, run_all};
+use gatecrash::host::gate::Gate;
+use gatecrash::launch::{RunId, launch};
+use gatecrash::outcome::Outcome;
+use gatecrash::run::again::Retries;
+use gatecrash::run::schedule::Schedule;
 use gatecrash::scenario::plan::plan;
 use gatecrash::scenario::{Api, PricedBy};
+use gatecrash::secret::Secret;
+use gatecrash::target::{Compromised, Target};
 use gatecrash::upstream::{Marker, Upstream};
-use gatecrash::verdict::Outcome;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -51,7 +53,7 @@ async fn measured(work: impl Future<Output = ()>) -> Cost {
 
 async fn harness() -> Cost {
     let config = Config::read(None).expect("the settings are right");
-    let limits = Limits { jobs: JOBS, ..config.limits };
+    let limits = Limits { jobs: Some(JOBS), ..config.limits };
     let file = config.scenarios.join("budget/key-and-user-no-team.yaml");
     let trials = plan(&[file]).expect("the scenario is right");
     let trial = trials.iter().find(|trial| trial.case.priced_by == PricedBy::Provider).expect("it has this path");
@@ -60,8 +62,9 @@ async fn harness() -> Cost {
     let run = RunId::new();
     let live = Arc::new(launch(&target, limits, &run).await.expect("it can be launched"));
     let (sender, mut results) = tokio::sync::mpsc::unbounded_channel();
-    let cost =
-        measured(run_all(live, &trials, run.as_str(), limits, &Retries::default(), &Gate::default(), sender)).await;
+    let (retries, gate) = (Retries::default(), Gate::default());
+    let schedule = Schedule { name: run.as_str(), limits, targets: 1, retries: &retries, gate: &gate, results: sender };
+    let cost = measured(schedule.run_all(live, &trials)).await;
     let mut passed = 0;
     while let Some(result) = results.recv().await {
         assert_eq!(result.outcome, Outcome::Pass, "{:?}", result.findings);

@@ -1,19 +1,22 @@
 //! `harness.toml`: which targets, how they start, limits, known deviations. Not: what a target is
-//! ([`crate::launch::target`]), nor what a deviation does ([`crate::verdict::deviation`]).
+//! ([`crate::target`]), nor what a deviation does ([`crate::verdict::deviation`]).
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use pep440_rs::VersionSpecifiers;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::gateway::secret::know_setting;
 use crate::gateway::{ADAPTERS, Adapter};
+use crate::outcome::FindingKind;
 use crate::scenario::Period;
-use crate::verdict::deviation::KnownDeviation;
+use crate::scenario::diagnostic::nearest;
+use crate::secret::know_setting;
 
 /// The file that ships with gatecrash: the defaults, and what holds where there is no file.
 const SHIPPED: &str = include_str!("../harness.toml");
@@ -37,6 +40,9 @@ pub struct Config {
     pub targets: BTreeMap<String, External>,
     #[serde(default, rename = "known_deviation")]
     pub known_deviations: Vec<KnownDeviation>,
+    /// Whether it is what shipped with gatecrash.
+    #[serde(skip)]
+    pub is_shipped: bool,
 }
 
 /// The two targets of `gatecrash compare`.
@@ -93,18 +99,18 @@ impl Default for Limits {
 /// How gateways are launched, by name: one that is left out has its adapter's values.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(transparent)]
-pub struct Gateways(BTreeMap<String, Images>);
+pub struct Gateways(BTreeMap<String, GatewaySettings>);
 
 impl Gateways {
     /// How a gateway is launched.
-    pub fn of(&self, adapter: &dyn Adapter) -> &Images {
-        static NOT_NAMED: LazyLock<Images> = LazyLock::new(Images::default);
+    pub fn of(&self, adapter: &dyn Adapter) -> &GatewaySettings {
+        static NOT_NAMED: LazyLock<GatewaySettings> = LazyLock::new(GatewaySettings::default);
         self.0.get(adapter.about().name).unwrap_or(&NOT_NAMED)
     }
 
     /// Lets this launcher launch all of them.
     pub fn launch_by(&mut self, launcher: LauncherName) {
-        self.0.values_mut().for_each(|images| images.launcher = Some(launcher));
+        self.0.values_mut().for_each(|settings| settings.launcher = Some(launcher));
     }
 
     /// Gives each gateway what its adapter says.
@@ -114,8 +120,8 @@ impl Gateways {
             return Err(format!("[gateway.{other}]: there is no gateway `{other}`"));
         }
         for about in ADAPTERS.iter().map(|adapter| adapter.about()) {
-            let images = self.0.entry(about.name.to_owned()).or_default();
-            images.image = images.image.take().or(about.image.as_ref().map(|image| image.name.to_owned()));
+            let settings = self.0.entry(about.name.to_owned()).or_default();
+            settings.image = settings.image.take().or(about.image.as_ref().map(|image| image.name.to_owned()));
         }
         Ok(())
     }
@@ -125,7 +131,7 @@ impl Gateways {
 /// environment.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Images {
+pub struct GatewaySettings {
     /// Without it: Docker where an engine answers, else as a process.
     pub launcher: Option<LauncherName>,
     /// `{version}` stands for the version. None: nobody publishes one.
@@ -162,9 +168,9 @@ pub struct Release {
     pub overrides: Vec<String>,
 }
 
-impl Default for Images {
-    fn default() -> Images {
-        Images {
+impl Default for GatewaySettings {
+    fn default() -> GatewaySettings {
+        GatewaySettings {
             launcher: None,
             image: None,
             database_image: "postgres:15".into(),
@@ -185,6 +191,35 @@ pub struct External {
     pub url: String,
     pub admin_key_env: String,
     pub upstream: SocketAddr,
+}
+
+/// What a version of a gateway does not do as scenarios ask, and is accepted for now: what that does to a run is in
+/// [`crate::verdict::deviation`].
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownDeviation {
+    pub gateway: String,
+    /// A PEP 440 range.
+    #[serde(deserialize_with = "from_text")]
+    pub versions: VersionSpecifiers,
+    /// A trial's name, with `*` for any part of it.
+    pub scenario: String,
+    pub finding: FindingKind,
+    /// What is answered instead; without it, anything.
+    pub got: Option<String>,
+    pub reason: String,
+    pub issue: String,
+    /// The first day on which it is no longer accepted.
+    #[serde(default, deserialize_with = "date")]
+    pub until: Option<jiff::civil::Date>,
+}
+
+fn from_text<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
+fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<jiff::civil::Date>, D::Error> {
+    from_text(deserializer).map(Some)
 }
 
 fn scenarios() -> PathBuf {
@@ -211,7 +246,10 @@ impl Config {
     pub fn read(file: Option<&Path>) -> Result<Config, ConfigError> {
         let default = Path::new("harness.toml");
         let file = file.or(default.exists().then_some(default));
-        let Some(file) = file else { return Config::parse("harness.toml (as shipped)", SHIPPED) };
+        let Some(file) = file else {
+            let shipped = Config::parse("harness.toml (as shipped)", SHIPPED)?;
+            return Ok(Config { is_shipped: true, ..shipped });
+        };
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file).map_err(|error| ConfigError {
             file: name.clone(),
@@ -235,8 +273,18 @@ impl Config {
         let mut config: Config =
             toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
         config.gateways.complete().map_err(wrong)?;
-        for (name, value) in config.gateways.0.values().flat_map(|images| &images.env) {
+        for (name, value) in config.gateways.0.values().flat_map(|settings| &settings.env) {
             know_setting(name, value);
+        }
+        let gateways = || ADAPTERS.iter().map(|adapter| adapter.about().name).chain(["builtin"]);
+        let of_nobody = |known: &&KnownDeviation| gateways().all(|gateway| gateway != known.gateway);
+        if let Some(KnownDeviation { gateway, scenario, .. }) = config.known_deviations.iter().find(of_nobody) {
+            let help = match nearest(gateway, gateways()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("gateways are {}", gateways().collect::<Vec<_>>().join(", ")),
+            };
+            let what = format!("known_deviation in `{scenario}`: there is no gateway `{gateway}`");
+            return Err(wrong(format!("{what}\n  help: {help}")));
         }
         if config.limits.jobs == Some(0) {
             return Err(wrong("limits.jobs is 0: at least one trial has to run".to_owned()));

@@ -21,28 +21,33 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial as Test};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-use crate::commands::WrongInput;
-use crate::commands::interrupts::{self, Interrupts};
-use crate::commands::select::{Selected, select};
 use crate::config::{Config, LAUNCHER, LauncherName, Limits};
-use crate::gateway::redact;
+use crate::host::console::{self, say};
+use crate::host::failure::{Exit, Failure};
+use crate::host::gate::Gate;
+use crate::host::interrupts::{self, Interrupts};
+use crate::host::stage::runtime;
 use crate::launch::keeper::keep_if_told;
-use crate::launch::{Compromised, LaunchError, LeftBehind, Live, Origin, RunId, Target, launch_shared, reaper};
-use crate::report::console::say;
-use crate::report::{Judged, Record, Report, console, terminal};
-use crate::run::TrialResult;
+use crate::launch::{LaunchError, LeftBehind, Live, Origin, RunId, launch_shared, reaper};
+use crate::outcome::{Outcome, TrialResult};
+use crate::report::{Judged, Record, Report, terminal};
 use crate::run::again::Retries;
-use crate::run::gate::Gate;
 use crate::run::jobs::AT_FIRST;
+use crate::run::select::{Selected, select};
 use crate::run::session::{Event, Plan};
 use crate::scenario::{Alone, Trial, TrialId};
-use crate::verdict::Outcome;
+use crate::secret::redact;
+use crate::target::{Compromised, Target};
 use crate::verdict::deviation::{Deviation, DeviationState, apply};
 use crate::verdict::fail_on::FailOn;
 
 /// The environment variables that name targets, before `harness.toml` does: one is a target, both are a comparison.
 pub const BASELINE: &str = "GATECRASH_BASELINE";
+/// The second of a comparison; see [`BASELINE`].
 pub const CANDIDATE: &str = "GATECRASH_CANDIDATE";
+
+/// The exit code of libtest when a test has failed.
+const FAILED: u8 = 101;
 
 /// Which scenarios are run on which targets, as tests.
 #[derive(Debug, Clone, Default)]
@@ -88,9 +93,9 @@ impl Harness {
         let mut arguments = Arguments::from_args();
         let suite = match self.suite() {
             Ok(suite) => Arc::new(suite),
-            Err(WrongInput(message)) => {
-                say(message.trim_end());
-                return ExitCode::from(2);
+            Err(failure) => {
+                say(&failure.to_string());
+                return failure.exit().into();
             }
         };
         // Trials wait far more than they work.
@@ -110,33 +115,31 @@ impl Harness {
         }
         let failed = conclusion.has_failed() || deviations.iter().any(|deviation| deviation.state.fails_the_run());
         match (interrupted, failed || left_behind.is_some()) {
-            (true, _) => ExitCode::from(130),
-            (false, true) => ExitCode::from(101),
+            (true, _) => Exit::Interrupted.into(),
+            (false, true) => ExitCode::from(FAILED),
             (false, false) => ExitCode::SUCCESS,
         }
     }
 
-    fn suite(&self) -> Result<Suite, WrongInput> {
-        let mut config = Config::read(self.config.as_deref())?;
+    fn suite(&self) -> Result<Suite, Failure> {
+        let mut config = Config::read(self.config.as_deref()).map_err(Failure::wrong)?;
         let named = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
         if let Some(name) = named(LAUNCHER) {
             let launcher = LauncherName::from_str(&name, false);
-            let launcher = launcher.map_err(|_| {
-                WrongInput(format!("error: {LAUNCHER} is `{name}`: no launcher\n  help: docker or process"))
-            })?;
-            config.gateways.launch_by(launcher);
+            let other = |_| Failure::wrong(format!("{LAUNCHER} is `{name}`: no launcher")).help("docker or process");
+            config.gateways.launch_by(launcher.map_err(other)?);
         }
         let (baseline, candidate) = (named(BASELINE), named(CANDIDATE));
         let pairs = baseline.is_some() && candidate.is_some();
         let from_environment: Vec<String> = baseline.into_iter().chain(candidate).collect();
         let names = [&from_environment, &self.targets, &config.run.targets].into_iter().find(|names| !names.is_empty());
-        let parse = |name: &String| Target::parse(name, &config, Compromised::Refuse);
+        let parse = |name: &String| Target::parse(name, &config, Compromised::Refuse).map_err(Failure::wrong);
         let targets = names.into_iter().flatten().map(parse).collect::<Result<Vec<_>, _>>()?;
         let Selected { mut trials, corpus } = select(&config, &self.scenarios, &[], &[])?;
         // Tests begin in this order; who runs alone holds its target alone.
         trials.sort_by_key(|trial| Alone::PHASES.iter().position(|phase| *phase == trial.file.scenario.alone));
         let limits = config.limits;
-        let runtime = Runtime::new()?;
+        let runtime = runtime()?;
         let (run, gate) = (RunId::new(), Gate::default());
         runtime.spawn(heed_interrupts(run.clone(), gate.clone()));
         let slots = targets.into_iter().map(|target| Slot { target, live: OnceCell::new() }).collect();
@@ -155,7 +158,7 @@ async fn heed_interrupts(run: RunId, gate: Gate) {
     if let Err(left_behind) = run.sweep().await {
         say(&format!("error: {left_behind}"));
     }
-    std::process::exit(130);
+    std::process::exit(Exit::Interrupted.code().into());
 }
 
 /// What a test says is shown by libtest-mimic, not by us: nothing secret may be in it. A panic was told by its hook.
@@ -232,7 +235,9 @@ impl Suite {
         let fail_on = &FailOn::default();
         let (corpus, selected): (&[TrialId], &[TrialId]) = (&[], &[]);
         let (partition, interrupted, left_behind) = (None, false, None);
-        let judged = Judged { plan: &plan, fail_on, corpus, partition, selected, began, interrupted, left_behind };
+        let today = jiff::ZonedDateTime::now().date();
+        let plan = &plan;
+        let judged = Judged { plan, fail_on, corpus, partition, selected, began, today, interrupted, left_behind };
         let report = Report::of(record, &judged);
         let Some(of_trial) = report.trials.first() else { return Err("the trial has no result".into()) };
         for result in &of_trial.results {

@@ -1,33 +1,83 @@
 //! gatecrash: does your LLM gateway let in what it should have turned away?
 //!
-//! A run goes one way:
+//! The command is `gatecrash`. A Rust project takes [`conformance::Harness`] instead: the same scenarios on the same targets, as
+//! ordinary tests. What `gatecrash run --format json` writes is read by [`read_report`] into a [`Report`]; its schema is
+//! that of `gatecrash schema --report`.
 //!
-//! 1. [`scenario`]: files are read, strictly, and multiplied into trials.
-//! 2. [`launch`]: targets are brought to life, each with an [`upstream`] of its own whose answers have a known price.
-//! 3. [`run`]: each trial is run through the adapter of its [`gateway`], and its ledger held against the gateway's own
-//!    figures.
-//! 4. [`verdict`]: what happened becomes findings and an outcome; a pair of outcomes, a verdict.
-//! 5. [`report`]: one value with all of it, and formats that are functions of it.
-//!
-//! [`minimize`] makes a scenario smaller, by running parts of it; [`bisect`] finds the release that broke it, among
-//! [`versions`] of a gateway, and [`matrix`] is the corpus over many of them. [`commands`] is the binary; [`conformance`] is
-//! the same as tests of a Rust project. The [`builtin`] gateway is for
-//! speed and for testing the tests.
+//! Nothing else is offered: what is hidden here may change with every release.
 
-pub mod bisect;
-pub mod builtin;
-pub mod commands;
-pub mod config;
 pub mod conformance;
+
+#[doc(inline)]
+pub use launch::{LaunchError, Origin, Setup};
+#[doc(inline)]
+pub use outcome::{
+    Acted, AdminCall, Answer, Broken, Company, Evidence, Exchange, Finding, FindingKind, Gives, Outcome, OutcomeKind,
+    Rate, Said, Sent, Standing, Time, TrialResult,
+};
+#[doc(inline)]
+pub use report::json::{NotAReport, read as read_report};
+#[doc(inline)]
+pub use report::{Report, Spent, TargetReport, TrialReport};
+#[doc(inline)]
+pub use scenario::{ErrorKind, Instance, Partition, Place, TrialId, Usd};
+#[doc(inline)]
+pub use target::{GatewayName, LauncherKind};
+#[doc(inline)]
+pub use verdict::Verdict;
+#[doc(inline)]
+pub use verdict::deviation::{Deviation, DeviationState};
+#[doc(inline)]
+pub use verdict::fail_on::FailOn;
+
+// The rooms (ARCHITECTURE.md). Our own tests, benches and fuzz targets reach into them, and nobody else.
+#[doc(hidden)]
+pub mod adapter_check;
+#[doc(hidden)]
+pub mod bisect;
+#[doc(hidden)]
+pub mod builtin;
+#[doc(hidden)]
+pub mod commands;
+#[doc(hidden)]
+pub mod compare;
+#[doc(hidden)]
+pub mod config;
+#[doc(hidden)]
+pub mod doctor;
+#[doc(hidden)]
+pub mod faults;
+#[doc(hidden)]
+pub mod from_git;
+#[doc(hidden)]
 pub mod gateway;
+#[doc(hidden)]
+pub mod host;
+#[doc(hidden)]
 pub mod launch;
+#[doc(hidden)]
 pub mod matrix;
+#[doc(hidden)]
 pub mod minimize;
+#[doc(hidden)]
+pub mod outcome;
+#[doc(hidden)]
 pub mod report;
+#[doc(hidden)]
 pub mod reproduce;
+#[doc(hidden)]
 pub mod run;
+#[doc(hidden)]
 pub mod scenario;
-pub mod upgrade;
+#[doc(hidden)]
+pub mod secret;
+#[doc(hidden)]
+pub mod standby;
+#[doc(hidden)]
+pub mod target;
+#[doc(hidden)]
 pub mod upstream;
+#[doc(hidden)]
 pub mod verdict;
+#[doc(hidden)]
 pub mod versions;

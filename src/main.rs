@@ -1,3 +1,5 @@
+//! The command `gatecrash`.
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -1,11 +1,15 @@
 //! The search for the version in which something changed: which one to try next, by what is known of the others; and whether
-//! a version has the finding that is searched for. Pure: launching and running is [`crate::run::bisect`].
+//! a version has the finding that is searched for. Pure: launching and running is [`run`], and
+//! what is told of it [`tell`].
+
+pub mod order;
+pub mod run;
+pub mod tell;
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::TrialResult;
+use crate::outcome::{Finding, FindingKind, Outcome, Rate, TrialResult};
 use crate::scenario::{Place, Scenario};
-use crate::verdict::{Finding, FindingKind, Outcome, Rate};
 
 /// On which side of the change a version is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,7 +159,7 @@ impl Sought {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{Evidence, Time};
+    use crate::outcome::{Evidence, Time};
 
     /// Searches for a change, where some versions tell nothing; how many were tried, and what is known at the end.
     fn search(versions: usize, first_after: usize, silent: &[usize]) -> (usize, Between) {

@@ -5,7 +5,7 @@ mod table;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::verdict::FindingKind;
+use crate::outcome::FindingKind;
 pub use table::{FAULTS, Fault};
 
 /// What there is to say about a fault.

@@ -33,7 +33,7 @@ use rust_decimal::Decimal;
 use serde_json::Map;
 use tokio::task::JoinHandle;
 
-use crate::gateway::Secret;
+use crate::secret::Secret;
 use account::{Account, Id, Kind};
 pub use faults::{About, FAULTS, Fault};
 use price::Models;

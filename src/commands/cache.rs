@@ -3,12 +3,13 @@
 use clap::{Args, Subcommand};
 use indicatif::HumanBytes;
 
-use super::{WrongInput, print};
+use crate::host::console::print;
+use crate::host::failure::{Exit, Failure};
 use crate::launch::cache::{Cache, Entry};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash cache clear")]
-pub struct CacheCommand {
+pub(super) struct CacheCommand {
     #[command(subcommand)]
     act: Option<Act>,
 }
@@ -20,11 +21,11 @@ enum Act {
 }
 
 impl CacheCommand {
-    pub fn execute(&self) -> Result<u8, WrongInput> {
-        let cache = Cache::find()?;
+    pub(super) fn execute(&self) -> Result<Exit, Failure> {
+        let cache = Cache::find().map_err(Failure::broke)?;
         let (entries, did) = match self.act {
-            None => (cache.list()?, "in"),
-            Some(Act::Clear) => (cache.clear()?, "removed from"),
+            None => (cache.list().map_err(Failure::broke)?, "in"),
+            Some(Act::Clear) => (cache.clear().map_err(Failure::broke)?, "removed from"),
         };
         let lines: String = entries.iter().map(line).collect();
         let bytes = entries.iter().map(|entry| entry.bytes).sum();

@@ -4,31 +4,31 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::select::shown;
-use super::{WRONG_INPUT, print, say};
+use crate::host::console::{print, say};
+use crate::host::failure::Exit;
 use crate::scenario::plan::find;
-use crate::scenario::read::read;
+use crate::scenario::read::{read, shown};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash check bug.yaml")]
-pub struct Check {
+pub(super) struct Check {
     /// Files and folders.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }
 
 impl Check {
-    pub fn execute(&self) -> u8 {
+    pub(super) fn execute(&self) -> Exit {
         let files: Vec<PathBuf> = self.files.iter().flat_map(|path| find(path)).collect();
         let mistakes: Vec<_> = files.iter().filter_map(|file| read(file).err()).collect();
         if !mistakes.is_empty() {
             say(&shown(&mistakes));
-            return WRONG_INPUT;
+            return Exit::WrongInput;
         }
         match files.len() {
             0 => {
                 say("error: there is no scenario in these folders");
-                4
+                Exit::NothingRun
             }
             1 => print("1 scenario is right\n"),
             count => print(&format!("{count} scenarios are right\n")),

@@ -4,39 +4,37 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::select::{Selected, select};
-use super::{WrongInput, print};
+use super::shared::Selection;
 use crate::builtin::{About, FAULTS};
 use crate::config::Config;
+use crate::host::console::print;
+use crate::host::failure::{Exit, Failure};
+use crate::run::select::{Selected, select};
 use crate::scenario::Trial;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash list --tag budget")]
-pub struct List {
+pub(super) struct List {
     /// Files and folders; without any, the corpus.
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
-    /// Only trials with this in their name; several add up.
-    #[arg(long, value_name = "TEXT")]
-    filter: Vec<String>,
-    /// Only trials with this tag; several add up.
-    #[arg(long, value_name = "TAG")]
-    tag: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
     /// List the faults of the built-in gateway instead.
     #[arg(long, exclusive = true)]
     faults: bool,
 }
 
 impl List {
-    pub fn execute(&self, config: &Config) -> Result<u8, WrongInput> {
+    pub(super) fn execute(&self, config: &Config) -> Result<Exit, Failure> {
         if self.faults {
             let line = |about: &About| format!("builtin@fault:{:34}  {} ({})\n", about.name, about.what, about.like);
             return Ok(print(&FAULTS.iter().map(line).collect::<String>()));
         }
-        let Selected { trials, .. } = select(config, &self.scenarios, &self.filter, &self.tag)?;
+        let Selected { trials, .. } = select(config, &self.scenarios, &self.selection.filter, &self.selection.tag)?;
         let width = trials.iter().map(|trial| trial.id.len()).max().unwrap_or(0);
         let line = |trial: &Trial| format!("{:width$}  {}\n", trial.id, trial.file.scenario.name.value);
         // A list of nothing is as little a good answer as a run of nothing.
-        Ok(if trials.is_empty() { 4 } else { print(&trials.iter().map(line).collect::<String>()) })
+        Ok(if trials.is_empty() { Exit::NothingRun } else { print(&trials.iter().map(line).collect::<String>()) })
     }
 }

@@ -1,4 +1,4 @@
-//! The commands: thin. Each reads its arguments, calls the library, prints, and returns an exit code.
+//! The commands: their arguments, and one call each.
 
 mod adapter_check;
 mod bisect;
@@ -6,32 +6,27 @@ mod cache;
 mod check;
 mod doctor;
 mod faults;
-mod files;
-mod guarded;
-pub mod interrupts;
 mod list;
 mod matrix;
 mod merge;
 mod minimize;
 mod new;
 mod print;
-mod published;
 mod reproduce;
 mod run;
-pub mod select;
+mod shared;
 mod up;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::{Config, LAUNCHER, LauncherName};
+use crate::config::Config;
+use crate::host::console::{self, print, say};
+use crate::host::failure::{Exit, Failure};
 use crate::launch::keeper::keep_if_told;
-use crate::launch::{Compromised, reaper};
-use crate::report::console::{self, BROKE, print, say};
-use crate::scenario::Partition;
-use crate::verdict::fail_on::FailOn;
+use crate::launch::reaper;
 
 /// Does your LLM gateway let in what it should have turned away?
 ///
@@ -105,98 +100,6 @@ enum Command {
     Man,
 }
 
-/// What `run` and `compare` share.
-#[derive(Debug, Args)]
-struct Common {
-    /// Only trials with this in their name; several add up.
-    #[arg(long, value_name = "TEXT")]
-    filter: Vec<String>,
-    /// Only trials with this tag; several add up.
-    #[arg(long, value_name = "TAG")]
-    tag: Vec<String>,
-    /// How many trials run at the same time, on all targets together. Without it: as many as the gateways' answers stay
-    /// quick for.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: Option<u16>,
-    /// Run only one of several parts of the trials, each on another machine; `gatecrash merge` joins their reports.
-    #[arg(long, value_name = "M/N")]
-    partition: Option<Partition>,
-    /// Try a trial that fails again, up to so many times. One that then passes is `flaky`: it is told with its rate, and
-    /// does not fail the run.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    retries: u8,
-    /// What fails the run, of bypass, leak, overrun, miscount, false-refusal, wrong-refusal, fault, flaky. Without it, all
-    /// but flaky.
-    #[arg(long, value_name = "KIND,...")]
-    fail_on: Option<FailOn>,
-    #[command(flatten)]
-    shown: Shown,
-    #[command(flatten)]
-    launching: Launching,
-}
-
-/// How a report is shown.
-#[derive(Debug, Args)]
-struct Shown {
-    /// Say only what is not as it should be, and the answer.
-    #[arg(long)]
-    quiet: bool,
-    #[arg(long, value_enum, default_value_t = Format::Terminal)]
-    format: Format,
-    #[command(flatten)]
-    files: files::Files,
-}
-
-/// What everything shares that launches.
-#[derive(Debug, Args)]
-struct Launching {
-    /// How `GATEWAY@VERSION` is launched. Without it, as harness.toml says; else in Docker if an engine answers, as
-    /// processes if none does.
-    #[arg(long, value_enum, value_name = "LAUNCHER", env = LAUNCHER)]
-    launcher: Option<LauncherName>,
-    /// Launch releases that are known to be compromised, too.
-    #[arg(long)]
-    allow_compromised: bool,
-}
-
-impl Launching {
-    /// The settings, but for what is said here.
-    fn over(&self, config: &Config) -> Config {
-        let mut config = config.clone();
-        if let Some(launcher) = self.launcher {
-            config.gateways.launch_by(launcher);
-        }
-        config
-    }
-
-    fn compromised(&self) -> Compromised {
-        match self.allow_compromised {
-            true => Compromised::Allow,
-            false => Compromised::Refuse,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Terminal,
-    Json,
-    /// Annotations, as workflow commands of GitHub Actions.
-    Github,
-}
-
-/// What ends a command early: the input is wrong, and this is what to say about it.
-pub struct WrongInput(pub String);
-
-impl<E: std::error::Error> From<E> for WrongInput {
-    fn from(error: E) -> WrongInput {
-        WrongInput(format!("error: {error}"))
-    }
-}
-
-/// The exit code for wrong input; clap uses the same for wrong arguments.
-const WRONG_INPUT: u8 = 2;
-
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     console::guard();
@@ -214,31 +117,29 @@ pub fn main() -> ExitCode {
             let text = instead.render().ansi().to_string();
             if instead.use_stderr() {
                 say(text.trim_end());
-                return ExitCode::from(WRONG_INPUT);
+                return Exit::WrongInput.into();
             }
-            return ExitCode::from(print(&text));
+            return print(&text).into();
         }
     };
     if cli.no_color {
         anstream::ColorChoice::Never.write_global();
     }
-    let config = || Config::read(cli.config.as_deref());
-    let code = match &cli.command {
-        Command::Run(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
-        Command::Compare(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
-        Command::Matrix(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
-        Command::Bisect(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
-        Command::AdapterCheck(command) => {
-            config().map_err(WrongInput::from).and_then(|config| command.execute(&config))
-        }
-        Command::Minimize(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
-        Command::Up(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
+    let config = || Config::read(cli.config.as_deref()).map_err(Failure::wrong);
+    let ended = match cli.command {
+        Command::Run(command) => config().and_then(|config| command.execute(&config)),
+        Command::Compare(command) => config().and_then(|config| command.execute(&config)),
+        Command::Matrix(command) => config().and_then(|config| command.execute(&config)),
+        Command::Bisect(command) => config().and_then(|config| command.execute(&config)),
+        Command::AdapterCheck(command) => config().and_then(|config| command.execute(&config)),
+        Command::Minimize(command) => config().and_then(|config| command.execute(&config)),
+        Command::Up(command) => config().and_then(|config| command.execute(&config)),
         Command::Down(command) => command.execute(),
         Command::Merge(command) => command.execute(),
         Command::New(command) => command.execute(),
         Command::Reproduce(command) => command.execute(config_from),
-        Command::List(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
-        Command::Faults(command) => config().map_err(WrongInput::from).and_then(|config| command.execute(&config)),
+        Command::List(command) => config().and_then(|config| command.execute(&config)),
+        Command::Faults(command) => config().and_then(|config| command.execute(&config)),
         Command::Check(command) => Ok(command.execute()),
         Command::Cache(command) => command.execute(),
         Command::Doctor(command) => Ok(command.execute()),
@@ -247,8 +148,13 @@ pub fn main() -> ExitCode {
         Command::Completions(command) => Ok(command.execute(&mut Cli::command())),
         Command::Man => Ok(print::man(Cli::command())),
     };
-    ExitCode::from(code.unwrap_or_else(|WrongInput(message)| {
-        say(message.trim_end());
-        WRONG_INPUT
-    }))
+    let exit = ended.unwrap_or_else(|failure| {
+        let said = failure.to_string();
+        // Who was interrupted knows it.
+        if !said.is_empty() {
+            say(&said);
+        }
+        failure.exit()
+    });
+    exit.into()
 }

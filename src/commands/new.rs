@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{WrongInput, print, say};
-use crate::report::console::{Overwrite, write_new};
+use crate::host::console::{Overwrite, print, say, write_new};
+use crate::host::failure::{Exit, Failure};
 
 /// The scenario to start from: it runs as it is.
 const START: &str = include_str!("new.yaml");
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash new bug.yaml")]
-pub struct New {
+pub(super) struct New {
     /// The file; without it, standard output.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
@@ -22,10 +22,10 @@ pub struct New {
 }
 
 impl New {
-    pub fn execute(&self) -> Result<u8, WrongInput> {
+    pub(super) fn execute(&self) -> Result<Exit, Failure> {
         let Some(file) = &self.file else { return Ok(print(START)) };
-        write_new(file, START, Overwrite::forced(self.force)).map_err(WrongInput)?;
+        write_new(file, START, Overwrite::forced(self.force))?;
         say(&format!("next: gatecrash run {}", file.display()));
-        Ok(0)
+        Ok(Exit::Fine)
     }
 }

@@ -4,13 +4,14 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::print;
 use crate::gateway::{ADAPTERS, adapter};
+use crate::host::console::print;
+use crate::host::failure::Exit;
 use crate::launch::config;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash schema > scenario.schema.json")]
-pub struct Schema {
+pub(super) struct Schema {
     /// That of the JSON report instead.
     #[arg(long)]
     report: bool,
@@ -23,11 +24,11 @@ pub struct Schema {
 }
 
 impl Schema {
-    pub fn execute(&self) -> u8 {
+    pub(super) fn execute(&self) -> Exit {
         let schema = match (self.report, self.matrix, self.bisection) {
             (true, ..) => crate::report::json::schema(),
-            (_, true, _) => crate::report::matrix::json::schema(),
-            (_, _, true) => crate::report::bisect::schema(),
+            (_, true, _) => crate::matrix::tell::json::schema(),
+            (_, _, true) => crate::bisect::tell::schema(),
             (false, false, false) => crate::scenario::schema(),
         };
         print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
@@ -36,7 +37,7 @@ impl Schema {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash config litellm --upstream http://127.0.0.1:9099 > config.yaml")]
-pub struct GatewayConfig {
+pub(super) struct GatewayConfig {
     #[arg(value_parser = PossibleValuesParser::new(ADAPTERS.iter().map(|adapter| adapter.about().name)))]
     gateway: String,
     /// Where the gateway reaches gatecrash's upstream; the port is `upstream` of the [target.NAME] in harness.toml.
@@ -45,28 +46,28 @@ pub struct GatewayConfig {
 }
 
 impl GatewayConfig {
-    pub fn execute(&self) -> u8 {
+    pub(super) fn execute(&self) -> Exit {
         // Others are no possible values.
-        let Some(adapter) = adapter(&self.gateway) else { return super::WRONG_INPUT };
+        let Some(adapter) = adapter(&self.gateway) else { return Exit::WrongInput };
         print(&config(adapter, self.upstream.trim_end_matches('/')))
     }
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash completions bash > /etc/bash_completion.d/gatecrash")]
-pub struct Completions {
+pub(super) struct Completions {
     shell: Shell,
 }
 
 impl Completions {
-    pub fn execute(&self, command: &mut Command) -> u8 {
+    pub(super) fn execute(&self, command: &mut Command) -> Exit {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, command, "gatecrash", &mut script);
         print(&String::from_utf8_lossy(&script))
     }
 }
 
-pub fn man(command: Command) -> u8 {
+pub(super) fn man(command: Command) -> Exit {
     let mut page = Vec::new();
     // A vector takes everything.
     let _ = clap_mangen::Man::new(command).render(&mut page);

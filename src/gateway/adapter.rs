@@ -14,8 +14,9 @@ use super::connection::{Connection, Credential};
 use super::price::Priced;
 use super::recipe::{Image, Package, Place, Recipe};
 use super::refusal::Refusals;
-use super::{AdminError, Ask, Definition, Entity, LogRow, Secret};
+use super::{AdminError, Ask, Definition, Entity, LogRow};
 use crate::scenario::{Api, Fields, Kind, PricedBy, Usd};
+use crate::secret::Secret;
 
 /// When recorded spend can be expected, after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

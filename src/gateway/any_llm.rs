@@ -21,8 +21,9 @@ use super::connection::{Connection, Credential, amount, number};
 use super::price::{Cost, KNOWN, KNOWN_MODEL, Priced, RATE};
 use super::recipe::{Package, Place, Recipe};
 use super::refusal::{Refusals, Row};
-use super::{AdminError, Ask, Definition, Entity, LogRow, Secret, openai, redact};
+use super::{AdminError, Ask, Definition, Entity, LogRow, openai};
 use crate::scenario::{Api, ErrorKind, Fields, Kind, PricedBy, Usd};
+use crate::secret::{Secret, redact};
 
 /// The gateway, by its command line.
 #[derive(Debug)]

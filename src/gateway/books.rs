@@ -138,7 +138,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::Secret;
+    use crate::secret::Secret;
 
     #[test]
     fn the_slowest_charge_that_came_tells_all_how_long_one_may_take() {

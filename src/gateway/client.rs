@@ -9,10 +9,11 @@ use serde_json::Value;
 use super::adapter::{About, Adapter, Feature, Pace, lacks};
 use super::books::Books;
 use super::connection::{Connection, Notes};
-use super::secret::redact_json;
 use super::tempo::Tempo;
-use super::{AdminError, Answer, Ask, Broken, Definition, Entity, LogRow, Said, Secret, Sent};
+use super::{AdminError, Ask, Definition, Entity, LogRow};
+use crate::outcome::{Answer, Broken, Said, Sent};
 use crate::scenario::{Fields, Usd};
+use crate::secret::{Secret, redact_json};
 
 /// A gateway that answers somewhere.
 #[derive(Debug, Clone)]

@@ -12,9 +12,11 @@ use super::adapter::StreamEnd;
 use super::refusal::Refusals;
 use super::stream::Stream;
 use super::tempo::Tempo;
-use super::{AdminCall, AdminError, Answer, Ask, Broken, Gives, Secret, Sent, openai, redact};
+use super::{AdminError, Ask, openai};
+use crate::outcome::{AdminCall, Answer, Broken, Gives, Sent};
 use crate::scenario::value::shortened;
 use crate::scenario::{Budget, Usd};
+use crate::secret::{Secret, redact};
 
 /// The longest body that is read: a gateway that goes on for ever must not fill this machine's memory.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;

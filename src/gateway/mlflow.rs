@@ -21,9 +21,9 @@ use super::connection::{Connection, Credential, amount, number};
 use super::price::{Cost, KNOWN, KNOWN_MODEL, Priced, RATE};
 use super::recipe::{Package, Place, Recipe};
 use super::refusal::{Refusals, Row};
-use super::secret::know;
-use super::{AdminError, Ask, Definition, Entity, Secret, openai, redact};
+use super::{AdminError, Ask, Definition, Entity, openai};
 use crate::scenario::{Api, Budget, ErrorKind, Fields, Kind, PricedBy, Usd};
+use crate::secret::{Secret, know, redact};
 
 /// `mlflow server`, with its gateway and HTTP Basic.
 #[derive(Debug)]

@@ -14,27 +14,23 @@ pub mod openai;
 pub mod price;
 pub mod recipe;
 pub mod refusal;
-pub mod secret;
 pub mod shown;
 pub mod stream;
 pub mod tempo;
 
-use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use adapter::{Adapter, Pace};
 pub use client::Gateway;
 pub use connection::Notes;
-use secret::redact_json;
-pub use secret::{Secret, redact};
 
-use crate::scenario::{Api, Carrier, ErrorKind, Fields, IncludeUsage, Kind, Usd};
+use crate::outcome::{Broken, Sent};
+use crate::scenario::{Api, Carrier, Fields, IncludeUsage, Kind, Usd};
+use crate::secret::{Secret, redact, redact_json};
 
 /// The gateways that can be launched, and asked.
 pub static ADAPTERS: [&dyn Adapter; 3] = [&litellm::LiteLlm, &any_llm::AnyLlm, &mlflow::Mlflow];
@@ -45,60 +41,6 @@ pub static OF_BUILTIN: &dyn Adapter = &litellm::LiteLlm;
 /// The adapter of a gateway, by its name.
 pub fn adapter(name: &str) -> Option<&'static dyn Adapter> {
     ADAPTERS.into_iter().find(|adapter| adapter.about().name == name)
-}
-
-/// A gateway's answer to one request of a model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", tag = "answer", deny_unknown_fields)]
-pub enum Answer {
-    /// A whole and well-formed answer of the model.
-    Accepted { status: u16 },
-    /// An error, of the gateway's own or passed on from the provider.
-    Refused {
-        status: u16,
-        /// Why, if the adapter knows this refusal.
-        kind: Option<ErrorKind>,
-        /// The gateway's own word for the type of error.
-        error_type: Option<String>,
-        message: String,
-    },
-    /// Neither: no answer in time, a lost connection, a body that is no answer.
-    Broken { how: Broken },
-}
-
-/// How an exchange with a gateway broke.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Broken {
-    /// No answer within this many milliseconds.
-    Hung { ms: u64 },
-    /// The connection was refused or lost.
-    Lost(String),
-    /// A success whose body is not an answer of a model.
-    Body(String),
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Broken::Hung { ms } => write!(f, "no answer within {} s", ms / 1000),
-            Broken::Lost(how) => write!(f, "the connection was lost: {how}"),
-            Broken::Body(what) => write!(f, "the body is broken: {what}"),
-        }
-    }
-}
-
-impl fmt::Display for Answer {
-    /// Short, for a table: `200`, `400 budget_exceeded`, `no answer within 30 s`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Answer::Accepted { status } => write!(f, "{status}"),
-            Answer::Refused { status, kind: Some(kind), .. } => write!(f, "{status} {}", kind.word()),
-            Answer::Refused { status, error_type: Some(error_type), .. } => write!(f, "{status} {error_type}"),
-            Answer::Refused { status, .. } => write!(f, "{status}"),
-            Answer::Broken { how } => how.fmt(f),
-        }
-    }
 }
 
 /// One request of a model.
@@ -134,18 +76,6 @@ pub struct Ask {
     pub late: Duration,
 }
 
-/// A request as it went over the wire, redacted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Sent {
-    pub method: String,
-    /// With the slash that it begins with, and the query if there is one.
-    pub route: String,
-    pub headers: Vec<(String, String)>,
-    /// `null` if there is none.
-    pub body: Value,
-}
-
 impl Sent {
     fn of(request: &reqwest::Request) -> Sent {
         let url = request.url();
@@ -166,34 +96,6 @@ impl Sent {
             body: serde_json::from_str(&body).unwrap_or(Value::Null),
         }
     }
-}
-
-/// A request of the admin API.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AdminCall {
-    pub sent: Sent,
-    /// What its answer holds, and later requests are sent with.
-    pub gives: Option<Gives>,
-}
-
-/// Something that only the gateway's answer says, such as a key.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Gives {
-    /// As it is in what was sent later: a key is `<key laptop>` there.
-    pub text: String,
-    /// Where it is in the answer: `model_info.id`
-    pub field: String,
-}
-
-/// What the admin API said of an entity.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Said {
-    pub sent: Sent,
-    /// Redacted.
-    pub answer: Value,
 }
 
 /// An entity on the gateway, by what its admin API calls it.

@@ -1,7 +1,7 @@
 //! How a gateway is launched, as its adapter states it: package, command line, environment, files. Not: launching, which
 //! is the same for all ([`crate::launch`]).
 
-use super::Secret;
+use crate::secret::Secret;
 
 /// A gateway's package in PyPI.
 #[derive(Debug)]

@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
-use super::{AdminError, Answer, redact};
+use super::AdminError;
+use crate::outcome::Answer;
 use crate::scenario::ErrorKind;
+use crate::secret::redact;
 use crate::upstream::told_to_fail;
 
 /// A refusal that a gateway is known to give: what is left empty may be anything.

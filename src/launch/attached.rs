@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::keeper::{Asked, Gone, Keeper, Lease, Node};
 use super::turns::Share;
 use super::{ADMIN_KEY, Health, Revived, Topology, Undisturbed};
-use crate::gateway::{Adapter, Gateway, Pace, Secret};
+use crate::gateway::{Adapter, Gateway, Pace};
 use crate::scenario::{Disturbance, Instance, Part};
+use crate::secret::Secret;
 
 pub(super) struct Attached {
     pub(super) keeper: Keeper,

@@ -7,11 +7,13 @@ use tokio::sync::OnceCell;
 
 use super::disturb::Deed;
 use super::gateways::config;
-use super::{ADMIN_KEY, Kept, LaunchError, Live, Setup, Target, Undisturbed, http, random_hex, upstream};
+use super::{ADMIN_KEY, Kept, LaunchError, Live, Setup, Undisturbed, http, random_hex, upstream};
 use crate::builtin::{Builtin, Fault};
 use crate::config::Limits;
-use crate::gateway::{Gateway, OF_BUILTIN, Pace, Secret};
+use crate::gateway::{Gateway, OF_BUILTIN, Pace};
 use crate::scenario::{Disturbance, Instance, Part};
+use crate::secret::Secret;
+use crate::target::Target;
 
 /// With the answer, and on a clock that makes periods short.
 pub(super) const PACE: Pace = Pace { poll: Duration::from_millis(5), behind: Duration::ZERO, clock: 20 };

@@ -1,28 +1,20 @@
-//! Which launcher a real gateway gets: the one that is named, else Docker where an engine answers, else processes. Not:
-//! launching, nor whether the launcher has all it needs.
+//! Which launcher a real gateway gets if none is named: Docker where an engine answers, else processes. Not: launching,
+//! nor whether the launcher has all it needs.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::docker;
-use crate::config::LauncherName;
+use crate::target::{Launcher, Target};
 
-/// A launcher, and why that one if nobody named it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Choice {
-    pub launcher: LauncherName,
-    pub why: Option<String>,
-}
-
-impl Choice {
-    /// The one that is named, else the first of those that this machine can.
-    pub(super) fn of(named: Option<LauncherName>) -> Choice {
-        match (named, named.is_none().then(engine)) {
-            (Some(launcher), _) => Choice { launcher, why: None },
-            (None, Some(Err(why))) => Choice { launcher: LauncherName::Process, why: Some(why.clone()) },
-            (None, _) => Choice { launcher: LauncherName::Docker, why: Some("a Docker engine answers".to_owned()) },
-        }
-    }
+/// A target with its launcher found out: the one that is named, else the first of those that this machine can.
+pub fn settled(target: &Target) -> Target {
+    let Launcher::Either { docker, process } = &target.launcher else { return target.clone() };
+    let (launcher, why) = match engine() {
+        Ok(()) => (docker, "a Docker engine answers"),
+        Err(why) => (process, why.as_str()),
+    };
+    Target { launcher: (**launcher).clone(), chosen: Some(why.to_owned()), ..target.clone() }
 }
 
 /// Whether an engine answers, asked once; else why there is none.
@@ -41,16 +33,4 @@ pub(super) fn engine() -> &'static Result<(), String> {
             Ok(None) | Err(_) => Err("no Docker engine can be asked".to_owned()),
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_named_needs_no_reason() {
-        for launcher in [LauncherName::Docker, LauncherName::Process] {
-            assert_eq!(Choice::of(Some(launcher)), Choice { launcher, why: None });
-        }
-    }
 }

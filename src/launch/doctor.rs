@@ -1,5 +1,5 @@
 //! What this machine can launch: what each launcher needs, and whether it is here. Not: how that is told
-//! ([`crate::report::doctor`]).
+//! ([`crate::doctor`]).
 
 use std::path::PathBuf;
 

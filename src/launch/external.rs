@@ -3,10 +3,11 @@
 
 use std::net::SocketAddr;
 
-use super::{ADMIN_KEY, Kept, LaunchError, Live, Target, http, upstream};
+use super::{ADMIN_KEY, Kept, LaunchError, Live, http, upstream};
 use crate::config::Limits;
-use crate::gateway::secret::know;
-use crate::gateway::{Gateway, Secret};
+use crate::gateway::Gateway;
+use crate::secret::{Secret, know};
+use crate::target::Target;
 
 pub(super) async fn attach(
     target: &Target,

@@ -3,12 +3,14 @@
 
 use tokio::sync::OnceCell;
 
-use super::{ADMIN_KEY, LaunchError, Setup, Target, Topology, http, random_hex};
+use super::{ADMIN_KEY, LaunchError, Setup, Topology, http, random_hex};
 use crate::config::Limits;
 use crate::gateway::connection::Credential;
 use crate::gateway::recipe::{How, Place, Recipe, Schema};
-use crate::gateway::{Adapter, Gateway, Secret};
+use crate::gateway::{Adapter, Gateway};
 use crate::scenario::Instance;
+use crate::secret::Secret;
+use crate::target::Target;
 
 /// What all gateways of a target are launched with.
 pub(super) struct Common {

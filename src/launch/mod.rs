@@ -19,7 +19,6 @@ pub mod reaper;
 mod server;
 mod setup;
 mod sweep;
-pub mod target;
 mod template;
 mod turns;
 
@@ -33,18 +32,23 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Limits;
-use crate::gateway::{ADAPTERS, AdminError, Broken, Gateway, Pace, redact};
+use crate::gateway::{ADAPTERS, AdminError, Gateway, Pace};
+use crate::host::failure::Failure;
+use crate::host::gate::Gate;
+use crate::host::stage::{Ended, play};
+use crate::outcome::Broken;
+use crate::secret::redact;
+use crate::target::{GatewayName, Launcher, Target};
 use crate::upstream::Upstream;
+pub use choice::settled;
 pub use disturb::{Topology, Undisturbed};
 pub use gateways::config;
 use keeper::Found;
 pub use keeper::Origin;
-pub use process::Package;
 use pulse::Pulse;
 pub use pulse::Revived;
 pub use setup::Setup;
 pub use sweep::{LeftBehind, MARK};
-pub use target::{Compromised, GatewayName, Launcher, Target, TargetError};
 use turns::Turns;
 pub use turns::{Share, Turn};
 
@@ -136,6 +140,18 @@ impl Default for RunId {
     }
 }
 
+/// Does what launches on the one stage: everything of its run is taken away when it has ended, however that was.
+///
+/// # Errors
+/// When nothing can be run on this machine; nothing was done then.
+pub fn on_stage<W: Future<Output = ()> + Send + 'static>(
+    say: impl Fn(&str),
+    work: impl FnOnce(RunId, Gate) -> W,
+) -> Result<Ended, Failure> {
+    let (run, gate) = (RunId::new(), Gate::default());
+    play(work(run.clone(), gate.clone()), run.sweep(), &gate, say)
+}
+
 /// Eight hexadecimal digits that nobody has to be unable to guess, only unlikely to repeat.
 fn random_hex() -> String {
     use std::hash::{BuildHasher, Hasher};
@@ -202,6 +218,7 @@ pub enum Health {
 /// When it cannot be started, dies, or is not ready within the limit. What was made until then is taken away by
 /// [`RunId::sweep`]. And when the one that is kept is broken.
 pub async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
+    let target = &settled(target);
     match keeper::find(target, limits).await? {
         Found::Kept(live) => return Ok(*live),
         Found::Other(why) => return launch_beside(target, limits, run, why).await,
@@ -216,6 +233,7 @@ pub async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live
 /// # Errors
 /// As [`launch`].
 pub async fn launch_shared(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
+    let target = &settled(target);
     let nextest_run =
         std::env::var("NEXTEST_RUN_ID").ok().filter(|_| !matches!(target.launcher, Launcher::Builtin { .. }));
     match (nextest_run, keeper::find(target, limits).await?) {
@@ -244,10 +262,11 @@ pub async fn published(target: &Target, run: &RunId) -> Result<Vec<String>, Laun
 /// # Errors
 /// When it cannot be had. A launch would say so, too.
 pub async fn prepare(target: &Target, run: &RunId) -> Result<(), LaunchError> {
+    let target = &settled(target);
     match &target.launcher {
         Launcher::Docker { image, .. } => docker::prepare(target, image).await,
         Launcher::Process { package, .. } => process::prepare(target, package, run).await,
-        Launcher::External { .. } | Launcher::Builtin { .. } => Ok(()),
+        Launcher::Either { .. } | Launcher::External { .. } | Launcher::Builtin { .. } => Ok(()),
     }
 }
 
@@ -271,6 +290,8 @@ async fn launch_anew(target: &Target, limits: Limits, run: &RunId) -> Result<Liv
             external::attach(target, url, admin_key_env, *upstream, limits).await
         }
         Launcher::Docker { .. } => docker::launch(target, limits, run).await,
+        // No caller leaves it open.
+        Launcher::Either { .. } => Err(LaunchError::new(target, "nobody has chosen its launcher")),
         Launcher::Process { .. } => process::launch(target, limits, run).await,
     };
     let live = live?;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::{Health, Kept, Live};
-use crate::gateway::{AdminError, Broken};
+use crate::gateway::AdminError;
+use crate::outcome::Broken;
 
 /// How often it is looked at, by all trials on it together.
 const LOOK: Duration = Duration::from_secs(1);

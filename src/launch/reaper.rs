@@ -12,7 +12,8 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::sweep::{LeftBehind, Thorough, Uses, sweep};
-use super::{LaunchError, RunId, Target};
+use super::{LaunchError, RunId};
+use crate::target::Target;
 
 /// The environment variable that makes this program a reaper, of the run that it holds.
 const REAPER: &str = "GATECRASH_REAPER";

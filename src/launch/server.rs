@@ -7,8 +7,7 @@ use reqwest::Url;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use super::{RunId, random_hex};
-use crate::gateway::Secret;
-use crate::gateway::secret::know_setting;
+use crate::secret::{Secret, know_setting};
 
 /// The environment variable that names it.
 pub(super) const VARIABLE: &str = "DATABASE_URL";

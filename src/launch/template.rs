@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::Target;
 use super::cache::{Cache, CacheError};
+use crate::target::Target;
 
 /// Of what a template is, and how it is written. To be raised when either changes.
 const FORMAT: &str = "gatecrash template 1";
@@ -148,7 +148,7 @@ pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::launch::{GatewayName, Launcher};
+    use crate::target::{GatewayName, Launcher};
 
     fn target(version: &str) -> Target {
         Target {

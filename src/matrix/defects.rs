@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Column, Matrix, Row, State};
+use crate::outcome::FindingKind;
 use crate::scenario::TrialId;
-use crate::verdict::FindingKind;
 
 /// One way in which trials fail, all on the same versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -161,7 +161,7 @@ mod tests {
 
     use super::*;
     use crate::matrix::{Cell, Found};
-    use crate::verdict::{Outcome, Rate};
+    use crate::outcome::{Outcome, Rate};
 
     /// A cell for each letter: `.` passes; bypass, overrun, miscount; flaky, skipped, could not be judged, ` ` has not run.
     fn cell(letter: char) -> Option<Cell> {

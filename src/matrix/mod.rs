@@ -1,8 +1,12 @@
 //! The corpus over many versions: what each trial does on each, made of what ran or of reports that are there, and which
-//! defects begin and end in it ([`defects`]). Pure. Not: running it (`run::matrix`), nor how it is shown
-//! ([`crate::report::matrix`]).
+//! defects begin and end in it ([`defects`]). Pure; it is run in [`run`], and
+//! shown in [`tell`].
 
 pub mod defects;
+pub mod order;
+pub mod results;
+pub mod run;
+pub mod tell;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -14,13 +18,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::gateway::Answer;
-use crate::report::console::{BROKE, INTERRUPTED};
+use crate::config::KnownDeviation;
+use crate::host::failure::Exit;
+use crate::outcome::{Answer, Finding, FindingKind, Outcome, Rate, TrialResult};
 use crate::report::{Report, TargetReport};
-use crate::run::TrialResult;
 use crate::scenario::{Trial, TrialId};
-use crate::verdict::deviation::KnownDeviation;
-use crate::verdict::{Finding, FindingKind, Outcome, Rate};
 
 /// Trials by targets.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -141,7 +143,7 @@ impl Matrix {
     pub fn of(report: &Report) -> Matrix {
         let column = |target: &TargetReport| Column {
             target: target.name.clone(),
-            launcher: target.launcher.clone(),
+            launcher: target.launcher.word().to_owned(),
             gatecrash: report.gatecrash.clone(),
             ran_on: None,
             error: target.errors.first().map(|error| error.what.clone()),
@@ -235,22 +237,22 @@ impl Matrix {
         self.rows.iter().filter(|row| is(self.state(row, column))).count()
     }
 
-    /// The exit code, as of a run on all of its targets ([`Report::exit_code`]).
-    pub fn exit_code(&self) -> u8 {
+    /// How the command ends, as of a run on all of its targets ([`Report::exit`]).
+    pub fn exit(&self) -> Exit {
         let cells = || self.rows.iter().flat_map(|row| row.cells.values());
         let broke = !self.left_behind.is_empty()
             || self.columns.iter().any(|column| column.error.is_some())
             || cells().any(|cell| matches!(cell.outcome, Outcome::Error { .. }));
         if self.interrupted {
-            INTERRUPTED
+            Exit::Interrupted
         } else if cells().any(|cell| cell.outcome == Outcome::Fail) {
-            1
+            Exit::Failed
         } else if broke {
-            BROKE
+            Exit::Broke
         } else if cells().all(|cell| matches!(cell.outcome, Outcome::Skip { .. })) {
-            4
+            Exit::NothingRun
         } else {
-            0
+            Exit::Fine
         }
     }
 }

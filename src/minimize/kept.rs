@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Version;
-use crate::run::TrialResult;
-use crate::verdict::{Finding, FindingKind};
+use crate::outcome::{Finding, FindingKind, TrialResult};
 
 /// What in the original scenario a finding is about, whatever has gone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,18 +1,21 @@
-//! Making a scenario smaller while the same finding stays. Pure: it says what to try next, and is told what came of it.
-//! Not: running anything ([`crate::commands`]).
+//! Making a scenario smaller while the same finding stays. Here it is said what to try next: pure, and told what
+//! came of it. It is run in [`run`], and shown in [`tell`].
 //!
 //! A [`Version`] is the scenario with some of it gone; a [`Reduction`] goes from one to the next until nothing more can
 //! go; what has to stay is a [`Kept`].
 
 mod cut;
 mod kept;
+pub mod order;
+pub mod run;
+pub mod tell;
 mod version;
 
 use cut::{Cut, cuts};
 pub use kept::{Kept, Origin, Way, ways};
 pub use version::{Dropped, Version};
 
-use crate::verdict::Finding;
+use crate::outcome::Finding;
 
 /// A version of the scenario, and the finding in it.
 #[derive(Debug, Clone)]

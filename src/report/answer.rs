@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{Report, TrialReport};
-use crate::run::TrialResult;
-use crate::verdict::{FindingKind, Outcome, Verdict};
+use crate::outcome::{FindingKind, Outcome, OutcomeKind, TrialResult};
+use crate::verdict::Verdict;
 
 /// `Do not upgrade to litellm@1.82.3: 22 bypasses and 3 miscounts are new.`
 pub fn answer(report: &Report) -> String {
@@ -25,7 +25,7 @@ pub fn answer(report: &Report) -> String {
                 write!(answer, " {count} known deviations no longer happen, or are past their dates: look at them.");
         }
     }
-    match report.with_outcome("ERROR") {
+    match report.with_outcome(OutcomeKind::Error) {
         0 => {}
         broke => {
             let _ = write!(answer, " The environment broke in {}.", trials(broke));
@@ -74,15 +74,15 @@ fn of_trials(report: &Report) -> String {
         }
         (_, names, true) => {
             let names = names.join(", ");
-            let skipped = match report.with_outcome("skip") {
+            let skipped = match report.with_outcome(OutcomeKind::Skip) {
                 0 => String::new(),
                 skipped => format!(", {skipped} skipped"),
             };
-            let flaky = match report.with_outcome("flaky") {
+            let flaky = match report.with_outcome(OutcomeKind::Flaky) {
                 0 => String::new(),
                 flaky => format!(", {flaky} of them not each time"),
             };
-            match report.with_outcome("FAIL") {
+            match report.with_outcome(OutcomeKind::Fail) {
                 0 => format!("{names} passed {}{flaky}{skipped}.", trials(ran)),
                 some => {
                     let fail_on = &report.fail_on;

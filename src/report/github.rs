@@ -4,7 +4,9 @@
 use std::fmt::Write as _;
 
 use super::{Report, TrialReport, answer};
-use crate::verdict::{Finding, Verdict};
+use crate::host::failure::Exit;
+use crate::outcome::Finding;
+use crate::verdict::Verdict;
 
 /// How many trials an annotation names.
 const NAMED: usize = 10;
@@ -47,7 +49,7 @@ pub fn render(report: &Report) -> String {
             data(&error.to_string())
         );
     }
-    let level = if report.exit_code() == 0 { Level::Notice } else { Level::Error };
+    let level = if report.exit() == Exit::Fine { Level::Notice } else { Level::Error };
     let _ = writeln!(text, "::{} title=gatecrash::{}", level.word(), data(&answer::answer(report)));
     text
 }

@@ -2,25 +2,24 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Report, Spent, TargetReport, TrialReport};
-use crate::gateway::secret::redacted_json;
 use crate::scenario::{Partition, TrialId};
+use crate::secret::Redacted;
 use crate::verdict::deviation::Deviation;
 use crate::verdict::fail_on::FailOn;
 
 /// Grows with every change that could break who reads a report.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// A run of gatecrash, judged.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Report")]
 #[serde(deny_unknown_fields)]
-struct Document<'a> {
+pub struct Document<'a> {
     /// Grows with every change that could break who reads a report.
     format: u32,
     /// The version of gatecrash that made it.
@@ -60,16 +59,19 @@ pub enum NotAReport {
     #[error(
         "it is not a report of gatecrash: {0}\n  help: `gatecrash run --format json` and `compare --format json` write one"
     )]
+    /// It is something else; why.
     Other(String),
+    /// It is a report in another format than is read here.
     #[error("it is a report in format {found}, written by gatecrash {by}; this is gatecrash {}, which reads format {reads}", env!("CARGO_PKG_VERSION"))]
     Format { found: u32, by: String, reads: u32 },
 }
 
-fn document(report: &Report) -> Document<'_> {
+/// What is written of a report.
+pub fn document(report: &Report) -> Document<'_> {
     Document {
         format: FORMAT,
         gatecrash: Cow::Borrowed(&report.gatecrash),
-        exit_code: report.exit_code(),
+        exit_code: report.exit().code(),
         interrupted: report.interrupted,
         not_run: Cow::Borrowed(&report.not_run),
         left_behind: Cow::Borrowed(&report.left_behind),
@@ -86,34 +88,28 @@ fn document(report: &Report) -> Document<'_> {
     }
 }
 
-/// Writes it, a piece at a time.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &document(report))?;
-    out.write_all(b"\n")
-}
-
-/// What [`write()`] writes.
+/// The report as text, with whatever is in it.
 pub fn render(report: &Report) -> String {
     let json = serde_json::to_string_pretty(&document(report));
     json.map_or_else(|error| format!("{{\"error\": \"{error}\"}}"), |json| json + "\n")
 }
 
-/// The JSON Schema of what [`write()`] writes.
+/// The JSON Schema of a [`document`].
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(Document<'_>)
 }
 
-/// The same report without anything secret in it, whatever it is shown as: a text that is escaped hides what is secret in
-/// it from who looks for that.
-pub fn redacted(report: &Report) -> Report {
-    let json = redacted_json(|out| Ok(serde_json::to_writer(out, &document(report))?));
-    json.ok().and_then(|json| read(&json).ok()).unwrap_or_else(|| report.clone())
+/// The same report without anything secret in its values, whatever it is shown as: a text that is escaped hides what is
+/// secret in it from who looks for that.
+///
+/// # Errors
+/// When it is no report any more. Then nothing of it may be shown.
+pub fn redacted(report: &Report) -> Result<Report, NotAReport> {
+    let json = serde_json::to_string(&Redacted(&document(report)));
+    read(&json.map_err(|error| NotAReport::Other(error.to_string()))?)
 }
 
-/// Reads what [`write()`] wrote. Strictly: a report that says something unknown may mean something else.
+/// Reads a [`document`]. Strictly: a report that says something unknown may mean something else.
 ///
 /// # Errors
 /// When it is something else, or of another format.

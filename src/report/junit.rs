@@ -4,8 +4,8 @@
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
 use super::{Report, TargetReport, TrialReport, terminal};
-use crate::run::TrialResult;
-use crate::verdict::{Finding, Outcome, Verdict};
+use crate::outcome::{Finding, Outcome, TrialResult};
+use crate::verdict::Verdict;
 
 pub fn render(report: &Report) -> String {
     let mut document = quick_junit::Report::new("gatecrash");

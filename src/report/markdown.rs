@@ -4,15 +4,16 @@
 use std::fmt::Write as _;
 
 use super::{Report, TargetReport, TrialReport, answer, terminal};
-use crate::run::TrialResult;
-use crate::verdict::{Outcome, Verdict};
+use crate::host::failure::Exit;
+use crate::outcome::{Outcome, OutcomeKind, TrialResult};
+use crate::verdict::Verdict;
 
 /// The longest that it gets, in bytes: GitHub shows no summary of over 1 MiB.
 const LARGEST: usize = 900 * 1024;
 
 pub fn render(report: &Report) -> String {
     let mut text = String::new();
-    let mark = if report.exit_code() == 0 { "✅" } else { "❌" };
+    let mark = if report.exit() == Exit::Fine { "✅" } else { "❌" };
     let _ = writeln!(text, "## {mark} {}\n", plain(&answer::answer(report)));
     text.push_str(&targets(report));
     text.push_str(&counts(report));
@@ -59,7 +60,9 @@ fn counts(report: &Report) -> String {
     let counts = match report.compares {
         true => counted(Verdict::ALL.map(|verdict| (report.with_verdict(verdict).count(), verdict.word())).to_vec()),
         false => {
-            counted(["FAIL", "flaky", "ERROR", "skip", "pass"].map(|word| (report.with_outcome(word), word)).to_vec())
+            use OutcomeKind::{Error, Fail, Flaky, Pass, Skip};
+            let kinds = [Fail, Flaky, Error, Skip, Pass];
+            counted(kinds.map(|kind| (report.with_outcome(kind), kind.word())).to_vec())
         }
     };
     format!("- {} trials: {counts}; {:.1} s\n\n", report.trials.len(), report.spent.wall_ms as f64 / 1000.0)
@@ -106,14 +109,14 @@ fn folded(report: &Report, trial: &TrialReport) -> String {
 }
 
 /// In a fence that is longer than any in the text.
-pub(super) fn fenced(language: &str, text: &str) -> String {
+pub(crate) fn fenced(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat((longest + 1).max(3));
     format!("{fence}{language}\n{text}\n{fence}")
 }
 
 /// A text in which Markdown and HTML mean nothing, on one line.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in html(text).chars() {
         match c {

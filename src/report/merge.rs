@@ -1,8 +1,11 @@
-//! One report of the reports of its parts: what several machines ran, judged as if one had. Pure.
+//! One report of the reports of its parts: what several machines ran, judged as if one had.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use super::{Report, TargetReport, TrialReport};
+use super::output::{Output, show};
+use super::{Report, TargetReport, TrialReport, json};
+use crate::host::failure::{Exit, Failure};
 use crate::scenario::{Partition, TrialId};
 use crate::verdict::deviation::join;
 
@@ -34,6 +37,23 @@ fn are(partitions: &[Partition]) -> String {
     if partitions.len() == 1 { format!("partition {names} is") } else { format!("partitions {names} are") }
 }
 
+/// Merges the reports in some files, and shows the whole.
+///
+/// # Errors
+/// When a file is no report, or they are not of one run.
+pub fn merge_files(files: &[PathBuf], output: &Output) -> Result<Exit, Failure> {
+    output.files.check()?;
+    let part = |file: &PathBuf| {
+        let name = file.display().to_string();
+        let wrong = |what: String| Failure::wrong(format!("{name}: {what}"));
+        let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
+        let report = json::read(&text).map_err(|error| wrong(error.to_string()))?;
+        Ok(Part { name, report })
+    };
+    let parts = files.iter().map(part).collect::<Result<Vec<_>, Failure>>()?;
+    Ok(show(&merge(&parts).map_err(Failure::wrong)?, output))
+}
+
 /// Merges reports: all partitions of a run, or runs of different scenarios that are judged together.
 ///
 /// # Errors
@@ -54,7 +74,7 @@ pub fn merge(parts: &[Part]) -> Result<Report, NotOneRun> {
     let results = trials.iter().flat_map(|trial| &trial.results);
     Ok(Report {
         gatecrash: first.report.gatecrash.clone(),
-        targets: (0..first.report.targets.len()).map(|index| target(parts, index)).collect(),
+        targets: first.report.targets.iter().enumerate().map(|(index, first)| target(parts, first, index)).collect(),
         deviations: join(found, &first.report.corpus, results),
         // They ran at the same time.
         spent: reports().map(|report| report.spent).max_by_key(|spent| spent.wall_ms).unwrap_or_default(),
@@ -148,7 +168,7 @@ fn is_same(one: &TrialReport, other: &TrialReport) -> bool {
     one.verdict == other.verdict && said(one) == said(other)
 }
 
-fn target(parts: &[Part], index: usize) -> TargetReport {
+fn target(parts: &[Part], first: &TargetReport, index: usize) -> TargetReport {
     let own = || parts.iter().filter_map(|part| part.report.targets.get(index));
     let mut errors = Vec::new();
     for error in own().flat_map(|target| &target.errors) {
@@ -157,9 +177,10 @@ fn target(parts: &[Part], index: usize) -> TargetReport {
         }
     }
     TargetReport {
-        name: own().next().map(|target| target.name.clone()).unwrap_or_default(),
+        name: first.name.clone(),
+        gateway: first.gateway,
         version: own().find_map(|target| target.version.clone()),
-        launcher: own().next().map(|target| target.launcher.clone()).unwrap_or_default(),
+        launcher: first.launcher,
         launcher_because: own().find_map(|target| target.launcher_because.clone()),
         origin: own().find_map(|target| target.origin.clone()),
         setup: own().find_map(|target| target.setup.clone()),

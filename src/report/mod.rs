@@ -1,21 +1,15 @@
 //! What is told of a run: one [`Report`], made of its events, or of the reports of its parts ([`merge`]); every format is a
 //! pure function of it.
 
-pub mod adapter;
 pub mod answer;
-pub mod bisect;
-pub mod console;
-pub mod doctor;
 pub mod evidence;
-pub mod faults;
 pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
-pub mod matrix;
 pub mod merge;
-pub mod minimize;
+pub mod output;
 pub mod progress;
 pub mod terminal;
 pub mod transcript;
@@ -26,13 +20,15 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::launch::{LaunchError, LeftBehind, Origin, Setup, Target};
+use crate::host::failure::Exit;
+use crate::launch::{LaunchError, Origin, Setup};
+use crate::outcome::{Finding, Outcome, OutcomeKind, Time, TrialResult};
 use crate::run::session::{Event, Plan};
-use crate::run::{Time, TrialResult};
 use crate::scenario::{Partition, Trial, TrialId, Usd};
+use crate::target::{GatewayName, LauncherKind, Target};
 use crate::verdict::deviation::{Deviation, apply, join};
 use crate::verdict::fail_on::FailOn;
-use crate::verdict::{Finding, Outcome, Verdict, verdict};
+use crate::verdict::{Verdict, verdict};
 
 /// A whole run, or one of its parts, judged. It is all that is told in any format.
 #[derive(Debug, Clone)]
@@ -41,10 +37,13 @@ pub struct Report {
     pub gatecrash: String,
     /// In the order they were named; of a comparison, the baseline first.
     pub targets: Vec<TargetReport>,
+    /// In the order of the plan.
     pub trials: Vec<TrialReport>,
     /// The texts of the trials' scenarios, by their files.
     pub scenarios: BTreeMap<String, String>,
+    /// What became of known deviations.
     pub deviations: Vec<Deviation>,
+    /// Where the time went.
     pub spent: Spent,
     /// Whether it is a comparison of two targets.
     pub compares: bool,
@@ -68,13 +67,19 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetReport {
+    /// As it was named.
     pub name: String,
+    /// Which gateway it is.
+    pub gateway: GatewayName,
     /// As the gateway says itself, where it does.
     pub version: Option<String>,
     /// How it was launched, and why in that way if nobody said so.
-    pub launcher: String,
+    pub launcher: LauncherKind,
+    /// Why it was launched in that way, if nobody said so.
     pub launcher_because: Option<String>,
+    /// How long it took, in milliseconds.
     pub launched_in_ms: Option<u64>,
+    /// Whether it was launched for this run.
     pub origin: Option<Origin>,
     /// What it was launched with, where that is known.
     pub setup: Option<Setup>,
@@ -91,17 +96,22 @@ pub struct TargetReport {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialReport {
+    /// Its name.
     pub trial: TrialId,
     /// What its scenario proves.
     pub name: String,
+    /// The scenario's file.
     pub file: String,
+    /// Where the bug was reported.
     pub issue: Option<String>,
+    /// The scenario's tags.
     pub tags: Vec<String>,
     /// What one accepted request costs, in USD, where a step says nothing else.
     #[schemars(with = "String")]
     pub price: Usd,
     /// Of a comparison.
     pub verdict: Option<Verdict>,
+    /// In the order of the targets.
     pub results: Vec<TrialResult>,
 }
 
@@ -126,12 +136,17 @@ impl TrialReport {
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spent {
+    /// All of it, in milliseconds, as all here.
     pub wall_ms: u64,
+    /// Launching targets.
     pub launch_ms: u64,
+    /// Waiting for answers of gateways.
     pub requests_ms: u64,
+    /// Waiting for recorded spend.
     pub settle_ms: u64,
     /// Waiting because scenarios state a pace.
     pub pace_ms: u64,
+    /// What is left.
     pub rest_ms: u64,
 }
 
@@ -156,6 +171,7 @@ pub struct Record {
 }
 
 impl Record {
+    /// Keeps what a report will say of an event.
     pub fn add(&mut self, event: &Event) {
         match event {
             Event::Launching { .. } => {}
@@ -180,24 +196,31 @@ impl Record {
 /// The context in which a record is judged.
 #[derive(Debug, Clone)]
 pub struct Judged<'a> {
+    /// What was to be done.
     pub plan: &'a Plan,
+    /// What fails it.
     pub fail_on: &'a FailOn,
     /// The names of all trials of an ordinary run.
     pub corpus: &'a [TrialId],
     /// The part that the plan is of the selected trials, if it is not the whole, and the names of them all.
     pub partition: Option<Partition>,
+    /// The names of all selected trials, in whichever part.
     pub selected: &'a [TrialId],
+    /// When the command began.
     pub began: std::time::Instant,
+    /// Known deviations end on a day.
+    pub today: jiff::civil::Date,
+    /// Whether it was interrupted.
     pub interrupted: bool,
-    pub left_behind: Option<LeftBehind>,
+    /// What could not be taken away, with what to do.
+    pub left_behind: Option<String>,
 }
 
 impl Report {
     /// Judges a record: known deviations, outcomes, verdicts.
     pub fn of(mut record: Record, context: &Judged<'_>) -> Report {
-        let Judged { plan, fail_on, corpus, partition, selected, began, interrupted, left_behind } = context;
+        let Judged { plan, fail_on, corpus, partition, selected, began, today, interrupted, left_behind } = context;
         let spent = spent(&record, *began);
-        let today = jiff::ZonedDateTime::now().date();
         let mut deviations = Vec::new();
         let mut by_target: Vec<Vec<TrialResult>> = vec![Vec::new(); plan.targets.len()];
         // What ran on one target of a comparison while the other was being launched means nothing without that.
@@ -213,7 +236,7 @@ impl Report {
         }
         for (index, target) in plan.targets.iter().enumerate() {
             let target = record.launched(target).map_or(target, |launched| &launched.target);
-            deviations.extend(apply(&plan.known, target, corpus, &mut by_target[index], today));
+            deviations.extend(apply(&plan.known, target, corpus, &mut by_target[index], *today));
         }
         // A comparison of a target with itself has two of each.
         let deviations = join(deviations, corpus, by_target.iter().flatten());
@@ -243,8 +266,9 @@ impl Report {
             let launched = record.launched(target);
             TargetReport {
                 name: target.name.clone(),
+                gateway: target.gateway,
                 version: launched.and_then(|launched| launched.target.version.clone()),
-                launcher: target.launcher.name().to_owned(),
+                launcher: target.launcher.kind(),
                 launcher_because: target.chosen.clone(),
                 launched_in_ms: launched.map(|launched| launched.took.as_millis() as u64),
                 origin: launched.map(|launched| launched.origin.clone()),
@@ -276,32 +300,31 @@ impl Report {
             fail_on: (*fail_on).clone(),
             interrupted: *interrupted,
             not_run,
-            left_behind: left_behind.iter().map(LeftBehind::to_string).collect(),
+            left_behind: left_behind.iter().cloned().collect(),
             partition: *partition,
             selected: selected.to_vec(),
             corpus: corpus.to_vec(),
         }
     }
 
-    /// The exit code (DESIGN, decision 6), and the only place that knows it: 4 nothing was run, 0 nothing
-    /// regressed, 1 a regression or a failed scenario, 3 the environment broke, 130 interrupted. A partition for which
+    /// How the command ends (DESIGN, decision 6), and the only place that knows it. A partition for which
     /// no trial is left is as it should be: the others have them, and whoever merges the reports sees if none has.
-    pub fn exit_code(&self) -> u8 {
+    pub fn exit(&self) -> Exit {
         let failed = self.trials.iter().any(|trial| self.failed(trial));
         let broke = !self.left_behind.is_empty()
             || self.targets.iter().any(|target| !target.errors.is_empty())
             || self.results().any(|result| matches!(result.outcome, Outcome::Error { .. }));
         let ran = self.results().any(|result| !matches!(result.outcome, Outcome::Skip { .. }));
         if self.interrupted {
-            console::INTERRUPTED
+            Exit::Interrupted
         } else if failed || self.deviations.iter().any(|deviation| deviation.state.fails_the_run()) {
-            1
+            Exit::Failed
         } else if broke {
-            3
+            Exit::Broke
         } else if !ran && !self.is_left_without_trials() {
-            4
+            Exit::NothingRun
         } else {
-            0
+            Exit::Fine
         }
     }
 
@@ -351,9 +374,9 @@ impl Report {
         self.trials.iter().flat_map(|trial| &trial.results)
     }
 
-    /// How many of them have an outcome, by its word.
-    pub fn with_outcome(&self, word: &str) -> usize {
-        self.results().filter(|result| result.outcome.word() == word).count()
+    /// How many of them have an outcome of this kind.
+    pub fn with_outcome(&self, kind: OutcomeKind) -> usize {
+        self.results().filter(|result| result.outcome.kind() == kind).count()
     }
 
     /// What it is of: `litellm@1.81.0 -> litellm@1.82.3`.
@@ -362,6 +385,7 @@ impl Report {
         names.join(if self.compares { " -> " } else { ", " })
     }
 
+    /// The trials that have a verdict.
     pub fn with_verdict(&self, verdict: Verdict) -> impl Iterator<Item = &TrialReport> {
         self.trials.iter().filter(move |trial| trial.verdict == Some(verdict))
     }

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::console::say;
+use crate::host::console::say;
 use crate::launch::Origin;
+use crate::outcome::Outcome;
 use crate::run::session::Event;
-use crate::verdict::Outcome;
+use crate::secret::redact;
 
 /// Shows events as they happen.
 pub enum Progress {
@@ -69,19 +70,20 @@ impl Progress {
                 let mut bars = of.lock().unwrap_or_else(PoisonError::into_inner);
                 match event {
                     Event::Launching { target } => {
-                        let bar = all.add(ProgressBar::new_spinner().with_message(format!("{target} launching")));
+                        let bar =
+                            all.add(ProgressBar::new_spinner().with_message(redact(&format!("{target} launching"))));
                         bar.enable_steady_tick(Duration::from_millis(120));
                         bars.insert(target.clone(), bar);
                     }
                     Event::Launched { target, remark, .. } => {
                         if let Some(remark) = remark {
-                            let _ = all.println(format!("{}: {remark}", target.name));
+                            all.suspend(|| say(&format!("{}: {remark}", target.name)));
                         }
                         if let Some(bar) = bars.get(&target.name) {
                             let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}");
                             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
                             bar.set_length(*trials);
-                            bar.set_message(target.name.clone());
+                            bar.set_message(redact(&target.name));
                         }
                     }
                     Event::Finished(result) => {

@@ -8,17 +8,18 @@ use annotate_snippets::{AnnotationKind, Group, Level, Snippet};
 use anstyle::{AnsiColor, Style};
 
 use super::{Report, TargetReport, TrialReport, transcript};
-use crate::run::TrialResult;
+use crate::outcome::{Finding, Outcome, OutcomeKind, TrialResult};
 use crate::scenario::diagnostic::Style as Colours;
+use crate::target::LauncherKind;
+use crate::verdict::Verdict;
 use crate::verdict::deviation::{Deviation, DeviationState};
 use crate::verdict::fail_on::FailOn;
-use crate::verdict::{Finding, Outcome, Verdict};
 
-pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-pub(super) const ODD: Style = AnsiColor::Yellow.on_default();
-pub(super) const FAINT: Style = Style::new().dimmed();
-pub(super) const BOLD: Style = Style::new().bold();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const ODD: Style = AnsiColor::Yellow.on_default();
+pub(crate) const FAINT: Style = Style::new().dimmed();
+pub(crate) const BOLD: Style = Style::new().bold();
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +70,7 @@ pub fn is_shown_in_full(trial: &TrialReport, compares: bool) -> bool {
     }
 }
 
-pub(super) fn painted(style: Style, text: impl std::fmt::Display) -> String {
+pub(crate) fn painted(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
@@ -179,7 +180,7 @@ pub fn without_colours(text: &str) -> String {
 }
 
 /// A finding, pointing into a line of its scenario's file.
-pub(super) fn pointed_at(line: &str, file: &str, target: &str, finding: &Finding) -> String {
+pub(crate) fn pointed_at(line: &str, file: &str, target: &str, finding: &Finding) -> String {
     let title = format!("{target} {}", finding.kind.sentence());
     let label = finding.to_string();
     let start = line.char_indices().nth(finding.place.column.saturating_sub(1)).map_or(0, |(byte, _)| byte);
@@ -282,19 +283,19 @@ fn late(report: &Report, target: &TargetReport) -> Option<String> {
 
 /// How a target came to be there.
 pub fn ran(target: &TargetReport) -> &'static str {
-    match target.launcher.as_str() {
+    match target.launcher {
         _ if !target.errors.is_empty() => "could not be launched",
-        "external" => "ran already",
+        LauncherKind::External => "ran already",
         launcher => how(launcher).unwrap_or("in gatecrash's own process"),
     }
 }
 
 /// How a launcher launches real gateways.
-fn how(launcher: &str) -> Option<&'static str> {
+fn how(launcher: LauncherKind) -> Option<&'static str> {
     match launcher {
-        "docker" => Some("in Docker"),
-        "process" => Some("as processes"),
-        _ => None,
+        LauncherKind::Docker => Some("in Docker"),
+        LauncherKind::Process => Some("as processes"),
+        LauncherKind::Either | LauncherKind::External | LauncherKind::Builtin => None,
     }
 }
 
@@ -303,7 +304,7 @@ fn launchers(report: &Report) -> String {
     let mut text = String::new();
     let mut said = Vec::new();
     for TargetReport { name, launcher, launcher_because, errors, .. } in &report.targets {
-        let Some(how) = how(launcher) else { continue };
+        let Some(how) = how(*launcher) else { continue };
         let because = launcher_because.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         let was = if errors.is_empty() { "was launched" } else { "was to be launched" };
         let line = painted(FAINT, format!("{name} {was} {how}{because}"));
@@ -318,19 +319,19 @@ fn launchers(report: &Report) -> String {
 /// The last line: the answer.
 fn answer(report: &Report) -> String {
     let seconds = report.spent.wall_ms as f64 / 1000.0;
-    let count = |word: &str| report.with_outcome(word);
+    let count = |kind| report.with_outcome(kind);
     let counts = match report.compares {
         true => {
             let verdicts =
                 Verdict::ALL.map(|verdict| (report.with_verdict(verdict).count(), verdict.word(), of_verdict(verdict)));
-            counted(verdicts.into_iter().chain([(count("flaky"), "flaky", ODD)]))
+            counted(verdicts.into_iter().chain([(count(OutcomeKind::Flaky), "flaky", ODD)]))
         }
         false => counted([
-            (count("FAIL"), "failed", BAD),
-            (count("flaky"), "flaky", ODD),
-            (count("ERROR"), "could not be judged", ODD),
-            (count("skip"), "skipped", FAINT),
-            (count("pass"), "passed", GOOD),
+            (count(OutcomeKind::Fail), "failed", BAD),
+            (count(OutcomeKind::Flaky), "flaky", ODD),
+            (count(OutcomeKind::Error), "could not be judged", ODD),
+            (count(OutcomeKind::Skip), "skipped", FAINT),
+            (count(OutcomeKind::Pass), "passed", GOOD),
         ]),
     };
     let failing = report.trials.iter().filter(|trial| report.failed(trial)).count();

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::run::{Exchange, TrialResult};
-use crate::verdict::oracle::Standing;
+use crate::outcome::{Exchange, Standing, TrialResult};
 
 /// What the mark of [`budgets`] means, where there is one.
 pub fn legend(results: &[TrialResult]) -> Option<&'static str> {
@@ -49,7 +48,7 @@ pub fn budgets(exchange: &Exchange) -> impl Iterator<Item = (String, &Standing)>
 pub const NO_BUDGET: &str = "no budget";
 
 /// `key 0.06 of 0.05!, user 0.06 of 0.10`
-pub(super) fn spent_before(exchange: &Exchange) -> String {
+pub(crate) fn spent_before(exchange: &Exchange) -> String {
     match exchange.before.is_empty() {
         true => NO_BUDGET.to_owned(),
         false => budgets(exchange).map(|(budget, _)| budget).collect::<Vec<_>>().join(", "),

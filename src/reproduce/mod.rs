@@ -7,6 +7,7 @@
 mod find;
 mod given;
 mod head;
+pub mod order;
 mod plan;
 mod pricing;
 mod steps;

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use super::plan::Plan;
 use super::pricing::Pricing;
-use crate::gateway::redact;
 use crate::gateway::shown::Shown;
 use crate::scenario::{Kind, Name};
+use crate::secret::redact;
 
 /// Where comments beside a line begin.
 const COMMENTS: usize = 32;

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use super::doubt::Doubt;
-use super::gate::Gate;
-use super::{Attempt, End, TrialResult, attempt, run_once};
-use crate::config::Limits;
+use super::{Attempt, End, attempt, run_once};
+use crate::config::{KnownDeviation, Limits};
+use crate::host::gate::Gate;
 use crate::launch::{Live, Share};
+use crate::outcome::{Outcome, Rate, TrialResult};
 use crate::scenario::Trial;
-use crate::verdict::deviation::{KnownDeviation, is_known};
-use crate::verdict::{Outcome, Rate};
+use crate::verdict::deviation::is_known;
 
 /// How often a trial that fails is tried again, unless what it finds is known. What is in doubt is tried once in any case.
 #[derive(Debug, Clone, Default)]
@@ -83,13 +83,13 @@ impl Retries {
             if let Some(doubt) = &mut doubt {
                 doubt.look().await;
             }
-            let late = doubt.as_ref().filter(|doubt| doubt.is_explained()).map(Doubt::late);
+            let late = doubt.as_ref().filter(|doubt| doubt.is_explained()).map(|doubt| doubt.late());
             match (passes(&again), late, &told.outcome, &again.outcome) {
                 // Nobody was accused of anything.
                 (_, _, Outcome::Error { .. }, _) => told = again,
                 (true, Some(late), ..) => return Some(again.late(late)),
                 (true, None, ..) => {
-                    if let Some((findings, longest)) = doubt.as_ref().and_then(Doubt::still_missing) {
+                    if let Some((findings, longest)) = doubt.as_ref().and_then(|doubt| doubt.still_missing()) {
                         told.is_still_so(findings, longest);
                     }
                     told.outcome = Outcome::Flaky { rate: Rate { failed: time, of: time + 1 } };
@@ -109,7 +109,7 @@ impl Retries {
 }
 
 /// Does something, and meanwhile looks whether what is missing comes: it also tells how long others have to wait.
-async fn watching<T>(doubt: &mut Option<Doubt>, meanwhile: impl Future<Output = T>) -> T {
+async fn watching<T>(doubt: &mut Option<Box<Doubt>>, meanwhile: impl Future<Output = T>) -> T {
     let Some(doubt) = doubt else { return meanwhile.await };
     tokio::pin!(meanwhile);
     tokio::select! {

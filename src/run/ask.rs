@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use super::Stop;
 use super::steps::{ASK_AGAIN, BEYOND, Steps, drain_range, undisturbed};
-use super::{Company, Exchange, Stop};
 use crate::gateway::adapter::{Feature, Statuses};
 use crate::gateway::price::Priced;
-use crate::gateway::{Adapter, Answer, Ask, Entity};
+use crate::gateway::{Adapter, Ask, Entity};
+use crate::outcome::{Answer, Company, Exchange, Finding, FindingKind};
 use crate::scenario::arithmetic::{Allowed, drains_into};
 use crate::scenario::charge::{Asker, charged};
 use crate::scenario::{
@@ -14,7 +15,6 @@ use crate::scenario::{
 };
 use crate::upstream::{Marker, Usage};
 use crate::verdict::oracle::{Wanted, Zone, broken, judge};
-use crate::verdict::{Finding, FindingKind};
 
 impl<'a> Steps<'a> {
     /// Asks until refused.
@@ -122,7 +122,7 @@ impl<'a> Steps<'a> {
             // Refused for the reason that is waited for, with another status: waiting will not change that.
             let is_it = finding
                 .as_ref()
-                .is_none_or(|finding| finding.kind == FindingKind::WrongRefusal && expect.is_refusal_for(&answer));
+                .is_none_or(|finding| finding.kind == FindingKind::WrongRefusal && answer.is_refusal_for(expect));
             let is_last = is_it || began.elapsed() >= limit;
             self.book(key, fields, &exchange)?;
             if kept < 1 || is_last {

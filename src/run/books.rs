@@ -6,8 +6,8 @@ use super::Stop;
 use super::settle::{First, Settled, Until, moves, settle, stays};
 use super::steps::{Steps, undisturbed};
 use crate::gateway::{AdminError, Entity, Gateway, LogRow};
+use crate::outcome::{Finding, FindingKind};
 use crate::scenario::{At, CheckFields, Count, Instance, Name, Place, Spend, Usd};
-use crate::verdict::{Finding, FindingKind};
 
 impl<'a> Steps<'a> {
     /// Waits for everyone that was charged, with one limit for all of them.

@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
+use super::Stop;
 use super::steps::{Steps, undisturbed};
-use super::{Acted, Stop};
 use crate::gateway::adapter::Feature;
-use crate::gateway::{AdminError, Answer, Entity, Gateway, Notes, Secret};
+use crate::gateway::{AdminError, Entity, Gateway, Notes};
+use crate::outcome::{Acted, Answer};
 use crate::scenario::{Act, At, ChangeFields, Disturbance, Expect, Given, Instance, Kind, MadeBy, Name, Part, State};
+use crate::secret::Secret;
 use crate::verdict::oracle::{Wanted, Zone, judge};
 
 impl<'a> Steps<'a> {
@@ -101,7 +103,7 @@ impl<'a> Steps<'a> {
             (act.expected, act.answer) = (Some(wanted.to_string()), Some(answer.clone()));
         }
         let finding = judge(&wanted, &answer, entity.place, 0);
-        self.findings.extend(finding.map(|finding| crate::verdict::Finding {
+        self.findings.extend(finding.map(|finding| crate::outcome::Finding {
             request: None,
             expected: format!("`{}` {}", act.word(), finding.expected),
             got: match &answer {

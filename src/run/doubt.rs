@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::steps::Steps;
 use crate::gateway::{Entity, Gateway};
+use crate::outcome::FindingKind;
 use crate::scenario::{Instance, Name, Usd};
-use crate::verdict::FindingKind;
 
 /// Somebody whose books were short of a charge that had been given all the time that charges take.
 #[derive(Debug, Clone)]

@@ -53,14 +53,16 @@ impl Jobs {
     }
 
     /// Changes how many there may be while the answers are quick, or are slow; never ends.
-    pub(super) async fn follow(&self, live: &Live, limit: Duration) {
-        while self.follows {
+    pub(super) async fn follow(&self, live: &Live, limit: Duration) -> std::convert::Infallible {
+        if !self.follows {
+            return std::future::pending().await;
+        }
+        loop {
             tokio::time::sleep(LOOK).await;
             if let Some(slow) = slow(live.tempo()) {
                 self.taken.send_modify(|taken| taken.most = allowed(taken, slow, limit));
             }
         }
-        std::future::pending().await
     }
 }
 

@@ -5,224 +5,31 @@
 
 pub mod again;
 mod ask;
-pub mod bisect;
 mod books;
 mod change;
 mod doubt;
 mod evidence;
-pub mod gate;
 pub mod jobs;
 mod ledger;
-pub mod matrix;
-pub mod minimize;
-pub mod results;
+pub mod published;
 pub mod schedule;
+pub mod select;
 pub mod session;
 mod settle;
 mod steps;
+pub mod under;
 mod world;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::config::Limits;
-use crate::gateway::{AdminError, Answer, Broken, Sent};
+use crate::gateway::AdminError;
+use crate::host::gate::Gate;
 use crate::launch::{Health, Live, Share, Turn};
-use crate::scenario::{Alone, Instance, Place, Trial, TrialId};
-use crate::verdict::oracle::Standing;
-use crate::verdict::{Finding, FindingKind, Outcome};
+use crate::outcome::{Answer, Broken, Evidence, Exchange, Finding, FindingKind, Outcome, TrialResult};
+use crate::scenario::{Alone, Place, Trial};
 use doubt::Doubt;
-pub use evidence::{Acted, Evidence};
-use gate::Gate;
 use steps::Steps;
-
-/// What came of one trial on one target, with all that is known of how.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TrialResult {
-    pub trial: TrialId,
-    pub target: String,
-    pub outcome: Outcome,
-    pub findings: Vec<Finding>,
-    pub exchanges: Vec<Exchange>,
-    pub evidence: Evidence,
-    pub time: Time,
-    /// How much later than usual the slowest of its charges was in the books, in ms.
-    #[serde(default)]
-    pub late_ms: u64,
-}
-
-/// One request, and what was known before and after it.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Exchange {
-    /// Its number in the trial, from 1.
-    pub request: usize,
-    /// The line of its step in the scenario's file.
-    pub line: usize,
-    pub key: String,
-    /// The instance of the gateway that was asked.
-    pub on: Instance,
-    /// What was sent, of a trial that failed.
-    pub sent: Option<Sent>,
-    /// The budgets that hold for it, and what was spent of them.
-    pub before: Vec<Standing>,
-    /// What the answer had to be: `accepted, or budget_exceeded`. Nothing where the trial had ended before that was judged.
-    pub expected: Option<String>,
-    pub answer: Answer,
-    /// How often it reached the upstream.
-    pub upstream_calls: usize,
-    /// How long it took.
-    pub ms: u64,
-    pub company: Company,
-    /// Whether what it cost was waited for in the gateway's books before anything else was done.
-    pub is_settled: bool,
-}
-
-impl Exchange {
-    /// The key, and where it asked if not at the first instance.
-    pub fn whose(&self) -> String {
-        match self.on {
-            Instance::First => self.key.clone(),
-            Instance::Second => format!("{} (second)", self.key),
-        }
-    }
-}
-
-/// Whether a request is one by itself, or one of several whose order or number is chance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Company {
-    Alone,
-    /// Of several at the same time.
-    AtOnce,
-    /// Of several until the answer was as expected, of which the first and the last are kept.
-    Again,
-}
-
-/// Where the time of a trial went.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Time {
-    /// From the first exchange to the last.
-    #[serde(with = "ms")]
-    #[schemars(with = "u64")]
-    pub whole: Duration,
-    /// Waiting for answers of the gateway.
-    #[serde(with = "ms")]
-    #[schemars(with = "u64")]
-    pub requests: Duration,
-    /// Waiting for recorded spend.
-    #[serde(with = "ms")]
-    #[schemars(with = "u64")]
-    pub settle: Duration,
-    /// Waiting because the scenario states a pace.
-    #[serde(with = "ms")]
-    #[schemars(with = "u64")]
-    pub pace: Duration,
-}
-
-impl std::ops::AddAssign for Time {
-    fn add_assign(&mut self, other: Time) {
-        let Time { whole, requests, settle, pace } = other;
-        self.whole += whole;
-        self.requests += requests;
-        self.settle += settle;
-        self.pace += pace;
-    }
-}
-
-/// A duration as a number of milliseconds.
-mod ms {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(duration.as_millis() as u64)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        u64::deserialize(deserializer).map(Duration::from_millis)
-    }
-}
-
-impl TrialResult {
-    /// The findings that are no known deviations.
-    pub fn new_findings(&self) -> impl Iterator<Item = &Finding> + Clone {
-        self.findings.iter().filter(|finding| finding.known.is_none())
-    }
-
-    /// The most severe of them.
-    pub fn worst_finding(&self) -> Option<&Finding> {
-        self.new_findings().min_by_key(|finding| finding.kind)
-    }
-
-    /// The first of them that is about this request.
-    pub fn found_at(&self, exchange: &Exchange) -> Option<&Finding> {
-        self.new_findings().find(|finding| finding.request == Some(exchange.request))
-    }
-
-    /// What a gateway did, request by request: two versions that did the same are the same here, whatever it took. Of
-    /// requests whose order or number is chance, only which answers there were counts.
-    pub fn behaviour(&self) -> BTreeMap<usize, Vec<String>> {
-        let mut behaviour: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-        for exchange in &self.exchanges {
-            behaviour.entry(exchange.line).or_default().push(exchange.answer.to_string());
-        }
-        for exchange in self.exchanges.iter().filter(|exchange| exchange.company != Company::Alone) {
-            if let Some(answers) = behaviour.get_mut(&exchange.line) {
-                answers.sort_unstable();
-                answers.dedup();
-            }
-        }
-        behaviour
-    }
-
-    /// A trial that never began, because its environment broke before.
-    pub fn not_begun(trial: &Trial, target: &str, reason: String) -> TrialResult {
-        TrialResult {
-            trial: trial.id.clone(),
-            target: target.to_owned(),
-            outcome: Outcome::Error { reason },
-            findings: Vec::new(),
-            exchanges: Vec::new(),
-            evidence: Evidence::default(),
-            time: Time::default(),
-            late_ms: 0,
-        }
-    }
-
-    /// The same, of which a charge came so late.
-    fn late(self, late: Duration) -> TrialResult {
-        TrialResult { late_ms: self.late_ms.max(late.as_millis() as u64), ..self }
-    }
-
-    /// Some of its findings were still so after that long, when it was quiet.
-    fn is_still_so(&mut self, findings: &[usize], after: Duration) {
-        for index in findings {
-            if let Some(finding) = self.findings.get_mut(*index) {
-                finding.got =
-                    format!("{}, still so {} s later with little else going on", finding.got, after.as_secs());
-            }
-        }
-    }
-
-    /// The same without some of its findings, which are none, as is known now.
-    fn without(mut self, findings: &[usize]) -> TrialResult {
-        let mut index = 0..;
-        self.findings.retain(|_| index.next().is_none_or(|index| !findings.contains(&index)));
-        if self.findings.is_empty() {
-            self.outcome = Outcome::Pass;
-            self.evidence = Evidence::default();
-            self.exchanges.iter_mut().for_each(|exchange| exchange.sent = None);
-        }
-        self
-    }
-}
 
 /// How long it may take until it shows that a database has gone, of which a gateway says so.
 const GOING: Duration = Duration::from_secs(10);
@@ -273,7 +80,7 @@ struct Attempt {
 enum End {
     Certain,
     /// Not before it was looked at once more: it may come from how much else was going on.
-    InDoubt(Doubt),
+    InDoubt(Box<Doubt>),
     /// Its gateway hangs.
     Hung,
 }
@@ -383,8 +190,8 @@ async fn attempt(
     }
     let end = match (&outcome, hung) {
         (_, true) => End::Hung,
-        (Outcome::Error { .. }, false) if may_come_right => End::InDoubt(Doubt::default()),
-        (Outcome::Fail, false) => steps.doubt().await.map_or(End::Certain, End::InDoubt),
+        (Outcome::Error { .. }, false) if may_come_right => End::InDoubt(Box::default()),
+        (Outcome::Fail, false) => steps.doubt().await.map_or(End::Certain, |doubt| End::InDoubt(Box::new(doubt))),
         (_, false) => End::Certain,
     };
     let evidence = match steps.findings.is_empty() {

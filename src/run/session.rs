@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::TrialResult;
 use super::again::Retries;
-use super::gate::Gate;
-use super::schedule::run_all;
-use crate::config::Limits;
-use crate::launch::{LaunchError, Live, Origin, RunId, Setup, Target, launch};
+use super::schedule::Schedule;
+use crate::config::{KnownDeviation, Limits};
+use crate::host::gate::Gate;
+use crate::launch::{LaunchError, Live, Origin, RunId, Setup, launch};
+use crate::outcome::TrialResult;
 use crate::scenario::Trial;
-use crate::verdict::deviation::KnownDeviation;
+use crate::target::Target;
 
 /// What is to be done: a value that can be shown before anything starts.
 #[derive(Debug, Clone)]
@@ -132,7 +132,7 @@ impl Session<'_> {
         let mut broke = false;
         let tell_all = async {
             while let Some(result) = results.recv().await {
-                broke |= matches!(result.outcome, crate::verdict::Outcome::Error { .. });
+                broke |= matches!(result.outcome, crate::outcome::Outcome::Error { .. });
                 tell(Event::Finished(result));
             }
         };
@@ -140,10 +140,15 @@ impl Session<'_> {
         let retries = Retries { times: plan.retries, known: plan.known.clone().into() };
         // Both sides of a comparison may be one gateway, which is kept.
         let name = format!("gc-{}-{index}", run.as_str());
-        // They share this machine.
-        let targets = plan.targets.len();
-        let run_all = run_all(Arc::clone(live), &plan.trials, &name, plan.limits, &retries, gate, targets, sender);
-        tokio::join!(run_all, tell_all);
+        let schedule = Schedule {
+            name: &name,
+            limits: plan.limits,
+            targets: plan.targets.len(),
+            retries: &retries,
+            gate,
+            results: sender,
+        };
+        tokio::join!(schedule.run_all(Arc::clone(live), &plan.trials), tell_all);
         let (target, times) = (live.target.name.clone(), live.restarts());
         if times > 0 {
             tell(Event::Restarted { target, times });

@@ -4,20 +4,20 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use super::Stop;
 use super::doubt::Short;
 use super::ledger::Ledger;
 use super::world::World;
-use super::{Acted, Exchange, Stop, Time};
 use crate::config::Limits;
-use crate::gateway::{Answer, Gateway};
+use crate::gateway::Gateway;
 use crate::launch::{Live, Share, Topology, Turn, Undisturbed};
+use crate::outcome::{Acted, Answer, Exchange, Finding, FindingKind, Standing, Time};
 use crate::scenario::arithmetic::{Allowed, allowed};
 use crate::scenario::charge::{Asker, bounds, find};
 use crate::scenario::{
     Alone, AskFields, Count, Instance, Name, Period, Place, PricedBy, Scenario, Settle, Step, Trial, Usd,
 };
-use crate::verdict::oracle::{Standing, Zone, zone};
-use crate::verdict::{Finding, FindingKind};
+use crate::verdict::oracle::{Zone, zone};
 
 /// How many requests a drain goes on after the one that had to be refused: enough to see that spend climbs.
 pub(super) const BEYOND: usize = 3;

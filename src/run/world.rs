@@ -3,9 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::gateway::{Definition, Entity, Owners, Secret};
+use crate::gateway::{Definition, Entity, Owners};
 use crate::scenario::charge::find;
 use crate::scenario::{Fields, Given, Kind, Name};
+use crate::secret::Secret;
 
 #[derive(Debug)]
 pub(super) struct World {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::read::{Mistakes, ScenarioFile, read};
 use super::{Api, Carrier, IncludeUsage, PricedBy};
@@ -69,8 +69,8 @@ impl Selection {
 
 /// One of several parts of the selected trials, for one of several machines: `1/4` to `4/4`. Trials are dealt out in
 /// turn, as `cargo nextest --partition slice:1/4` does: each is in one part, and the values of an axis are spread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Partition {
     /// From 1.
     pub part: usize,
@@ -106,9 +106,9 @@ impl TryFrom<String> for Partition {
     }
 }
 
-impl From<Partition> for String {
-    fn from(partition: Partition) -> String {
-        partition.to_string()
+impl Serialize for Partition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

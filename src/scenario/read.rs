@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_saphyr::{Error, MergeKeyPolicy, Options};
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Style};
 use super::value::{Place, shortened};
 use super::{Scenario, check};
 
@@ -277,4 +277,15 @@ fn with_length(text: &str, mut place: Place) -> Place {
 fn without_place(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
     line.split(" at line ").next().unwrap_or(line).to_owned()
+}
+
+/// All mistakes in all files, as a compiler would show them, and how many there are.
+pub fn shown(mistakes: &[Mistakes]) -> String {
+    let render = |file: &Mistakes| {
+        file.diagnostics.iter().map(|one| one.render(&file.text, Style::Coloured)).collect::<Vec<_>>()
+    };
+    let texts: Vec<String> = mistakes.iter().flat_map(render).collect();
+    let files = mistakes.len();
+    let (s, count) = (if texts.len() == 1 { "" } else { "s" }, texts.len());
+    format!("{}\n\n{count} mistake{s} in {files} file{}", texts.join("\n\n"), if files == 1 { "" } else { "s" })
 }

@@ -290,18 +290,6 @@ pub enum Expect {
     Refused(Refusal),
 }
 
-impl Expect {
-    /// Whether an answer is a refusal for the reason that is expected, whatever its status.
-    pub fn is_refusal_for(&self, answer: &crate::gateway::Answer) -> bool {
-        match (self, answer) {
-            (Expect::Refused(Refusal { error: Some(error), .. }), crate::gateway::Answer::Refused { kind, .. }) => {
-                *kind == Some(*error)
-            }
-            _ => false,
-        }
-    }
-}
-
 /// What a refusal is expected to look like; what is left out may be anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -5,42 +5,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use pep440_rs::{Version, VersionSpecifiers};
+use pep440_rs::Version;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::{Finding, FindingKind, Outcome};
-use crate::launch::Target;
-use crate::run::TrialResult;
+use crate::config::KnownDeviation;
+use crate::outcome::{Finding, FindingKind, Outcome, TrialResult};
 use crate::scenario::TrialId;
-
-/// One entry of `harness.toml`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KnownDeviation {
-    pub gateway: String,
-    /// A PEP 440 range.
-    #[serde(deserialize_with = "from_text")]
-    pub versions: VersionSpecifiers,
-    /// A trial's name, with `*` for any part of it.
-    pub scenario: String,
-    pub finding: FindingKind,
-    /// What is answered instead; without it, anything.
-    pub got: Option<String>,
-    pub reason: String,
-    pub issue: String,
-    /// The first day on which it is no longer accepted.
-    #[serde(default, deserialize_with = "date")]
-    pub until: Option<jiff::civil::Date>,
-}
-
-fn from_text<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-}
-
-fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<jiff::civil::Date>, D::Error> {
-    from_text(deserializer).map(Some)
-}
+use crate::target::{GatewayName, Target};
 
 impl KnownDeviation {
     fn is_of(&self, target: &Target) -> bool {
@@ -53,13 +25,24 @@ impl KnownDeviation {
         gateway == self.gateway && version.is_some_and(|version| self.versions.contains(&version))
     }
 
+    /// Whether no version can be in its range: it never happens. What a range says of versions changes at those that it names,
+    /// and nowhere else.
+    pub(crate) fn is_of_none(&self) -> bool {
+        let named = self.versions.iter().map(|one| one.version().to_string());
+        let near = named.flat_map(|version| [format!("{version}.0.0.1"), version]);
+        let mut all = near.chain(["0".to_owned(), "99999".to_owned()]);
+        self.gateway == GatewayName::BUILTIN.name()
+            || !all.any(|version| self.is_of_version(&self.gateway, Some(&version)))
+    }
+
     /// Whether it is what was found in a trial, on this day.
     pub(crate) fn accepts(&self, trial: &str, kind: FindingKind, got: &str, today: jiff::civil::Date) -> bool {
         let is_it = kind == self.finding && self.got.as_deref().is_none_or(|own| own == got);
         is_it && self.covers(trial) && self.expired(today).is_none()
     }
 
-    fn covers(&self, trial: &str) -> bool {
+    /// Whether its pattern matches the name of a trial.
+    pub(crate) fn covers(&self, trial: &str) -> bool {
         matches(&self.scenario, trial)
     }
 
@@ -84,15 +67,23 @@ pub fn is_known(known: &[KnownDeviation], target: &Target, result: &TrialResult,
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deviation {
+    /// The target, by its name.
     pub target: String,
+    /// The pattern of trials' names.
     pub scenario: String,
+    /// What is found.
     pub finding: FindingKind,
+    /// What is answered instead; without it, anything.
     pub got: Option<String>,
+    /// Why it is accepted.
     pub reason: String,
+    /// Where it is discussed.
     pub issue: String,
+    /// What became of it.
     pub state: DeviationState,
 }
 
+/// What became of a known deviation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "is", deny_unknown_fields)]
 pub enum DeviationState {
@@ -107,6 +98,7 @@ pub enum DeviationState {
 }
 
 impl DeviationState {
+    /// Whether somebody has to look at it.
     pub fn fails_the_run(&self) -> bool {
         match self {
             DeviationState::Stale | DeviationState::Expired { .. } => true,

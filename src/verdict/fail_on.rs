@@ -3,16 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::FindingKind;
+use crate::outcome::FindingKind;
 
 /// The word for a trial that failed and then passed.
 const FLAKY: &str = "flaky";
 
 /// What fails a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct FailOn {
     kinds: Vec<FindingKind>,
     flaky: bool,
@@ -26,10 +26,12 @@ impl Default for FailOn {
 }
 
 impl FailOn {
+    /// Whether findings of this kind fail it.
     pub fn is_kind(&self, kind: FindingKind) -> bool {
         self.kinds.contains(&kind)
     }
 
+    /// Whether trials fail it that passed when they were tried again.
     pub fn is_flaky(&self) -> bool {
         self.flaky
     }
@@ -68,9 +70,9 @@ impl TryFrom<String> for FailOn {
     }
 }
 
-impl From<FailOn> for String {
-    fn from(fail_on: FailOn) -> String {
-        fail_on.to_string()
+impl Serialize for FailOn {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -9,158 +9,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::run::TrialResult;
-use crate::scenario::Place;
-
-/// One way in which what happened differs from what was expected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Finding {
-    pub kind: FindingKind,
-    /// The step in the scenario's file.
-    pub place: Place,
-    /// The number of the request in its trial, from 1, if it is about one.
-    pub request: Option<usize>,
-    pub expected: String,
-    pub got: String,
-    /// Why it is accepted for now, if it is a known deviation.
-    pub known: Option<String>,
-}
-
-impl fmt::Display for Finding {
-    /// `request 4: expected 429 budget_exceeded, got 200`
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(request) = self.request {
-            write!(f, "request {request}: ")?;
-        }
-        write!(f, "expected {}, got {}", self.expected, self.got)
-    }
-}
-
-/// The kinds of findings, most severe first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum FindingKind {
-    /// Accepted what had to be refused.
-    #[serde(rename = "bypass")]
-    Bypass,
-    /// Refused, yet the upstream was called.
-    #[serde(rename = "leak")]
-    Leak,
-    /// Accepted more beyond the budget than the scenario allows.
-    #[serde(rename = "overrun")]
-    Overrun,
-    /// Recorded spend differs from the ledger.
-    #[serde(rename = "miscount")]
-    Miscount,
-    /// Refused what had to be accepted.
-    #[serde(rename = "false refusal")]
-    FalseRefusal,
-    /// Refused with another status or error than promised.
-    #[serde(rename = "wrong refusal")]
-    WrongRefusal,
-    /// A 5xx, a hang, a broken body.
-    #[serde(rename = "fault")]
-    Fault,
-}
-
-impl FindingKind {
-    pub const ALL: [FindingKind; 7] = [
-        FindingKind::Bypass,
-        FindingKind::Leak,
-        FindingKind::Overrun,
-        FindingKind::Miscount,
-        FindingKind::FalseRefusal,
-        FindingKind::WrongRefusal,
-        FindingKind::Fault,
-    ];
-
-    pub fn word(self) -> &'static str {
-        match self {
-            FindingKind::Bypass => "bypass",
-            FindingKind::Leak => "leak",
-            FindingKind::Overrun => "overrun",
-            FindingKind::Miscount => "miscount",
-            FindingKind::FalseRefusal => "false refusal",
-            FindingKind::WrongRefusal => "wrong refusal",
-            FindingKind::Fault => "fault",
-        }
-    }
-
-    /// `1 bypass`, `22 bypasses`
-    pub fn counted(self, count: usize) -> String {
-        let plural = match (count, self) {
-            (1, _) => "",
-            (_, FindingKind::Bypass) => "es",
-            _ => "s",
-        };
-        format!("{count} {}{plural}", self.word())
-    }
-
-    /// What the gateway did, as a sentence without its subject.
-    pub fn sentence(self) -> &'static str {
-        match self {
-            FindingKind::Bypass => "accepted a request that had to be refused",
-            FindingKind::Leak => "refused a request, yet sent it to the provider",
-            FindingKind::Overrun => "accepted more beyond the budget than is allowed",
-            FindingKind::Miscount => "has other figures in its books than what happened",
-            FindingKind::FalseRefusal => "refused a request that had to be accepted",
-            FindingKind::WrongRefusal => "refused, but not as promised",
-            FindingKind::Fault => "gave no proper answer",
-        }
-    }
-}
-
-/// What came of a trial.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", tag = "is", deny_unknown_fields)]
-pub enum Outcome {
-    Pass,
-    /// There are findings that are not known deviations.
-    Fail,
-    /// It failed, and passed when it was tried again. The findings are those of the first time.
-    Flaky {
-        rate: Rate,
-    },
-    /// The gateway lacks a capability.
-    Skip {
-        reason: String,
-    },
-    /// The environment broke: neither the gateway's fault nor a pass.
-    Error {
-        reason: String,
-    },
-}
-
-impl Outcome {
-    pub fn word(&self) -> &'static str {
-        match self {
-            Outcome::Pass => "pass",
-            Outcome::Fail => "FAIL",
-            Outcome::Flaky { .. } => "flaky",
-            Outcome::Skip { .. } => "skip",
-            Outcome::Error { .. } => "ERROR",
-        }
-    }
-
-    /// Whether it failed, each time or not.
-    pub fn has_failed(&self) -> bool {
-        matches!(self, Outcome::Fail | Outcome::Flaky { .. })
-    }
-}
-
-/// How often a trial failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Rate {
-    pub failed: usize,
-    pub of: usize,
-}
-
-impl fmt::Display for Rate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "failed {} of {} times", self.failed, self.of)
-    }
-}
+use crate::outcome::{FindingKind, Outcome, TrialResult};
 
 /// What a pair of outcomes means, baseline first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -170,6 +19,7 @@ pub enum Verdict {
     Same,
     /// The candidate fails where the baseline passed, or fails worse.
     Regression,
+    /// The baseline fails, and the candidate passes.
     Fixed,
     /// Both fail, in the same way.
     StillFailing,
@@ -181,6 +31,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// In the order in which they are told.
     pub const ALL: [Verdict; 6] = [
         Verdict::Regression,
         Verdict::StillFailing,
@@ -190,6 +41,7 @@ impl Verdict {
         Verdict::Same,
     ];
 
+    /// As it is shown.
     pub fn word(self) -> &'static str {
         match self {
             Verdict::Same => "same",
@@ -242,9 +94,8 @@ fn ways(result: &TrialResult) -> Vec<(FindingKind, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::Answer;
-    use crate::run::{Company, Evidence, Exchange, Time};
-    use crate::scenario::Instance;
+    use crate::outcome::{Answer, Company, Evidence, Exchange, Finding, Rate, Time};
+    use crate::scenario::{Instance, Place};
 
     /// A trial in which each answer came from the step on this line.
     fn trial(outcome: Outcome, findings: &[(FindingKind, usize)], statuses: &[u16]) -> TrialResult {

@@ -2,28 +2,8 @@
 
 use std::fmt;
 
-use super::{Finding, FindingKind};
-use crate::gateway::Answer;
+use crate::outcome::{Answer, Finding, FindingKind, Standing};
 use crate::scenario::{ErrorKind, Expect, Place, Refusal, Usd};
-
-/// A budget that holds for a request, and what was spent of it before.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Standing {
-    /// Whose budget: `key laptop`.
-    pub whose: String,
-    #[schemars(with = "String")]
-    pub spent: Usd,
-    #[schemars(with = "String")]
-    pub max_budget: Usd,
-}
-
-impl Standing {
-    /// Whether nothing is left of it, so that the request has to be refused.
-    pub fn is_spent(&self) -> bool {
-        self.spent >= self.max_budget
-    }
-}
 
 /// What the budgets ask of the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,7 +154,7 @@ mod tests {
             (Wanted::Accepted, accepted, None),
             (
                 Wanted::Accepted,
-                Answer::Broken { how: crate::gateway::Broken::Hung { ms: 1 } },
+                Answer::Broken { how: crate::outcome::Broken::Hung { ms: 1 } },
                 Some(FindingKind::Fault),
             ),
         ];

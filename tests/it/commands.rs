@@ -52,7 +52,7 @@ fn a_wrong_refusal_does_not_look_like_a_bypass() {
 fn json_is_one_document_with_everything_in_it() {
     let (code, stdout, _) = answer(gatecrash(&["compare", "scenarios/budget/key.yaml", "--format", "json", "--quiet"]));
     let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((code, &report["format"], &report["exit_code"]), (1, &4.into(), &1.into()));
+    assert_eq!((code, &report["format"], &report["exit_code"]), (1, &5.into(), &1.into()));
     let trials = report["trials"].as_array().unwrap();
     let of = |id: &str| trials.iter().find(|trial| trial["trial"] == id).unwrap();
     assert_eq!((trials.len(), &of("budget/key/alias")["verdict"]), (7, &"regression".into()));
@@ -158,4 +158,28 @@ fn the_help_of_each_command_has_an_example_of_it() {
         let example = help.split_once("Example").map(|(_, example)| example).unwrap_or_default();
         assert!(code == 0 && example.contains(&format!("gatecrash {name}")), "{name}: {help}");
     }
+}
+
+#[test]
+fn a_known_deviation_of_what_there_is_not_is_a_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |gateway: &str, versions: &str, scenario: &str| {
+        let text = format!(
+            "scenarios = \"{}/scenarios\"\n[[known_deviation]]\ngateway = \"{gateway}\"\nversions = \"{versions}\"\n\
+             scenario = \"{scenario}\"\nfinding = \"wrong refusal\"\nreason = \"a reason\"\nissue = \"an issue\"\n",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let config = write(folder.path(), "harness.toml", text);
+        answer(gatecrash(&["run", "--config", &config, "scenarios/budget/key.yaml"]))
+    };
+    let (code, _, stderr) = with("litelm", ">=1", "budget/*");
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("there is no gateway `litelm`\n  help: did you mean `litellm`?"), "{stderr}");
+    let (code, _, stderr) = with("litellm", ">=1", "budgets/*");
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("no trial is called `budgets/*`\n  help: "), "{stderr}");
+    let (code, _, stderr) = with("litellm", ">=1", "budget/*");
+    assert_eq!((code, stderr.contains("known_deviation")), (0, false), "{stderr}");
+    let (code, _, stderr) = with("builtin", ">=1", "budget/*");
+    assert!(code == 0 && stderr.contains("warning: known_deviation in `budget/*`: no version of builtin"), "{stderr}");
 }

@@ -8,8 +8,8 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use gatecrash::builtin::{Builtin, Fault};
-use gatecrash::gateway::Secret;
 use gatecrash::gateway::litellm::deployments::config_yaml;
+use gatecrash::secret::Secret;
 
 use super::{answer, case, gatecrash, write};
 

@@ -2,6 +2,8 @@
 
 // What is printed here is for who runs the tests.
 #![allow(clippy::disallowed_macros)]
+// Nobody reaches into a test.
+#![allow(unreachable_pub)]
 
 #[cfg(unix)]
 mod action;
@@ -23,6 +25,7 @@ mod interrupts;
 mod kept;
 #[cfg(unix)]
 mod killed;
+mod layers;
 mod matrix;
 mod merge;
 mod minimize;

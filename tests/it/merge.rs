@@ -5,12 +5,13 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use gatecrash::config::Config;
-use gatecrash::launch::{Compromised, RunId, Target};
+use gatecrash::host::gate::Gate;
+use gatecrash::launch::RunId;
 use gatecrash::report::merge::{self, Part};
 use gatecrash::report::{Judged, Record, Report, json, terminal};
-use gatecrash::run::gate::Gate;
 use gatecrash::run::session::{Event, Plan, execute};
 use gatecrash::scenario::plan::plan;
+use gatecrash::target::{Compromised, Target};
 use gatecrash::verdict::fail_on::FailOn;
 
 use super::{answer, case, gatecrash, write};
@@ -84,6 +85,7 @@ fn a_report_alone_is_shown_as_the_run_itself_showed_it() {
         partition: None,
         selected,
         began,
+        today: jiff::ZonedDateTime::now().date(),
         interrupted: false,
         left_behind: None,
     };
@@ -93,7 +95,7 @@ fn a_report_alone_is_shown_as_the_run_itself_showed_it() {
     let shown = |report: &Report| terminal::render(report, terminal::Detail::All);
     assert_eq!(shown(&merged), shown(&report));
     assert_eq!(json::render(&merged), json::render(&report));
-    assert_eq!((merged.exit_code(), shown(&merged).matches("REGRESSION").count() > 10), (1, true));
+    assert_eq!((merged.exit().code(), shown(&merged).matches("REGRESSION").count() > 10), (1, true));
 }
 
 #[test]
@@ -156,8 +158,8 @@ fn what_does_not_belong_together_is_refused_with_the_reason() {
         (&version, "\"gatecrash\": \"0.0.1\"", "they were made by gatecrash"),
         ("\"compares\": false", "\"compares\": true", "they are a run, and a comparison"),
         ("\"corpus\": [", "\"corpus\": [\"more\",", "more is in the corpus of one of them only"),
-        ("\"format\": 4", "\"format\": 1", "it is a report in format 1"),
-        ("\"format\": 4", "\"formal\": 3", "it is not a report of gatecrash: missing field `format`"),
+        ("\"format\": 5", "\"format\": 1", "it is a report in format 1"),
+        ("\"format\": 5", "\"formal\": 3", "it is not a report of gatecrash: missing field `format`"),
         ("\"interrupted\": false", "\"interrupted\": false, \"new\": 1", "unknown field `new`"),
     ] {
         let other = altered("altered.json", &whole, from, to);

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use gatecrash::builtin::Fault;
 use gatecrash::minimize::{Found, Origin, Reduction, Version};
+use gatecrash::outcome::{Finding, FindingKind};
 use gatecrash::scenario::plan::{find, multiply};
 use gatecrash::scenario::read::{read, understand};
 use gatecrash::scenario::{Place, Step};
-use gatecrash::verdict::{Finding, FindingKind};
 
 use super::failures::{ADMIN_KEY, External};
 use super::{answer, case, gatecrash, write};

@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gatecrash::report::console;
+use gatecrash::host::console;
 use serde_json::json;
 
 use super::evidence::files;
@@ -285,4 +285,58 @@ fn the_built_in_gateway_says_no_key() {
         is_clean(target, &answered);
         assert!(answered.1.contains("\"refused\""), "{answered:?}");
     }
+}
+
+/// Secrets that are words of our own: of an outcome, of a field, of a verdict.
+const WORDS: [&str; 3] = ["pass", "outcome", "regression"];
+
+#[test]
+fn a_secret_that_is_a_word_of_the_report_is_redacted_and_the_report_stays_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two, three] = WORDS;
+    let settings =
+        format!("[gateway.litellm.env]\nMY_API_KEY = \"{one}\"\nMY_SECRET = \"{two}\"\nMY_TOKEN = \"{three}\"\n");
+    let settings = write(folder.path(), "harness.toml", settings);
+    let scenario = format!(
+        "name: planted {one}, planted {two}, planted {three}\ntags: [{one}, {two}, {three}]\nprice: 0.02\n\
+         priced_by: [token, provider]\ngiven:\n  - key: {one}\n    max_budget: 0.01\nsteps:\n  - drain: {one} # planted {two}\n"
+    );
+    let scenario = write(folder.path(), "words.yaml", scenario);
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let [report, junit, markdown, page, evidence] = ["r.json", "r.xml", "r.md", "r.html", "evidence"].map(at);
+    let targets = ["builtin", "builtin@fault:key-budget-ignored"];
+    let run = [&["compare"], &targets[..], &[&scenario, "--config", &settings]].concat();
+    let files =
+        ["--json", &report, "--junit", &junit, "--markdown", &markdown, "--html", &page, "--evidence", &evidence];
+    let told = answer(gatecrash(&[&run[..], &files].concat()));
+    assert_eq!(told.0, 1, "{told:?}");
+    let (json, github) = (
+        answer(gatecrash(&[&run[..], &["--format", "json"]].concat())),
+        answer(gatecrash(&[&run[..], &["--format", "github"]].concat())),
+    );
+    let read = |file: &str| (file.to_owned(), std::fs::read_to_string(file).unwrap());
+    let mut outputs: Vec<(String, String)> = [&report, &junit, &markdown, &page].map(|file| read(file)).into();
+    outputs.extend(super::evidence::files(Path::new(&evidence)));
+    for (name, (_, stdout, stderr)) in [("the terminal", &told), ("json", &json), ("github", &github)] {
+        outputs.extend([(name.to_owned(), stdout.clone()), (format!("{name}, errors"), stderr.clone())]);
+    }
+    assert!(outputs.len() > 10, "{outputs:?}");
+    for (name, text) in &outputs {
+        for word in WORDS {
+            assert!(!text.contains(&format!("planted {word}")), "{word} is in {name}:\n{text}");
+        }
+    }
+    // Every report is one, and another command reads it.
+    for text in [&json.1, &read(&report).1, &read(&format!("{evidence}/report.json")).1] {
+        let parsed = gatecrash::read_report(text).unwrap();
+        assert_eq!(parsed.trials.len(), 2, "{text}");
+        assert!(text.contains(r#""is": "pass""#) && text.contains(r#""verdict": "regression""#), "{text}");
+    }
+    let merged = answer(gatecrash(&["merge", &report, "--config", &settings]));
+    assert_eq!(merged.0, 1, "{merged:?}");
+    let matrix = answer(gatecrash(&["matrix", "--from", &report, "--format", "json", "--config", &settings]));
+    assert!(serde_json::from_str::<serde_json::Value>(&matrix.1).is_ok(), "{matrix:?}");
+    assert!(matrix.1.contains(r#""is": "pass""#) && !matrix.1.contains("planted pass"), "{matrix:?}");
+    let xml = read(&junit).1;
+    assert!(xml.contains("<testcase") && !xml.contains("sk-[secret]>"), "{xml}");
 }

@@ -1,7 +1,7 @@
 //! The faults, as data: what a scenario has to find each as, its name, what it does, and the real defect that it copies.
 
 use super::About;
-use crate::verdict::FindingKind;
+use crate::outcome::FindingKind;
 
 macro_rules! faults {
     ($($finding:ident { $($fault:ident $name:literal $what:literal, $like:literal;)* })*) => {

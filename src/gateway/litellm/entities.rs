@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use super::deployments::{Deployment, model_json};
 use crate::gateway::adapter::lacks;
 use crate::gateway::connection::{Connection, amount, number};
-use crate::gateway::{AdminError, Definition, Entity, LogRow, Secret, redact};
+use crate::gateway::{AdminError, Definition, Entity, LogRow};
 use crate::scenario::{Api, Fields, Kind, Model, PricedBy, Routes, Usd};
+use crate::secret::{Secret, redact};
 
 /// Makes an entity; `as_whom` is the administrator's key, or that of a dashboard session.
 pub(super) async fn create(

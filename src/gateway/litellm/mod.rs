@@ -25,8 +25,9 @@ use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, StreamEnd
 use super::connection::{Connection, Credential};
 use super::price::Priced;
 use super::recipe::{Place, Recipe};
-use super::{AdminError, Ask, Definition, Entity, LogRow, Secret, redact};
+use super::{AdminError, Ask, Definition, Entity, LogRow};
 use crate::scenario::{Api, Fields, PricedBy, Usd};
+use crate::secret::{Secret, redact};
 use deployments::Deployment;
 
 /// As targets name it.

@@ -51,7 +51,8 @@ fn lacks(status: u16, message: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::{AdminError, Answer};
+    use crate::gateway::AdminError;
+    use crate::outcome::Answer;
 
     /// Bodies as real versions sent them.
     #[test]

@@ -1,5 +1,5 @@
 //! How releases of LiteLLM are called where people deploy them: its images and their tags, its package, its chart. Not:
-//! where they are written, or which of them changed ([`crate::upgrade`]).
+//! where they are written, or which of them changed ([`crate::from_git`]).
 
 use std::str::FromStr as _;
 

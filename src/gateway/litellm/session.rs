@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use crate::gateway::AdminError;
 use crate::gateway::connection::Connection;
-use crate::gateway::{AdminError, Secret, redact};
+use crate::secret::{Secret, redact};
 
 /// Opens a dashboard session for a user: gives it a password, logs in, and takes the session's own key out
 /// of the token that the dashboard gets. (On 1.108.7 a password set this way no longer logs in: then this is lacking.)

@@ -9,11 +9,12 @@ use futures_util::future::try_join;
 
 use super::super::cache::CacheError;
 use super::super::template::{Begun, Tables, Template, USED, remark};
-use super::super::{LaunchError, Target};
 use super::gateways::{Node, Recipe};
 use super::site::Site;
 use super::stores::Database;
 use crate::gateway::recipe::Schema;
+use crate::launch::LaunchError;
+use crate::target::Target;
 
 /// Launches them, with the template if there is a good one; if not, there is one afterwards.
 pub(super) async fn begin(

@@ -18,11 +18,12 @@ use tokio::sync::OnceCell;
 
 use super::gateways::{Common, Gateways};
 use super::template::Begun;
-use super::{Kept, LaunchError, Launcher, Live, RunId, Target, Topology};
+use super::{Kept, LaunchError, Live, RunId, Topology};
 use crate::config::Limits;
 use crate::gateway::Gateway;
 use crate::gateway::recipe::Schema;
 use crate::scenario::Instance;
+use crate::target::{Launcher, Target};
 use crate::upstream::Upstream;
 use begin::begin;
 use gateways::{Node, Recipe};

@@ -25,7 +25,8 @@ use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt, T
 use tokio::time::sleep;
 
 use super::super::sweep::Uses;
-use super::super::{LaunchError, RunId, Target, end_of_log, random_hex};
+use crate::launch::{LaunchError, RunId, end_of_log, random_hex};
+use crate::target::Target;
 
 /// The label that everything of a run carries.
 const LABEL: &str = "dev.gatecrash.run";

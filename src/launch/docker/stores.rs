@@ -7,7 +7,7 @@ use testcontainers::{ContainerRequest, GenericImage, ImageExt};
 use super::super::template::{COUNT, DUMP_MIGRATIONS, DUMP_TABLES, Tables};
 use super::super::{LaunchError, random_hex};
 use super::site::{Container, Site, unpublished};
-use crate::gateway::Secret;
+use crate::secret::Secret;
 
 pub(super) struct Database {
     pub container: Container,

@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use super::super::turns::{Share, Turn};
 use super::super::{Live, Topology, Undisturbed};
 use super::place::Up;
-use crate::gateway::Secret;
 use crate::scenario::{Disturbance, Instance, Part};
+use crate::secret::Secret;
 
 /// What a keeper is asked.
 #[derive(Debug, Serialize, Deserialize)]

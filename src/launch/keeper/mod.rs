@@ -24,11 +24,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::attached::Attached;
 use super::turns::Share;
-use super::{Calls, Health, Kept, LaunchError, Live, RunId, Target, http, launch_anew, random_hex};
-use crate::commands::interrupts::Interrupts;
+use super::{Calls, Health, Kept, LaunchError, Live, RunId, http, launch_anew, random_hex, settled};
 use crate::config::Limits;
-use crate::gateway::{Secret, redact};
-use crate::report::console::say;
+use crate::host::console::say;
+use crate::host::interrupts::Interrupts;
+use crate::secret::{Secret, redact};
+use crate::target::Target;
 pub use control::Lease;
 pub(super) use control::{Asked, Gone, Keeper, Node};
 use control::{Keeping, serve};
@@ -248,6 +249,7 @@ pub(super) async fn share(target: &Target, limits: Limits, nextest_run: &str) ->
 /// # Errors
 /// When it cannot be launched, or one is up that is another.
 pub async fn up(target: &Target, limits: Limits) -> Result<Standby, LaunchError> {
+    let target = &settled(target);
     let place = Place::up(&target.name);
     let was_up = matches!(place.standing(), Standing::Up(..));
     let order = Order::new(target, limits, None);

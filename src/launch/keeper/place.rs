@@ -10,8 +10,10 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::super::{LaunchError, Setup, Target, config};
-use crate::gateway::{Pace, Secret};
+use crate::gateway::Pace;
+use crate::launch::{LaunchError, Setup, config};
+use crate::secret::Secret;
+use crate::target::Target;
 
 /// What is to be kept, and how long.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -112,13 +114,13 @@ impl Program {
 mod revealed {
     use serde::{Deserialize, Deserializer, Serializer};
 
-    use crate::gateway::Secret;
+    use crate::secret::Secret;
 
-    pub fn serialize<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(secret.reveal())
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
         String::deserialize(deserializer).map(Secret::new)
     }
 }

@@ -3,12 +3,13 @@
 
 use super::super::server::VARIABLE;
 use super::super::template::{Begun, COUNT, DUMP_MIGRATIONS, DUMP_TABLES, Tables, Template, USED, remark};
-use super::super::{LaunchError, Target};
 use super::gateways::{Node, Recipe};
 use super::python::output;
 use super::site::Site;
 use super::stores::{Database, Postgres};
 use crate::gateway::recipe::Schema;
+use crate::launch::LaunchError;
+use crate::target::Target;
 
 /// Launches the gateway on an empty database, with the template if there is a good one; if not, there is one afterwards.
 pub(super) async fn begin(

@@ -3,10 +3,11 @@
 
 use serde::Deserialize;
 
-use super::python::{Environment, Package, Uv, output};
+use super::python::{Environment, Uv, output};
 use super::site::Site;
 use crate::launch::cache::Cache;
-use crate::launch::{LaunchError, RunId, Target};
+use crate::launch::{LaunchError, RunId};
+use crate::target::{Package, Target};
 
 const HELP: &str = "name the versions that are to be tried, in their order: --versions A,B,C";
 

@@ -9,17 +9,15 @@ use std::time::Duration;
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
 
 use super::super::LaunchError;
 use super::super::template::digest;
 use super::site::Site;
 use super::system;
-use crate::config::Release;
 use crate::gateway::recipe;
-use crate::gateway::redact;
 use crate::launch::cache::Cache;
-use crate::launch::target::GatewayName;
+use crate::secret::redact;
+use crate::target::Package;
 
 /// Changes with how an environment is made.
 const FORMAT: &str = "gatecrash environment 1";
@@ -29,14 +27,6 @@ const STAMP: &str = "gatecrash.packages";
 const STEP: Duration = Duration::from_secs(600);
 const LOG_LINES: usize = 15;
 pub(super) const WORD_OF_CACHE: &str = "the cache cannot be used";
-
-/// Which package is to be installed, and with what.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Package {
-    pub gateway: GatewayName,
-    pub version: String,
-    pub release: Release,
-}
 
 impl Package {
     /// As installers are told.
@@ -305,7 +295,7 @@ pub(super) async fn output(mut command: Command) -> Result<String, Vec<String>> 
 mod tests {
     use super::{Package, published};
     use crate::config::Release;
-    use crate::launch::target::GatewayName;
+    use crate::target::GatewayName;
 
     fn name(version: &str, overrides: &[&str]) -> String {
         let overrides = overrides.iter().map(|text| (*text).to_owned()).collect();

@@ -12,8 +12,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::sweep::Uses;
-use super::super::{LaunchError, MARK, RunId, Target, end_of_log, random_hex};
 use super::system::{self, Signal, User};
+use crate::launch::{LaunchError, MARK, RunId, end_of_log, random_hex};
+use crate::target::Target;
 
 /// What is passed on of this machine's environment, beside the PATH and what [`is_prismas`].
 const PASSED_ON: [&str; 2] = ["LANG", "LC_ALL"];

@@ -10,7 +10,7 @@ use super::super::{LaunchError, random_hex};
 use super::postgres::Programs;
 use super::site::{About, Children, Process, Site, free_port};
 use super::system::{self, Signal};
-use crate::gateway::Secret;
+use crate::secret::Secret;
 
 /// The database of a target.
 pub(super) enum Database {
@@ -228,7 +228,7 @@ impl Redis {
 mod tests {
     use super::super::super::{GatewayName, Launcher, RunId, Target};
     use super::*;
-    use crate::gateway::redact;
+    use crate::secret::redact;
 
     /// A server as `DATABASE_URL` may name it; none where this machine has no PostgreSQL, which is said.
     #[expect(clippy::disallowed_macros)]

@@ -4,8 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{Failed, provider};
-use crate::gateway::{AdminCall, Answer, Sent};
-use crate::run::{Acted, Company, Exchange};
+use crate::outcome::{Acted, AdminCall, Answer, Company, Exchange, Sent};
 use crate::scenario::Instance;
 use crate::upstream::marker;
 

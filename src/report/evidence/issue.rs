@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::{Failed, Script, in_short, provider};
 use crate::launch::Setup;
+use crate::outcome::TrialResult;
 use crate::report::Report;
 use crate::report::markdown::{fenced, plain};
 use crate::report::terminal::without_colours;
 use crate::report::transcript::{legend, spent_before};
-use crate::run::TrialResult;
 
 /// The longest that it gets, in bytes: GitHub takes 65,536 characters.
 const LARGEST: usize = 60_000;

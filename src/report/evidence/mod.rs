@@ -1,5 +1,5 @@
 //! What failed, as evidence for an issue: a text to paste (`issue`), and a folder with all that it cuts short, the scenario
-//! and the report. Pure; who writes the folder is `gatecrash run --evidence`.
+//! and the report. It is made of a report that is redacted. Pure; who writes the folder is `gatecrash run --evidence`.
 
 mod curl;
 mod issue;
@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Report, TargetReport, TrialReport, json};
-use crate::gateway::secret::redact_json;
-use crate::gateway::{ADAPTERS, Adapter, OF_BUILTIN, adapter, redact};
-use crate::run::{Exchange, TrialResult};
-use crate::verdict::{Finding, FindingKind};
+use crate::gateway::Adapter;
+use crate::outcome::{Exchange, Finding, FindingKind, TrialResult};
+use crate::secret::SHOWN;
+use crate::target::LauncherKind;
 use curl::Script;
 
 /// The text to paste. It is written last: where it is, all is.
@@ -24,8 +24,6 @@ pub struct File {
     /// In the folder.
     pub path: PathBuf,
     pub text: String,
-    /// What leaves nothing secret in it.
-    pub redact: fn(&str) -> String,
 }
 
 /// A trial that failed on a target, and may fail the run.
@@ -61,20 +59,16 @@ impl<'a> Failed<'a> {
     /// How many seconds the gateway's books may be behind.
     fn behind_s(&self) -> u64 {
         let behind = match (self.target, self.adapter()) {
-            (Some(target), _) if target.launcher == "builtin" => Duration::ZERO,
+            (Some(target), _) if target.launcher == LauncherKind::Builtin => Duration::ZERO,
             (_, Some(adapter)) => adapter.about().pace.behind,
-            // One that runs already, by a name of its own.
-            (_, None) => ADAPTERS.iter().map(|adapter| adapter.about().pace.behind).max().unwrap_or_default(),
+            (_, None) => Duration::ZERO,
         };
         behind.as_millis().div_ceil(1000) as u64
     }
 
-    /// The adapter of its target, if that was launched: then its name says it.
+    /// The adapter of its target.
     fn adapter(&self) -> Option<&'static dyn Adapter> {
-        match self.target.filter(|target| target.launcher == "builtin") {
-            Some(_) => Some(OF_BUILTIN),
-            None => adapter(self.result.target.split('@').next()?),
-        }
+        self.target.map(|target| target.gateway.adapter())
     }
 
     /// Where all of it is, in the folder.
@@ -98,39 +92,39 @@ impl<'a> Failed<'a> {
 pub fn files(report: &Report) -> Vec<File> {
     let mut files = Vec::new();
     let mut taken = BTreeSet::new();
-    let mut add = |path: PathBuf, text: String, redact: fn(&str) -> String| {
+    let mut add = |path: PathBuf, text: String| {
         let path = free(path, &mut taken);
         if !text.trim().is_empty() {
-            files.push(File { path: path.clone(), text, redact });
+            files.push(File { path: path.clone(), text });
         }
         path
     };
     let failed = Failed::all(report);
-    add("report.json".into(), json::render(report), redact_json);
+    add("report.json".into(), json::render(report));
     let mut scenarios = issue::Scenarios::new();
     for file in failed.iter().map(|failed| failed.trial.file.as_str()).collect::<BTreeSet<_>>() {
         let name = Path::new(file).file_name().map_or("scenario.yaml".into(), |name| name.to_string_lossy());
         let text = report.scenarios.get(file).cloned().unwrap_or_default();
-        scenarios.insert(file, add(file_name(&name).into(), text, redact));
+        scenarios.insert(file, add(file_name(&name).into(), text));
     }
     for target in &report.targets {
         if let Some(setup) = &target.setup {
             let line = |(name, value): &(String, String)| format!("{name}={value}\n");
-            add(of_target(&target.name).join("config.yaml"), setup.config.clone(), redact);
-            add(of_target(&target.name).join("environment"), setup.environment.iter().map(line).collect(), redact);
+            add(of_target(&target.name).join("config.yaml"), setup.config.clone());
+            add(of_target(&target.name).join("environment"), setup.environment.iter().map(line).collect());
         }
     }
     for failed in &failed {
         let folder = failed.folder();
-        add(folder.join("requests.sh"), Script::of(failed).whole(), redact);
+        add(folder.join("requests.sh"), Script::of(failed).whole());
         if let Some(program) = provider::program(failed) {
-            add(folder.join("provider.py"), program, redact);
+            add(folder.join("provider.py"), program);
         }
-        add(folder.join("said.json"), failed.own(&format!("{:#}\n", failed.said())), redact_json);
-        add(folder.join("log"), failed.own(&(failed.result.evidence.log.join("\n") + "\n")), redact);
+        add(folder.join("said.json"), failed.own(&format!("{:#}\n", failed.said())));
+        add(folder.join("log"), failed.own(&(failed.result.evidence.log.join("\n") + "\n")));
     }
     if !failed.is_empty() {
-        add(ISSUE.into(), issue::render(report, &failed, &scenarios), redact);
+        add(ISSUE.into(), issue::render(report, &failed, &scenarios));
     }
     files
 }
@@ -151,7 +145,8 @@ fn of_target(name: &str) -> PathBuf {
 /// A text as a name of a file, on every system.
 fn file_name(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@') { c } else { '_' };
-    let name: String = text.chars().map(plain).collect();
+    // What stands for a secret would look like one.
+    let name: String = text.replace(SHOWN, "secret").chars().map(plain).collect();
     match name.trim_start_matches('.') {
         "" => "_".to_owned(),
         name => name.to_owned(),

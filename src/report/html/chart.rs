@@ -4,12 +4,9 @@
 use maud::{Markup, html};
 use rust_decimal::Decimal;
 
-use crate::gateway::Answer;
+use crate::outcome::{Answer, Exchange, Finding, Standing, TrialResult};
 use crate::report::TrialReport;
-use crate::run::{Exchange, TrialResult};
 use crate::scenario::Usd;
-use crate::verdict::Finding;
-use crate::verdict::oracle::Standing;
 
 /// The drawing, in its own units, and the room around it for what is written there.
 const WIDTH: usize = 400;
@@ -43,7 +40,7 @@ struct Scale {
     requests: usize,
 }
 
-pub fn charts(trial: &TrialReport) -> Markup {
+pub(super) fn charts(trial: &TrialReport) -> Markup {
     let Some(whose) = shown(trial) else { return Markup::default() };
     let curves: Vec<_> = trial.results.iter().map(|result| curve(result, whose)).collect();
     let points = || curves.iter().flat_map(|curve| &curve.points);

@@ -2,11 +2,12 @@
 
 use maud::{Markup, html};
 
+use crate::outcome::Outcome;
 use crate::report::{Report, TrialReport};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
+pub(crate) enum Tone {
     Good,
     Bad,
     Odd,
@@ -15,7 +16,7 @@ pub enum Tone {
 
 impl Tone {
     /// The class of what is shown in it.
-    pub fn class(self) -> &'static str {
+    pub(crate) fn class(self) -> &'static str {
         match self {
             Tone::Good => "good",
             Tone::Bad => "bad",
@@ -26,14 +27,14 @@ impl Tone {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub(super) struct Look {
     pub word: &'static str,
     pub sign: &'static str,
     pub tone: Tone,
 }
 
 impl Look {
-    pub fn of_verdict(verdict: Verdict) -> Look {
+    pub(super) fn of_verdict(verdict: Verdict) -> Look {
         let (sign, tone) = match verdict {
             Verdict::Regression => ("✕", Tone::Bad),
             Verdict::StillFailing => ("✕", Tone::Odd),
@@ -45,7 +46,7 @@ impl Look {
         Look { word: verdict.word(), sign, tone }
     }
 
-    pub fn of_outcome(outcome: &Outcome) -> Look {
+    pub(super) fn of_outcome(outcome: &Outcome) -> Look {
         let (sign, tone) = match outcome {
             Outcome::Pass => ("✓", Tone::Good),
             Outcome::Fail => ("✕", Tone::Bad),
@@ -57,7 +58,7 @@ impl Look {
     }
 
     /// Of a trial: its verdict, or its worst outcome.
-    pub fn of(trial: &TrialReport) -> Look {
+    pub(super) fn of(trial: &TrialReport) -> Look {
         let outcomes = || trial.results.iter().map(|result| Look::of_outcome(&result.outcome));
         match trial.verdict {
             Some(verdict) => Look::of_verdict(verdict),
@@ -66,7 +67,7 @@ impl Look {
     }
 
     /// Those that there are in a report, what needs to be looked at first.
-    pub fn all(report: &Report) -> Vec<Look> {
+    pub(super) fn all(report: &Report) -> Vec<Look> {
         let words = match report.compares {
             true => Verdict::ALL.map(Verdict::word).to_vec(),
             false => OUTCOMES.to_vec(),
@@ -76,12 +77,12 @@ impl Look {
     }
 
     /// Whether it is as it should be, so that nobody has to look at it.
-    pub fn is_usual(self) -> bool {
+    pub(super) fn is_usual(self) -> bool {
         self.word == Verdict::Same.word() || self.word == PASS.word
     }
 
     /// `3 regressions`, `12 passed`
-    pub fn counted(self, count: usize) -> String {
+    pub(super) fn counted(self, count: usize) -> String {
         let what = match self.word {
             "regression" if count > 1 => "regressions",
             "FAIL" => "failed",
@@ -94,12 +95,12 @@ impl Look {
     }
 
     /// Its sign and its word.
-    pub fn badge(self) -> Markup {
+    pub(super) fn badge(self) -> Markup {
         html! { span class={ "badge " (self.tone.class()) } { (self.mark()) (self.word) } }
     }
 
     /// Its sign, for those who see it.
-    pub fn mark(self) -> Markup {
+    pub(super) fn mark(self) -> Markup {
         html! { span class="sign" aria-hidden="true" { (self.sign) } }
     }
 }

@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::look::Look;
 use super::trial::{anchor, outcome};
+use crate::outcome::TrialResult;
 use crate::report::{Report, TrialReport};
-use crate::run::TrialResult;
 
 /// A trial, with its place in the report.
 type Placed<'a> = (usize, &'a TrialReport);
@@ -17,7 +17,7 @@ struct Scenario<'a> {
     worst: (usize, Look),
 }
 
-pub fn section(report: &Report) -> Markup {
+pub(super) fn section(report: &Report) -> Markup {
     let scenarios = scenarios(report);
     let (usual, odd): (Vec<_>, Vec<_>) = scenarios.iter().partition(|scenario| scenario.worst.1.is_usual());
     html! {

@@ -14,20 +14,21 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
 use super::{Report, Spent, TargetReport, answer, terminal};
+use crate::host::failure::Exit;
 use crate::verdict::deviation::Deviation;
 use crate::verdict::fail_on::FailOn;
 use look::Look;
-pub(super) use look::Tone;
+pub(crate) use look::Tone;
 
-pub(super) const STYLE: &str = include_str!("style.css");
+pub(crate) const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
 pub fn render(report: &Report) -> String {
     let answer = answer::answer(report);
-    let tone = match report.exit_code() {
-        0 => Tone::Good,
-        1 => Tone::Bad,
-        _ => Tone::Odd,
+    let tone = match report.exit() {
+        Exit::Fine => Tone::Good,
+        Exit::Failed => Tone::Bad,
+        Exit::NothingRun | Exit::Broke | Exit::WrongInput | Exit::Interrupted => Tone::Odd,
     };
     let page = html! {
         (DOCTYPE)
@@ -73,7 +74,7 @@ fn policy() -> String {
 }
 
 /// For the browser's tab.
-pub(super) fn icon(tone: Tone) -> String {
+pub(crate) fn icon(tone: Tone) -> String {
     let (colour, sign) = match tone {
         Tone::Good => ("%23067647", "M9 17l5 5 9-11"),
         Tone::Bad => ("%23b42318", "M10 10l12 12M22 10L10 22"),

@@ -4,17 +4,16 @@ use maud::{Markup, html};
 
 use super::look::Look;
 use super::{chart, group, issue};
-use crate::gateway::{Answer, Sent};
+use crate::outcome::{Answer, Evidence, Exchange, Outcome, Sent, TrialResult};
 use crate::report::{Report, TrialReport, terminal, transcript};
-use crate::run::{Evidence, Exchange, TrialResult};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::Verdict;
 
 /// Where a trial is found on the page, by its place in the report.
-pub fn anchor(index: usize) -> String {
+pub(super) fn anchor(index: usize) -> String {
     format!("trial-{}", index + 1)
 }
 
-pub fn section(report: &Report) -> Markup {
+pub(super) fn section(report: &Report) -> Markup {
     let of = |look: Look| report.trials.iter().enumerate().filter(move |(_, trial)| Look::of(trial) == look);
     html! {
         section id="trials" {
@@ -66,7 +65,7 @@ fn is_shown_in_full(trial: &TrialReport) -> bool {
 }
 
 /// In the words of the terminal.
-pub fn outcome(result: &TrialResult) -> String {
+pub(super) fn outcome(result: &TrialResult) -> String {
     terminal::without_colours(&terminal::outcome(result)).trim().to_owned()
 }
 

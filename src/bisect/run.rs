@@ -1,0 +1,407 @@
+//! A search among versions: each launched, tried and taken away again, one after the other, the two ends first. What the next
+//! one needs is fetched while one runs. Results are kept as they come, so that a search that was stopped goes on
+//! where it was. What happens is told as events. Not: which version is next ([`crate::bisect`]).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use futures_util::StreamExt as _;
+use sha2::{Digest as _, Sha256};
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::bisect::{Between, Search, Side, Sought, Told};
+use crate::config::{KnownDeviation, Limits};
+use crate::host::gate::Gate;
+use crate::launch::cache::Cache;
+use crate::launch::{LaunchError, Live, RunId, launch, prepare};
+use crate::outcome::{Outcome, TrialResult};
+use crate::run::jobs::AT_FIRST;
+use crate::run::run_trial;
+use crate::run::under::Under;
+use crate::scenario::{Trial, TrialId};
+use crate::secret::Redacted;
+use crate::target::Target;
+use crate::verdict::deviation;
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// In their order: the change is between the first and the last.
+    pub targets: Vec<Target>,
+    /// All of one scenario.
+    pub trials: Vec<Trial>,
+    /// Whether the first is the bad one, and a good one after it is searched for.
+    pub fixed: bool,
+    pub limits: Limits,
+    pub known: Vec<KnownDeviation>,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// So many targets were tried before, by a search that was stopped.
+    Resumed(usize),
+    Launching(String),
+    Launched {
+        target: String,
+        seconds: f64,
+    },
+    NotLaunched(LaunchError),
+    /// This trial is followed, for one end has this finding and the other has not; and so many others could be.
+    Follows {
+        trial: TrialId,
+        sought: Box<Sought>,
+        others: Vec<TrialId>,
+    },
+    Told {
+        target: usize,
+        told: Told,
+        results: Vec<TrialResult>,
+    },
+    /// What is learned is not kept, because of this.
+    Forgets(String),
+    Ended(End),
+}
+
+/// Why it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// No other version can tell more.
+    Found {
+        last_before: usize,
+        first_after: usize,
+    },
+    /// An end could not be launched.
+    NotLaunched(LaunchError),
+    /// The bad one passes all trials.
+    Passes,
+    /// The good one has whatever the bad one has.
+    BothFail,
+    /// An end could not be judged.
+    Broke {
+        target: String,
+        reason: String,
+    },
+    Interrupted,
+}
+
+/// How often a trial is run on each version, at the same time; and how often more if it does not do the same each time.
+const TRIES: usize = 2;
+const MORE: usize = 3;
+
+/// Runs a plan. Once the gate is closed no trial begins any more.
+pub async fn bisect(plan: &Plan, run: &RunId, gate: &Gate, tell: &(dyn Fn(Event) + Sync)) {
+    let state = State::of(plan).unwrap_or_else(|why| {
+        tell(Event::Forgets(why));
+        State::default()
+    });
+    if !state.kept.is_empty() {
+        tell(Event::Resumed(state.kept.len()));
+    }
+    let mut work = Work {
+        plan,
+        run,
+        gate,
+        tell,
+        state,
+        number: 0,
+        tries: TRIES,
+        ahead: BTreeMap::new(),
+        fetching: JoinSet::new(),
+    };
+    let end = work.bisect().await.unwrap_or_else(|end| end);
+    if matches!(end, End::Found { .. } | End::Passes | End::BothFail) {
+        work.state.forget();
+    }
+    tell(Event::Ended(end));
+}
+
+/// What one target did in each trial, as often as it was run.
+type Results = BTreeMap<TrialId, Vec<TrialResult>>;
+
+/// What was learned of each target, by its name.
+#[derive(Debug, Default)]
+struct State {
+    file: Option<PathBuf>,
+    kept: BTreeMap<String, Results>,
+}
+
+impl State {
+    /// What a search for the same, on the same versions, with the same build of this program has left.
+    fn of(plan: &Plan) -> Result<State, String> {
+        let cache = Cache::find().map_err(|error| error.to_string())?;
+        let under = Under::of(plan.limits, 0).ok_or("which build of gatecrash this is cannot be told")?;
+        let mut digest = Sha256::new();
+        digest.update(under.digest());
+        for target in &plan.targets {
+            // Why it is launched in this way does not matter.
+            digest.update(format!("{:?}", Target { chosen: None, ..target.clone() }));
+        }
+        for trial in &plan.trials {
+            digest.update(format!("{}\n{}", trial.id, trial.file.text));
+        }
+        digest.update(format!("{:?}", plan.known));
+        let key = format!("{:x}", digest.finalize());
+        let ends = [plan.targets.first(), plan.targets.last()].map(|target| target.map_or("", |target| &target.name));
+        let gateway = plan.targets.first().map_or("", |target| target.gateway.name());
+        let folder = cache.make().map_err(|error| error.to_string())?;
+        let file = folder.join(format!("{gateway}-{}-{key:.16}.bisection", versions(ends)));
+        // One that was cut off, or is of another build, says nothing.
+        let kept = fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok());
+        Ok(State { file: Some(file), kept: kept.unwrap_or_default() })
+    }
+
+    /// Keeps what is known, whole or not at all. Whether that can be done only decides what is run again.
+    fn keep(&self) -> Result<(), String> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let text = serde_json::to_string(&Redacted(&self.kept)).map_err(|error| error.to_string())?;
+        let folder = file.parent().unwrap_or(Path::new("."));
+        let write = || {
+            let mut part = tempfile::NamedTempFile::new_in(folder)?;
+            part.write_all(text.as_bytes())?;
+            part.persist(file).map(drop).map_err(|error| error.error)
+        };
+        write().map_err(|error| format!("{}: {error}", file.display()))
+    }
+
+    fn forget(&self) {
+        if let Some(file) = &self.file {
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+/// `1.81.0..1.82.3`, as it can be in a file's name.
+fn versions(ends: [&str; 2]) -> String {
+    let version = |name: &str| name.split_once('@').map_or(name, |(_, version)| version).replace([':', '/'], "_");
+    format!("{}..{}", version(ends[0]), version(ends[1]))
+}
+
+/// Whether a trial did not do the same each time.
+fn differs(results: &[TrialResult], has: impl Fn(&TrialResult) -> bool) -> bool {
+    results.iter().any(&has) && !results.iter().all(has)
+}
+
+struct Work<'a> {
+    plan: &'a Plan,
+    run: &'a RunId,
+    gate: &'a Gate,
+    tell: &'a (dyn Fn(Event) + Sync),
+    state: State,
+    /// Of the last target that was launched.
+    number: usize,
+    /// How often each trial is run.
+    tries: usize,
+    /// What is being fetched, by its target.
+    ahead: BTreeMap<usize, AbortHandle>,
+    fetching: JoinSet<()>,
+}
+
+impl Work<'_> {
+    async fn bisect(&mut self) -> Result<End, End> {
+        let last = self.plan.targets.len() - 1;
+        let mut search = Search::new(self.plan.targets.len());
+        let (bad, good) = if self.plan.fixed { (0, last) } else { (last, 0) };
+        let all: Vec<&Trial> = self.plan.trials.iter().collect();
+        let middle: Vec<usize> = search.next().into_iter().collect();
+        let of_bad = self.results(bad, &all, None, &[good]).await?.map_err(End::NotLaunched)?;
+        // One that comes and goes: two that pass say little.
+        if of_bad.values().any(|own| differs(own, |result| result.outcome.has_failed())) {
+            self.tries = TRIES + MORE;
+        }
+        let of_good = self.results(good, &all, None, &middle).await?.map_err(End::NotLaunched)?;
+        let (trial, sought, others) = self.followed(bad, &of_bad, &of_good)?;
+        let follows = Event::Follows { trial: trial.id.clone(), sought: Box::new(sought.clone()), others };
+        (self.tell)(follows);
+        for (end, results) in [(bad, &of_bad), (good, &of_good)] {
+            let results = results.get(&trial.id).cloned().unwrap_or_default();
+            match self.told(end, &sought, results) {
+                Told::Nothing(reason) => {
+                    return Err(End::Broke { target: self.plan.targets[end].name.clone(), reason });
+                }
+                Told::Has(_) if end == good => return Err(End::BothFail),
+                Told::Has(_) | Told::HasNot(_) => {}
+            }
+        }
+        while let Some(version) = search.next() {
+            let ahead = search.after(version);
+            let told = match self.results(version, &[&trial], Some(&sought), &ahead).await? {
+                Ok(mut results) => {
+                    let results = results.remove(&trial.id).unwrap_or_default();
+                    self.told(version, &sought, results)
+                }
+                Err(error) => {
+                    let told = Told::Nothing(error.what.clone());
+                    (self.tell)(Event::NotLaunched(error));
+                    (self.tell)(Event::Told { target: version, told: told.clone(), results: Vec::new() });
+                    told
+                }
+            };
+            let has = if self.plan.fixed { [Side::Before, Side::After] } else { [Side::After, Side::Before] };
+            search.tell(
+                version,
+                match told {
+                    Told::Has(_) => Some(has[0]),
+                    Told::HasNot(_) => Some(has[1]),
+                    Told::Nothing(_) => None,
+                },
+            );
+        }
+        let Between { last_before, first_after } = search.between();
+        Ok(End::Found { last_before, first_after })
+    }
+
+    fn told(&self, target: usize, sought: &Sought, results: Vec<TrialResult>) -> Told {
+        let told = sought.told(&results);
+        (self.tell)(Event::Told { target, told: told.clone(), results });
+        told
+    }
+
+    /// The trial that is followed: the one whose finding on the bad end is the worst of those that the good end has not. And
+    /// the names of the others that could be.
+    fn followed(&self, bad: usize, of_bad: &Results, of_good: &Results) -> Result<(Trial, Sought, Vec<TrialId>), End> {
+        let results = |of: &Results, trial: &Trial| of.get(&trial.id).cloned().unwrap_or_default();
+        let worst = |trial: &Trial| {
+            let results = results(of_bad, trial);
+            let findings = results.iter().flat_map(|result| &result.findings);
+            findings.min_by_key(|finding| (finding.known.is_some(), finding.kind)).cloned()
+        };
+        let failing: Vec<(&Trial, Sought)> = self
+            .plan
+            .trials
+            .iter()
+            .filter_map(|trial| Some((trial, Sought::new(worst(trial)?, &trial.file.scenario))))
+            .collect();
+        let is_good =
+            |(trial, sought): &&(&Trial, Sought)| matches!(sought.told(&results(of_good, trial)), Told::HasNot(_));
+        let mut differing: Vec<&(&Trial, Sought)> = failing.iter().filter(is_good).collect();
+        differing.sort_by_key(|(_, Sought { finding, .. })| (finding.known.is_some(), finding.kind));
+        match (differing.as_slice(), failing.is_empty()) {
+            ([(trial, sought), others @ ..], _) => {
+                let others = others.iter().map(|(trial, _)| trial.id.clone()).collect();
+                Ok(((*trial).clone(), sought.clone(), others))
+            }
+            ([], false) => Err(End::BothFail),
+            ([], true) => {
+                let outcomes = of_bad.values().flatten().map(|result| &result.outcome);
+                let mut broke = outcomes.filter_map(|outcome| match outcome {
+                    Outcome::Error { reason } | Outcome::Skip { reason } => Some(reason.clone()),
+                    Outcome::Pass | Outcome::Fail | Outcome::Flaky { .. } => None,
+                });
+                let target = self.plan.targets[bad].name.clone();
+                Err(broke.next().map_or(End::Passes, |reason| End::Broke { target, reason }))
+            }
+        }
+    }
+
+    /// What a target does in these trials: known already, or launched and run.
+    async fn results(
+        &mut self,
+        target: usize,
+        trials: &[&Trial],
+        sought: Option<&Sought>,
+        ahead: &[usize],
+    ) -> Result<Result<Results, LaunchError>, End> {
+        let name = &self.plan.targets[target].name;
+        let is_enough =
+            |kept: &&Results| trials.iter().all(|trial| kept.get(&trial.id).is_some_and(|own| own.len() >= self.tries));
+        if let Some(kept) = self.state.kept.get(name).filter(is_enough) {
+            return Ok(Ok(kept.clone()));
+        }
+        self.number += 1;
+        let prefix = format!("gc-{}-{}", self.run.as_str(), self.number);
+        self.fetch(target, ahead);
+        let results = self.run(target, trials, sought, &prefix).await?;
+        if let Ok(results) = &results {
+            self.state.kept.insert(name.clone(), results.clone());
+            if let Err(why) = self.state.keep() {
+                (self.tell)(Event::Forgets(why));
+                self.state.file = None;
+            }
+        }
+        Ok(results)
+    }
+
+    /// Fetches what may be launched next, while something else goes on; what cannot be any more is given up. One that is
+    /// launched meanwhile waits for what is fetched of it.
+    fn fetch(&mut self, target: usize, versions: &[usize]) {
+        self.ahead.retain(|version, fetching| {
+            let is_wanted = *version == target || versions.contains(version);
+            if !is_wanted {
+                fetching.abort();
+            }
+            is_wanted
+        });
+        for version in versions {
+            let (target, run) = (self.plan.targets[*version].clone(), self.run.clone());
+            // If it cannot be had, its launch will say so.
+            let fetch = async move { drop(prepare(&target, &run).await) };
+            self.ahead.entry(*version).or_insert_with(|| self.fetching.spawn(fetch));
+        }
+    }
+
+    async fn run(
+        &self,
+        target: usize,
+        trials: &[&Trial],
+        sought: Option<&Sought>,
+        prefix: &str,
+    ) -> Result<Result<Results, LaunchError>, End> {
+        let target = &self.plan.targets[target];
+        (self.tell)(Event::Launching(target.name.clone()));
+        let launched = tokio::select! {
+            launched = launch(target, self.plan.limits, self.run) => launched,
+            () = self.gate.closed() => return Err(End::Interrupted),
+        };
+        let live = match launched {
+            Ok(live) => live,
+            Err(error) => return Ok(Err(error)),
+        };
+        (self.tell)(Event::Launched { target: target.name.clone(), seconds: live.took.as_secs_f64() });
+        let mut results = Results::new();
+        self.tries(&live, trials, self.tries, prefix, &mut results).await;
+        // What does not do the same each time is asked more often.
+        let has = |result: &TrialResult| match sought {
+            Some(sought) => sought.find(result).is_some(),
+            None => result.outcome.has_failed(),
+        };
+        let again: Vec<&Trial> = trials
+            .iter()
+            .copied()
+            .filter(|trial| results.get(&trial.id).is_some_and(|own| differs(own, has)))
+            .collect();
+        self.tries(&live, &again, (TRIES + MORE).saturating_sub(self.tries), prefix, &mut results).await;
+        live.stop().await;
+        let is_whole = |trial: &&Trial| results.get(&trial.id).is_some_and(|own| own.len() >= self.tries);
+        match trials.iter().all(is_whole) {
+            true => Ok(Ok(results)),
+            // Those that are missing never began.
+            false => Err(End::Interrupted),
+        }
+    }
+
+    async fn tries(&self, live: &Live, trials: &[&Trial], times: usize, prefix: &str, results: &mut Results) {
+        let mut each = Vec::new();
+        for trial in trials {
+            let before = results.get(&trial.id).map_or(0, Vec::len);
+            for number in before..before + times {
+                let name = format!(
+                    "{prefix}-{}-{number}",
+                    self.plan.trials.iter().position(|own| own.id == trial.id).unwrap_or(0)
+                );
+                each.push(async move { run_trial(live, trial, &name, self.plan.limits, self.gate).await });
+            }
+        }
+        let all = futures_util::stream::iter(each).buffered(self.plan.limits.jobs.unwrap_or(AT_FIRST));
+        let mut ran: Vec<TrialResult> = all.filter_map(std::future::ready).collect().await;
+        let today = jiff::ZonedDateTime::now().date();
+        for result in &mut ran {
+            deviation::apply(&self.plan.known, &live.target, &[], std::slice::from_mut(result), today);
+        }
+        for result in ran {
+            results.entry(result.trial.clone()).or_default().push(result);
+        }
+    }
+}

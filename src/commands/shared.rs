@@ -1,0 +1,138 @@
+//! Arguments that several commands have.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::config::{Config, LAUNCHER, LauncherName};
+use crate::report::output::{self, Format};
+use crate::scenario::Partition;
+use crate::target::Compromised;
+use crate::verdict::fail_on::FailOn;
+
+/// Which trials.
+#[derive(Debug, Args)]
+pub(super) struct Selection {
+    /// Only trials with this in their name; several add up.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Vec<String>,
+    /// Only trials with this tag; several add up.
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<String>,
+}
+
+/// How often, and what then counts.
+#[derive(Debug, Args)]
+pub(super) struct Retry {
+    /// Try a trial that fails again, up to so many times. One that then passes is `flaky`: it is told with its rate, and
+    /// does not fail the run.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub retries: u8,
+    /// What fails the run, of bypass, leak, overrun, miscount, false-refusal, wrong-refusal, fault, flaky. Without it, all
+    /// but flaky.
+    #[arg(long, value_name = "KIND,...")]
+    pub fail_on: Option<FailOn>,
+}
+
+/// What `run` and `compare` share.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    #[command(flatten)]
+    pub selection: Selection,
+    /// How many trials run at the same time, on all targets together. Without it: as many as the gateways' answers stay
+    /// quick for.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Run only one of several parts of the trials, each on another machine; `gatecrash merge` joins their reports.
+    #[arg(long, value_name = "M/N")]
+    pub partition: Option<Partition>,
+    #[command(flatten)]
+    pub retry: Retry,
+    #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
+    pub launching: Launching,
+}
+
+/// How a report is shown.
+#[derive(Debug, Args)]
+pub(super) struct Output {
+    /// Say only what is not as it should be, and the answer.
+    #[arg(long)]
+    quiet: bool,
+    #[arg(long, value_enum, default_value_t = FormatName::Terminal)]
+    format: FormatName,
+    #[command(flatten)]
+    files: Files,
+}
+
+impl From<Output> for output::Output {
+    fn from(Output { quiet, format, files }: Output) -> output::Output {
+        let format = match format {
+            FormatName::Terminal => Format::Terminal,
+            FormatName::Json => Format::Json,
+            FormatName::Github => Format::Github,
+        };
+        let Files { json, junit, markdown, html, evidence } = files;
+        output::Output { quiet, format, files: output::Files { json, junit, markdown, html, evidence } }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormatName {
+    Terminal,
+    Json,
+    /// Annotations, as workflow commands of GitHub Actions.
+    Github,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reports")]
+struct Files {
+    /// Write the report as JSON: for scripts, and for `gatecrash merge`.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the report as JUnit XML: for CI systems.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write the report as Markdown: for a job's summary, or a comment.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Write the report as a page for a browser, in one file: the answer, each trial with its spend, what the gateway said.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write evidence of what failed into a new folder: `issue.md`, a text to paste into an issue, with each request as
+    /// `curl`; the scenario, the gateway's configuration and log, the report. Secrets are names in there.
+    #[arg(long, value_name = "FOLDER")]
+    evidence: Option<PathBuf>,
+}
+
+/// What everything shares that launches.
+#[derive(Debug, Args)]
+pub(super) struct Launching {
+    /// How `GATEWAY@VERSION` is launched. Without it, as harness.toml says; else in Docker if an engine answers, as
+    /// processes if none does.
+    #[arg(long, value_enum, value_name = "LAUNCHER", env = LAUNCHER)]
+    launcher: Option<LauncherName>,
+    /// Launch releases that are known to be compromised, too.
+    #[arg(long)]
+    allow_compromised: bool,
+}
+
+impl Launching {
+    /// The settings, but for what is said here.
+    pub(super) fn over(&self, config: &Config) -> Config {
+        let mut config = config.clone();
+        if let Some(launcher) = self.launcher {
+            config.gateways.launch_by(launcher);
+        }
+        config
+    }
+
+    pub(super) fn compromised(&self) -> Compromised {
+        match self.allow_compromised {
+            true => Compromised::Allow,
+            false => Compromised::Refuse,
+        }
+    }
+}

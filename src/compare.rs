@@ -1,0 +1,148 @@
+//! `gatecrash run` and `gatecrash compare`: a plan carried out, judged and told.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::config::{Config, KnownDeviation, Limits};
+use crate::from_git::{self, Upgrade};
+use crate::host::console::say;
+use crate::host::failure::{Exit, Failure};
+use crate::host::stage::Ended;
+use crate::launch::{on_stage, settled};
+use crate::report::output::{Output, show};
+use crate::report::progress::Progress;
+use crate::report::{Judged, Record, Report};
+use crate::run::select::{Selected, select};
+use crate::run::session::{Event, Plan, execute};
+use crate::scenario::Partition;
+use crate::target::{Compromised, Target};
+use crate::verdict::fail_on::FailOn;
+
+/// What is to be run, as its user says it.
+#[derive(Debug, Clone)]
+pub struct RunOrder {
+    /// The names of the targets.
+    pub targets: Vec<String>,
+    /// Files and folders; the corpus, if there are none.
+    pub scenarios: Vec<PathBuf>,
+    /// Whether the second target is compared with the first.
+    pub pairs: bool,
+    /// Parts of the names of trials; all, if there are none.
+    pub filter: Vec<String>,
+    /// Tags of trials; all, if there are none.
+    pub tag: Vec<String>,
+    /// How many trials run at the same time, if not as many as the settings say.
+    pub jobs: Option<u16>,
+    /// The part of the trials that is run here.
+    pub partition: Option<Partition>,
+    /// How often a trial that fails is tried again.
+    pub retries: u8,
+    /// What fails the run.
+    pub fail_on: FailOn,
+    /// How the report is shown.
+    pub output: Output,
+    /// Whether releases that are known to be compromised are launched, too.
+    pub compromised: Compromised,
+}
+
+/// The two targets that the arguments of a comparison name, or version control, or the settings; and the scenarios, which
+/// come after them.
+///
+/// # Errors
+/// When there are more or fewer, or they are named twice over.
+pub fn two_targets(
+    config: &Config,
+    arguments: &[String],
+    from_git: Option<&str>,
+) -> Result<(Vec<String>, Vec<PathBuf>), Failure> {
+    let meant = arguments.iter().take_while(|argument| Target::is_meant(argument, config)).count();
+    let (targets, scenarios) = arguments.split_at(meant);
+    let targets = match (from_git, targets) {
+        (Some(revision), []) => changed_since(revision, config)?,
+        (Some(_), [target, ..]) => {
+            let what = format!("--from-git finds both targets, and `{target}` is named as well");
+            return Err(Failure::wrong(what).help("leave out one or the other"));
+        }
+        (None, []) => vec![config.compare.baseline.clone(), config.compare.candidate.clone()],
+        (None, [baseline, candidate]) => vec![baseline.clone(), candidate.clone()],
+        (None, others) => {
+            let what = format!("a comparison has two targets, not {}: {}", others.len(), others.join(" "));
+            return Err(Failure::wrong(what).help("gatecrash compare BASELINE CANDIDATE [SCENARIO]..."));
+        }
+    };
+    Ok((targets, scenarios.iter().map(PathBuf::from).collect()))
+}
+
+/// The two targets of an upgrade in version control, which is said first.
+fn changed_since(revision: &str, config: &Config) -> Result<Vec<String>, Failure> {
+    let image = config.gateways.of(from_git::GATEWAY).image.as_deref().unwrap_or_default();
+    let upgrade = Upgrade::since(Path::new("."), revision, image).map_err(Failure::wrong)?;
+    say(&upgrade.to_string());
+    let name = from_git::GATEWAY.about().name;
+    Ok(vec![format!("{name}@{}", upgrade.baseline), format!("{name}@{}", upgrade.candidate)])
+}
+
+impl RunOrder {
+    /// Runs it, and tells the report.
+    ///
+    /// # Errors
+    /// When what is named is not there, or nothing can be run on this machine.
+    pub fn carry_out(&self, config: &Config) -> Result<Exit, Failure> {
+        let began = Instant::now();
+        self.output.files.check()?;
+        let parse = |name: &String| Target::parse(name, config, self.compromised).map_err(Failure::wrong);
+        let targets = self.targets.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        let Selected { trials, corpus } = select(config, &self.scenarios, &self.filter, &self.tag)?;
+        let is_here = |known: &&KnownDeviation| targets.iter().any(|target| target.gateway.name() == known.gateway);
+        for known in config.known_deviations.iter().filter(is_here).filter(|known| known.is_of_none()) {
+            let KnownDeviation { gateway, versions, scenario, .. } = known;
+            say(&format!("warning: known_deviation in `{scenario}`: no version of {gateway} can be {versions}"));
+        }
+        let jobs = self.jobs.map(usize::from).or(config.limits.jobs);
+        let selected: Vec<_> = trials.iter().map(|trial| trial.id.clone()).collect();
+        let trials = match self.partition {
+            Some(partition) => partition.own(trials),
+            None => trials,
+        };
+        let targets = targets.iter().map(settled).collect();
+        let (limits, known) = (Limits { jobs, ..config.limits }, config.known_deviations.clone());
+        let plan = Plan { targets, trials, pairs: self.pairs, limits, retries: self.retries.into(), known };
+        let progress = Progress::new(self.output.quiet, plan.trials.len());
+        let (record, mut ended) = match plan.trials.is_empty() {
+            true => Default::default(),
+            false => executed(plan.clone(), progress)?,
+        };
+        let judged = Judged {
+            plan: &plan,
+            fail_on: &self.fail_on,
+            corpus: &corpus,
+            partition: self.partition,
+            selected: &selected,
+            began,
+            today: jiff::ZonedDateTime::now().date(),
+            interrupted: ended.interrupted,
+            left_behind: ended.left_behind.take(),
+        };
+        let exit = show(&Report::of(record, &judged), &self.output);
+        ended.resume();
+        Ok(exit)
+    }
+}
+
+/// Executes a plan, and gives what is known of it at its end.
+fn executed(plan: Plan, progress: Progress) -> Result<(Record, Ended), Failure> {
+    let (record, progress) = (Arc::new(Mutex::new(Record::default())), Arc::new(progress));
+    let ended = on_stage(|what| progress.say(what), {
+        let (record, progress) = (Arc::clone(&record), Arc::clone(&progress));
+        |run, gate| async move {
+            let tell = |event: Event| {
+                progress.show(&event);
+                record.lock().unwrap_or_else(PoisonError::into_inner).add(&event);
+            };
+            execute(&plan, &run, &gate, &tell).await;
+        }
+    })?;
+    let record = std::mem::take(&mut *record.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok((record, ended))
+}

@@ -1,0 +1,48 @@
+//! Ctrl-C and SIGTERM, from the moment on that somebody listens.
+
+use std::io;
+
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What a person, or the system, says to end a run: once, twice.
+pub struct Interrupts {
+    #[cfg(unix)]
+    of: [Signal; 2],
+}
+
+impl Interrupts {
+    /// From now on they end nothing by themselves.
+    pub fn listen() -> io::Result<Interrupts> {
+        #[cfg(unix)]
+        return Ok(Interrupts { of: [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?] });
+        #[cfg(not(unix))]
+        Ok(Interrupts {})
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate] = &mut self.of;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+/// What is said to the first.
+pub fn first(running: usize) -> String {
+    match running {
+        0 => "interrupted: cleaning up".to_owned(),
+        1 => "interrupted: 1 trial ends; again to stop at once".to_owned(),
+        running => format!("interrupted: {running} trials end; again to stop at once"),
+    }
+}
+
+/// What is said to the second.
+pub const AGAIN: &str = "interrupted again: cleaning up";

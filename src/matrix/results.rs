@@ -1,0 +1,83 @@
+//! Results that are kept from one run to the next, so that what is long can be stopped and gone on with: a file in the
+//! cache for each target, a line for each result. Another build of gatecrash, other settings of the target or other limits
+//! are another file, and another text of a scenario another line: what is found here is what a run would find. Not: which
+//! are run again.
+
+use std::collections::HashMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::launch::cache::{Cache, CacheError};
+use crate::matrix::{Cell, digest_of};
+use crate::outcome::Outcome;
+use crate::run::under::Under;
+use crate::scenario::{Trial, TrialId};
+use crate::target::{Launcher, Target};
+
+/// Those of one target.
+#[derive(Debug, Default)]
+pub struct Results {
+    known: HashMap<(String, TrialId), Kept>,
+    /// Where they are kept.
+    path: Option<PathBuf>,
+}
+
+/// A result, and its day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    pub on: Date,
+    pub cell: Cell,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    trial: TrialId,
+    /// The digest of its scenario.
+    text: String,
+    kept: Kept,
+}
+
+impl Results {
+    /// Those that are known of a target, to which can be added. Of one that is elsewhere nothing is known: it may be another
+    /// one today.
+    ///
+    /// # Errors
+    /// When the cache cannot be used.
+    pub fn of(target: &Target, under: &Under, cache: &Cache) -> Result<Results, CacheError> {
+        if let Launcher::External { .. } = target.launcher {
+            return Ok(Results::default());
+        }
+        let version = target.version.as_deref().unwrap_or(env!("CARGO_PKG_VERSION"));
+        // Why it is launched in this way does not matter.
+        let decisive = Target { chosen: None, ..target.clone() };
+        let decisive = serde_json::to_string(&decisive).unwrap_or_default();
+        let key = format!("{:x}", Sha256::digest(format!("{decisive}\n{}", under.digest())));
+        let name = format!("{}-{version}-{}-{key:.16}.results", target.gateway.name(), target.launcher.kind().word());
+        let path = cache.make()?.join(name);
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        // A line that was cut off is none.
+        let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let known = lines.map(|Line { trial, text, kept }| ((text, trial), kept)).collect();
+        Ok(Results { known, path: Some(path) })
+    }
+
+    pub fn get(&self, trial: &Trial) -> Option<&Kept> {
+        self.known.get(&(digest_of(&trial.file.text), trial.id.clone()))
+    }
+
+    /// Keeps a result that says something of the gateway. Whether that can be written only decides what is run again.
+    pub fn add(&self, trial: &Trial, kept: &Kept) {
+        if let (Some(path), false) = (&self.path, matches!(kept.cell.outcome, Outcome::Error { .. })) {
+            let line = Line { trial: trial.id.clone(), text: digest_of(&trial.file.text), kept: kept.clone() };
+            // In one piece, whoever else writes; and on a line of its own, wherever an earlier one was cut off.
+            let line = format!("\n{}", serde_json::to_string(&line).unwrap_or_default());
+            let file = OpenOptions::new().create(true).append(true).open(path);
+            let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! From what a user names to the trials that are run: shared by the commands and by `cargo test`.
+
+use std::path::PathBuf;
+
+use crate::config::{Config, KnownDeviation};
+use crate::host::failure::Failure;
+use crate::scenario::diagnostic::nearest;
+use crate::scenario::plan::{Selection, plan};
+use crate::scenario::read::shown;
+use crate::scenario::{Trial, TrialId};
+
+/// The selected trials, and the names of all in an ordinary run of the corpus.
+#[derive(Debug)]
+pub struct Selected {
+    pub trials: Vec<Trial>,
+    pub corpus: Vec<TrialId>,
+}
+
+/// Selects from some files and folders, or from the corpus if none is named.
+///
+/// # Errors
+/// When there are no scenarios, when there are mistakes in them, and when a known deviation is of none of them.
+pub fn select(config: &Config, paths: &[PathBuf], filters: &[String], tags: &[String]) -> Result<Selected, Failure> {
+    let selection =
+        Selection { filters: filters.to_vec(), tags: tags.to_vec(), left_out: config.run.leave_out.clone() };
+    let corpus = std::slice::from_ref(&config.scenarios);
+    if paths.is_empty() && !config.scenarios.is_dir() {
+        let folder = config.scenarios.display();
+        let help = "name scenario files or folders, or set `scenarios` in harness.toml";
+        return Err(Failure::wrong(format!("there are no scenarios: {folder} is not a folder")).help(help));
+    }
+    let all =
+        plan(if paths.is_empty() { corpus } else { paths }).map_err(|mistakes| Failure::mistakes(shown(&mistakes)))?;
+    // A corpus with mistakes in it is not what a single named file has to answer for.
+    let known = if paths.is_empty() { Ok(all.clone()) } else { plan(corpus) };
+    if config.scenarios.is_dir()
+        && let Ok(known) = &known
+    {
+        named_in(config, || known.iter().chain(&all).map(|trial| trial.id.as_str()))?;
+    }
+    let ordinary = known.unwrap_or_default().into_iter().filter(|trial| selection.ordinary(trial));
+    let corpus = ordinary.map(|trial| trial.id).collect();
+    Ok(Selected { trials: all.into_iter().filter(|trial| selection.selects(trial)).collect(), corpus })
+}
+
+/// That each known deviation of a settings file is one of a trial that there is. What ships with gatecrash is of its own
+/// corpus, which may not be here.
+fn named_in<'a, I: Iterator<Item = &'a str>>(config: &Config, trials: impl Fn() -> I) -> Result<(), Failure> {
+    let of_none = |known: &&KnownDeviation| !trials().any(|trial| known.covers(trial));
+    let Some(known) = config.known_deviations.iter().filter(|_| !config.is_shipped).find(of_none) else {
+        return Ok(());
+    };
+    let what = format!("known_deviation of {}: no trial is called `{}`", known.gateway, known.scenario);
+    Err(match nearest(&known.scenario, trials()) {
+        Some(near) => Failure::wrong(what).help(format!("did you mean `{near}`?")),
+        None => Failure::wrong(what).help("`gatecrash list` names them; `*` stands for any text"),
+    })
+}

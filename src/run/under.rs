@@ -1,0 +1,28 @@
+//! Under what a result was found: another build of gatecrash, or other limits, may find another.
+
+use std::fs;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::config::Limits;
+
+/// What a result depends on beside its target and its scenario.
+#[derive(Debug, Clone)]
+pub struct Under {
+    digest: String,
+}
+
+impl Under {
+    /// This executable, with these limits. Nothing if it cannot be told which one it is.
+    pub fn of(limits: Limits, retries: usize) -> Option<Under> {
+        let this = fs::read(std::env::current_exe().ok()?).ok()?;
+        // How many trials run at once changes how long they take.
+        let limits = Limits { jobs: None, ..limits };
+        let digest = format!("{:x} {limits:?} {retries}", Sha256::digest(this));
+        Some(Under { digest })
+    }
+
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
