@@ -20,7 +20,7 @@ use crate::run::session::{Event, Plan, execute};
 use crate::scenario::Trial;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example: gatecrash faults > docs/faults.md")]
+#[command(after_help = "Example: gatecrash faults > docs/data/faults.md")]
 pub struct Faults {
     /// Files and folders; without any, the corpus.
     #[arg(value_name = "SCENARIO")]

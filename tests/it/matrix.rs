@@ -214,9 +214,9 @@ fn what_is_no_matrix_is_said() {
 fn the_tables_in_the_docs_are_what_their_json_says() {
     let folder = tempfile::tempdir().unwrap();
     for (json, format, table) in [
-        ("docs/litellm-matrix.json", "--markdown", "docs/litellm-matrix.md"),
-        ("docs/gateways.json", "--markdown", "docs/gateways.md"),
-        ("docs/gateways.json", "--html", "docs/gateways.html"),
+        ("docs/data/litellm-matrix.json", "--markdown", "docs/data/litellm-matrix.md"),
+        ("docs/data/gateways.json", "--markdown", "docs/data/gateways.md"),
+        ("docs/data/gateways.json", "--html", "docs/data/gateways.html"),
     ] {
         let file = folder.path().join("table").display().to_string();
         let arguments = ["matrix", "--quiet", "--from", json, format];
