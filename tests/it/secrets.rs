@@ -13,8 +13,8 @@ use base64::engine::general_purpose::STANDARD;
 use gatecrash::report::console;
 use serde_json::json;
 
-use super::evidence::files;
-use super::failures::free_port;
+use super::support::external::free_port;
+use super::support::files;
 use super::{answer, gatecrash, write};
 
 /// The admin key, as nobody would recognise it.
