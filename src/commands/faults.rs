@@ -9,7 +9,7 @@ use crate::faults::{FaultsOrder, faults};
 use crate::host::failure::{Exit, Failure};
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example: gatecrash faults > docs/faults.md")]
+#[command(after_help = "Example: gatecrash faults > docs/data/faults.md")]
 pub(super) struct Faults {
     /// Files and folders; without any, the corpus.
     #[arg(value_name = "SCENARIO")]

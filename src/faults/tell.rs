@@ -89,7 +89,7 @@ pub fn render(tried: &[Tried]) -> Matrix {
     let useless = catches.iter().filter(|(_, faults)| faults.is_empty());
     gaps.extend(useless.map(|(scenario, _)| format!("{scenario} catches no fault")));
     let mut text = format!(
-        "# Which scenario catches which fault\n\nMade by `gatecrash faults > docs/faults.md`; a test fails when it is \
+        "# Which scenario catches which fault\n\nMade by `gatecrash faults > docs/data/faults.md`; a test fails when it is \
          stale. The healthy built-in gateway passes every trial.\nEach fault is a bug that a real gateway had, and has to \
          be found as what it is.\n\n| fault | what it does | copied from | found as | caught by |\n| --- | --- | --- | --- | \
          --- |\n{rows}\n## What each scenario catches\n\n| scenario | faults |\n| --- | --- |\n"

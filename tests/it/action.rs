@@ -8,6 +8,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
+use super::support::not_tested;
 use super::{answer, write};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -161,7 +162,7 @@ fn holds(condition: &str, known: &BTreeMap<String, String>, all_went_well: bool)
 fn has_jq() -> bool {
     let has = Command::new("jq").arg("--version").output().is_ok();
     if !has {
-        eprintln!("not tested: there is no jq here");
+        not_tested("there is no jq here");
     }
     has
 }

@@ -85,7 +85,7 @@ fn each_gateway_has_a_configuration() {
 }
 
 #[test]
-fn a_gateway_without_an_image_is_not_launched_in_docker() {
+fn docker_is_refused_for_a_gateway_without_an_image() {
     let (code, _, stderr) = answer(gatecrash(&["run", "--target", "any-llm@1.14.0", "--launcher", "docker"]));
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("it has no image") && stderr.contains("--launcher process"), "{stderr}");

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 #[cfg(unix)]
-use super::interrupts::Running;
+use super::support::running::Running;
 use super::{answer, gatecrash, write};
 
 const KEY: &str = "scenarios/budget/key.yaml";

@@ -1,35 +1,18 @@
 //! The docker launcher, where there is an engine with the images: what a gateway in it can reach, and what it is told.
 
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
+use super::support::engine::{IMAGE, TARGET, docker, turn};
 use super::{answer, gatecrash, write};
-
-const VERSION: &str = "1.82.3";
-
-fn docker(arguments: &[&str]) -> Option<String> {
-    let Output { status, stdout, .. } = Command::new("docker").args(arguments).output().ok()?;
-    status.success().then(|| String::from_utf8_lossy(&stdout).trim().to_owned())
-}
-
-/// Whether a gateway can be launched here; says what is missing.
-fn has_images() -> bool {
-    let gateway = format!("ghcr.io/berriai/litellm:v{VERSION}");
-    let missing =
-        [gateway.as_str(), "postgres:15"].into_iter().find(|image| docker(&["image", "inspect", image]).is_none());
-    if let Some(image) = missing {
-        eprintln!("not tested: there is no Docker engine here, or it does not have the image {image}");
-    }
-    missing.is_none()
-}
 
 /// The gateway that has this in its environment, once it runs.
 fn gateway_with(variable: &str, limit: Duration) -> String {
     let began = Instant::now();
     loop {
-        for id in docker(&["ps", "--quiet", "--filter", "label=dev.gatecrash.run"]).unwrap_or_default().lines() {
+        for id in docker(&["ps", "--quiet", "--filter", "label=dev.gatecrash.run"]).lines() {
             let env = docker(&["inspect", "--format", "{{range .Config.Env}}{{println .}}{{end}}", id]);
-            if env.is_some_and(|env| env.lines().any(|line| line == variable)) {
+            if env.lines().any(|line| line == variable) {
                 return id.to_owned();
             }
         }
@@ -43,28 +26,27 @@ fn connection(container: &str, host: &str, port: &str) -> String {
     let script = "import errno, socket, sys\n\
                   try:\n    socket.create_connection((sys.argv[1], int(sys.argv[2])), 5).close(); print('connected')\n\
                   except OSError as e:\n    print(errno.errorcode.get(e.errno, str(e)))";
-    docker(&["exec", container, "python", "-c", script, host, port]).expect("python runs in the gateway")
+    let became = docker(&["exec", container, "python", "-c", script, host, port]);
+    assert_ne!(became, "", "python runs in the gateway");
+    became.trim().to_owned()
 }
 
 #[test]
 fn a_gateway_reaches_its_upstream_and_nothing_outside_and_knows_what_it_was_told() {
-    if !has_images() {
-        return;
-    }
+    let Some(_turn) = turn() else { return };
     let folder = tempfile::tempdir().unwrap();
     let mark = format!("MARK=test-{}", std::process::id());
     let (_, value) = mark.split_once('=').unwrap();
     let settings = write(folder.path(), "harness.toml", format!("[gateway.litellm.env]\nMARK = \"{value}\"\n"));
     let text = "name: a\nprice: 0.02\nsettle: at_check\ngiven:\n  - key: k\nsteps:\n  - chat: k\n";
     let scenario = write(folder.path(), "short.yaml", text);
-    let target = format!("litellm@{VERSION}");
-    let mut command = gatecrash(&["run", &scenario, "--target", &target, "--config", &settings]);
+    let mut command = gatecrash(&["run", &scenario, "--target", TARGET, "--config", &settings]);
     command.env("GATECRASH_CACHE", folder.path().join("cache")).env("OF_THE_HOST", "not for gateways");
     let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
 
     // It need not be ready for this.
     let gateway = gateway_with(&mark, Duration::from_secs(120));
-    let inside = docker(&["exec", &gateway, "env"]).expect("env runs in the gateway");
+    let inside = docker(&["exec", &gateway, "env"]);
     let of =
         |name: &str| inside.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default();
     let base = of("OPENAI_API_BASE").trim_end_matches('/').to_owned();
@@ -76,10 +58,10 @@ fn a_gateway_reaches_its_upstream_and_nothing_outside_and_knows_what_it_was_told
     assert_ne!(connection(&gateway, "1.1.1.1", "443"), "connected");
     let networks =
         docker(&["inspect", "--format", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}", &gateway]);
-    let closed = docker(&["network", "inspect", "--format", "{{.Internal}}", &networks.unwrap()]);
-    assert_eq!(closed.as_deref(), Some("true"));
-    let ports = docker(&["inspect", "--format", "{{json .HostConfig.PortBindings}}", &gateway]).unwrap();
-    assert!(["null", "{}"].contains(&ports.as_str()), "{ports}");
+    let closed = docker(&["network", "inspect", "--format", "{{.Internal}}", networks.trim()]);
+    assert_eq!(closed.trim(), "true");
+    let ports = docker(&["inspect", "--format", "{{json .HostConfig.PortBindings}}", &gateway]);
+    assert!(["null", "{}"].contains(&ports.trim()), "{ports}");
 
     let own = [
         "MARK",
@@ -92,14 +74,7 @@ fn a_gateway_reaches_its_upstream_and_nothing_outside_and_knows_what_it_was_told
         "HOSTNAME",
         "HOME",
     ];
-    let image = docker(&[
-        "image",
-        "inspect",
-        "--format",
-        "{{range .Config.Env}}{{println .}}{{end}}",
-        &format!("ghcr.io/berriai/litellm:v{VERSION}"),
-    ]);
-    let image = image.unwrap_or_default();
+    let image = docker(&["image", "inspect", "--format", "{{range .Config.Env}}{{println .}}{{end}}", IMAGE]);
     let names = inside.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
     let of_image = |name: &&str| image.lines().any(|line| line.starts_with(&format!("{name}=")));
     let others: Vec<&str> = names.filter(|name| !own.contains(name) && !of_image(name)).collect();
@@ -113,5 +88,6 @@ fn a_gateway_reaches_its_upstream_and_nothing_outside_and_knows_what_it_was_told
         command.env("GATECRASH_CACHE", folder.path().join("cache"));
         command
     });
-    assert!(cached.starts_with(&format!("template     litellm  {VERSION}")), "{cached}");
+    let version = TARGET.split_once('@').unwrap().1;
+    assert!(cached.starts_with(&format!("template     litellm  {version}")), "{cached}");
 }

@@ -6,15 +6,17 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::failures::{ADMIN_KEY, External, ends_within, until_ready};
-use super::real::{ENGINE, Relay, TARGET, docker, missing, run_of};
+use super::support::engine::{Relay, TARGET, docker, run_of, turn};
+use super::support::external::{ADMIN_KEY, External};
+use super::support::not_tested;
+use super::support::running::{ends_within, until_ready};
 use super::{case, gatecrash, write};
 use gatecrash::builtin::Fault;
 
 #[test]
 fn a_report_that_the_disk_has_no_room_for_is_not_lost() {
     let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else {
-        println!("there is no /dev/full here: nothing is tested");
+        not_tested("there is no /dev/full here");
         return;
     };
     let fault = "builtin@fault:key-budget-ignored";
@@ -81,7 +83,7 @@ fn clock(folder: &Path) -> Option<String> {
 fn a_clock_that_jumps_in_mid_run_changes_no_limit_and_no_sum() {
     let folder = tempfile::tempdir().unwrap();
     let Some(clock) = clock(folder.path()) else {
-        println!("no C compiler for Linux is here: the clock cannot be made to jump");
+        not_tested("there is no C compiler for 64-bit Linux here");
         return;
     };
     // That the clock has jumped shows in what is dated: a known deviation is accepted until tomorrow.
@@ -122,12 +124,8 @@ fn until_trials_begin(folder: &Path, host: Option<&str>) -> std::process::Child 
 }
 
 #[test]
-fn an_engine_that_goes_in_mid_run_is_said_and_what_it_still_has_is_removed_when_it_is_back() {
-    if let Some(missing) = missing() {
-        println!("no engine is taken away: {missing}");
-        return;
-    }
-    let _alone = ENGINE.lock();
+fn a_gateway_in_docker_whose_engine_goes_is_said_and_what_it_still_has_is_removed_when_it_is_back() {
+    let Some(_turn) = turn() else { return };
     let (folder, relay) = (tempfile::tempdir().unwrap(), Relay::start());
     // That it gets so far is also what shows that an engine over TCP is one like any other.
     let child = until_trials_begin(folder.path(), Some(&relay.host));
@@ -148,12 +146,8 @@ fn an_engine_that_goes_in_mid_run_is_said_and_what_it_still_has_is_removed_when_
 }
 
 #[test]
-fn a_database_that_is_killed_in_mid_run_is_not_the_gateways_fault() {
-    if let Some(missing) = missing() {
-        println!("no database is killed: {missing}");
-        return;
-    }
-    let _alone = ENGINE.lock();
+fn a_database_in_docker_that_is_killed_in_mid_run_is_not_the_gateways_fault() {
+    let Some(_turn) = turn() else { return };
     let folder = tempfile::tempdir().unwrap();
     let child = until_trials_begin(folder.path(), None);
     let run = run_of(&child).expect("the run has a reaper");

@@ -1,32 +1,16 @@
 //! `--evidence`: a text to paste into an issue, and the folder around it.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use gatecrash::builtin::Fault;
 
-use super::failures::{ADMIN_KEY, External};
+use super::support::external::{ADMIN_KEY, External};
+use super::support::{files, not_tested};
 use super::{answer, case, gatecrash, write};
 
 const FAULTY: &str = "builtin@fault:unpriced-model-skips-budgets";
 const OF_THE_ISSUE: &str = "scenarios/budget/key-and-user-no-team.yaml";
-
-/// All files below a folder, by their paths in it.
-pub(super) fn files(folder: &Path) -> BTreeMap<String, String> {
-    fn add(all: &mut BTreeMap<String, String>, folder: &Path, within: &str) {
-        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-            let name = format!("{within}{}", entry.file_name().display());
-            match entry.file_type().unwrap().is_dir() {
-                true => add(all, &entry.path(), &format!("{name}/")),
-                false => drop(all.insert(name, std::fs::read_to_string(entry.path()).unwrap())),
-            }
-        }
-    }
-    let mut all = BTreeMap::new();
-    add(&mut all, folder, "");
-    all
-}
 
 #[test]
 fn what_failed_is_a_text_to_paste_and_a_folder_with_the_rest() {
@@ -75,7 +59,7 @@ fn statuses(lines: &Path, url: &str) -> Vec<String> {
 fn the_lines_of_a_trial_do_the_same_again() {
     for program in ["curl", "jq", "python3"] {
         if Command::new(program).arg("--version").stdout(Stdio::null()).status().is_err() {
-            println!("skipped: there is no {program}");
+            not_tested(&format!("there is no {program} here"));
             return;
         }
     }

@@ -1,91 +1,21 @@
 //! When the environment breaks, that is said: it is never a pass, and never the gateway's failure. And what the gateway
 //! breaks is a finding.
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
-use std::process::{Child, Stdio};
+use std::io::Read;
+use std::net::TcpListener;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use gatecrash::builtin::{Builtin, Fault};
-use gatecrash::gateway::litellm::deployments::config_yaml;
-use gatecrash::secret::Secret;
+use gatecrash::builtin::Fault;
 
+use super::support::external::{ADMIN_KEY, External};
+use super::support::running::{ends_within, long_scenario, until_ready};
 use super::{answer, case, gatecrash, write};
-
-pub const ADMIN_KEY: &str = "sk-of-the-tests";
-
-/// A port that is free now.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// A gateway that runs already: the built-in one, in this process, under the name of an external target.
-pub struct External {
-    builtin: Option<Builtin>,
-    pub(super) runtime: tokio::runtime::Runtime,
-    pub(super) upstream: SocketAddr,
-    pub(super) url: String,
-}
-
-impl External {
-    pub fn start(fault: Option<Fault>) -> External {
-        let upstream = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let (url, key) = (format!("http://{upstream}"), Secret::new(ADMIN_KEY));
-        let builtin = runtime.block_on(Builtin::start(&config_yaml(&url, None), url, &key, fault)).unwrap();
-        let url = format!("http://{}", builtin.address);
-        External { builtin: Some(builtin), runtime, upstream, url }
-    }
-
-    /// A settings file in which it is the target `mine`, as a LiteLLM of this version.
-    pub fn settings(&self, folder: &Path, more: &str) -> String {
-        let text = format!(
-            "[limits]\nrequest = \"10s\"\nsettle = \"2s\"\n[target.mine]\ngateway = \"litellm\"\nversion = \"1.81.0\"\n\
-             url = \"{}\"\nadmin_key_env = \"ADMIN_KEY_OF_THE_TESTS\"\nupstream = \"{}\"\n{more}",
-            self.url, self.upstream
-        );
-        write(folder, "harness.toml", text)
-    }
-
-    pub(super) fn kill(&mut self) {
-        let builtin = self.builtin.take();
-        self.runtime.block_on(async { drop(builtin) });
-    }
-}
 
 fn run_on_mine(settings: &str, scenario: &str) -> (i32, String, String) {
     let mut command = gatecrash(&["run", scenario, "--target", "mine", "--config", settings]);
     command.env("ADMIN_KEY_OF_THE_TESTS", ADMIN_KEY);
     answer(command)
-}
-
-/// A scenario that takes a while: some seconds of pace.
-pub(super) fn long_scenario(folder: &Path) -> String {
-    let text = "name: a\nprice: 0.02\npace: 200ms\ngiven:\n  - key: k\nsteps:\n  - chat: k\n    times: 100\n";
-    write(folder, "long.yaml", text)
-}
-
-/// Sends one.
-pub(super) fn signal(child: &Child, signal: &str) {
-    let status = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
-    assert!(status.success());
-}
-
-pub(super) fn ends_within(mut child: Child, limit: Duration) -> (i32, String) {
-    let began = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            let mut stdout = String::new();
-            child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-            return (status.code().unwrap_or(-1), stdout);
-        }
-        if began.elapsed() > limit {
-            child.kill().unwrap();
-            panic!("it has not ended after {limit:?}");
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]
@@ -190,15 +120,6 @@ fn a_gateway_that_dies_in_the_middle_is_neither_a_pass_nor_a_failure() {
     let (code, stdout) = ends_within(child, Duration::from_secs(20));
     assert_eq!((code, stdout.contains("ERROR")), (3, true), "{stdout}");
     assert!(!stdout.contains("passed") && !stdout.contains("failed"), "{stdout}");
-}
-
-/// Reads what it says of its progress until the target is ready.
-pub(super) fn until_ready(child: &mut Child) {
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let ready = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("is ready")));
-    assert!(ready.is_some(), "the target was not ready");
-    // Whatever it still says must find a reader.
-    std::thread::spawn(move || lines.for_each(drop));
 }
 
 #[test]

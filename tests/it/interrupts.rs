@@ -1,58 +1,12 @@
 //! Ctrl-C and SIGTERM: once, trials that have begun end; twice, nothing is waited for.
 
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::failures::{ends_within, long_scenario, signal};
+use super::support::running::{Running, long_scenario, signal};
 use super::{case, gatecrash, write};
-
-/// A run, and what it says of its progress.
-pub struct Running {
-    child: Child,
-    lines: std::sync::mpsc::Receiver<String>,
-}
-
-impl Running {
-    fn start(arguments: &[&str], docker: Option<&str>) -> Running {
-        let mut command = gatecrash(arguments);
-        if let Some(docker) = docker {
-            command.env("DOCKER_HOST", docker);
-        }
-        Running::of(command)
-    }
-
-    pub fn of(mut command: Command) -> Running {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (sender, lines) = std::sync::mpsc::channel();
-        // Whatever it says must find a reader.
-        std::thread::spawn(move || {
-            stderr.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
-        });
-        Running { child, lines }
-    }
-
-    pub fn until(&self, said: &str) {
-        loop {
-            let line = self.lines.recv_timeout(Duration::from_secs(60));
-            if line.unwrap_or_else(|_| panic!("it has not said `{said}`")).contains(said) {
-                break;
-            }
-        }
-    }
-
-    pub fn signal(&self, name: &str) {
-        signal(&self.child, name);
-    }
-
-    pub fn ends(self) -> (i32, String) {
-        ends_within(self.child, Duration::from_secs(20))
-    }
-}
 
 /// A trial of so many requests, ten in a second; what has more of them begins first.
 fn trial(folder: &Path, name: &str, requests: usize, more: &str) -> String {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::failures::{ADMIN_KEY, External, free_port, until_ready};
+use super::support::external::{ADMIN_KEY, External, free_port};
+use super::support::not_tested;
+use super::support::running::until_ready;
 use super::{answer, case, gatecrash, write};
 
 /// Stops the database and starts it again.
@@ -234,7 +236,7 @@ fn conformance() -> Option<PathBuf> {
 #[test]
 fn processes_of_nextest_share_a_target_that_goes_with_it() {
     let Some(conformance) = conformance() else {
-        eprintln!("not tested: tests/conformance.rs was not built, which `cargo test` does");
+        not_tested("tests/conformance.rs was not built, which `cargo test` does");
         return;
     };
     let (place, folder) = (Place::new(), tempfile::tempdir().unwrap());

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use sysinfo::{Process, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
-use super::failures::signal;
-use super::real::{ENGINE, IMAGE, TARGET, docker, missing};
+use super::support::engine::{IMAGE, TARGET, docker, turn};
+use super::support::not_tested;
+use super::support::running::signal;
 use super::{gatecrash, write};
 
 /// All has to be gone after that.
@@ -210,12 +211,9 @@ fn a_killed_run_in_this_process_leaves_nothing() {
 #[test]
 fn a_killed_run_of_processes_leaves_nothing() {
     if std::env::var_os("GATECRASH_KILLS").is_none() {
-        println!(
-            "no process is killed: its package may have to be downloaded first, so only benches/killed.sh does it"
-        );
+        not_tested("a package may have to be downloaded first, so only benches/killed.sh kills processes");
         return;
     }
-    let _alone = ENGINE.lock();
     let arguments = ["run", "scenarios/budget/key.yaml", "--target", TARGET, "--launcher", "process"];
     // The first time, there is more to make: that is not what is killed here.
     let made = gatecrash(&arguments).stdout(Stdio::null()).status().unwrap();
@@ -225,11 +223,7 @@ fn a_killed_run_of_processes_leaves_nothing() {
 
 #[test]
 fn a_killed_run_in_docker_leaves_nothing() {
-    if let Some(missing) = missing() {
-        println!("nothing is killed in Docker: {missing}");
-        return;
-    }
-    let _alone = ENGINE.lock();
+    let Some(_turn) = turn() else { return };
     let command = || gatecrash(&["run", "scenarios/budget/key.yaml", "--target", TARGET]);
     let longest = std::env::var("GATECRASH_KILLS").map_or(8, |_| 45);
     killed(&format!("docker, {IMAGE}"), command, kills(1), Duration::from_secs(longest), true);
@@ -250,6 +244,8 @@ fn reaper(run: &str, folder: &Path) -> Child {
 fn long(script: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("{script}\ni=0; while [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done")]);
+    // A shell whose `sleep` is killed says so.
+    command.stderr(Stdio::null());
     command
 }
 

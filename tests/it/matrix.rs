@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::failures::long_scenario;
+use super::support::running::long_scenario;
 use super::{answer, case, gatecrash, write};
 
 /// Two bugs that come one after the other, and go.
@@ -136,7 +136,7 @@ fn another_build_of_gatecrash_knows_nothing_of_what_this_one_found() {
         (&other.display().to_string(), "builtin: 0 known, "),
     ] {
         let mut command = Command::new(program);
-        super::in_peace(command.args(arguments).env("GATECRASH_CACHE", folder.path().join("cache")));
+        super::support::in_peace(command.args(arguments).env("GATECRASH_CACHE", folder.path().join("cache")));
         let (_, _, stderr) = answer(command);
         assert!(stderr.starts_with(said), "{stderr}");
     }
@@ -145,7 +145,7 @@ fn another_build_of_gatecrash_knows_nothing_of_what_this_one_found() {
 #[cfg(unix)]
 #[test]
 fn what_an_interrupted_run_knows_is_shown() {
-    use super::failures::signal;
+    use super::support::running::signal;
 
     let folder = tempfile::tempdir().unwrap();
     let text = "name: a\nprice: 0.02\ngiven:\n  - key: k\nsteps:\n  - chat: k\n";
@@ -214,9 +214,9 @@ fn what_is_no_matrix_is_said() {
 fn the_tables_in_the_docs_are_what_their_json_says() {
     let folder = tempfile::tempdir().unwrap();
     for (json, format, table) in [
-        ("docs/litellm-matrix.json", "--markdown", "docs/litellm-matrix.md"),
-        ("docs/gateways.json", "--markdown", "docs/gateways.md"),
-        ("docs/gateways.json", "--html", "docs/gateways.html"),
+        ("docs/data/litellm-matrix.json", "--markdown", "docs/data/litellm-matrix.md"),
+        ("docs/data/gateways.json", "--markdown", "docs/data/gateways.md"),
+        ("docs/data/gateways.json", "--html", "docs/data/gateways.html"),
     ] {
         let file = folder.path().join("table").display().to_string();
         let arguments = ["matrix", "--quiet", "--from", json, format];

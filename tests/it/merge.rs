@@ -14,6 +14,7 @@ use gatecrash::scenario::plan::plan;
 use gatecrash::target::{Compromised, Target};
 use gatecrash::verdict::fail_on::FailOn;
 
+use super::support::external::{ADMIN_KEY, External};
 use super::{answer, case, gatecrash, write};
 
 /// The reports of a run in this many partitions, as files.
@@ -184,7 +185,7 @@ fn known_deviations_are_judged_over_the_whole() {
     for name in ["a.yaml", "b.yaml"] {
         write(&corpus, name, std::fs::read(case("good.yaml")).unwrap());
     }
-    let external = super::failures::External::start(None);
+    let external = External::start(None);
     let deviation = "[[known_deviation]]\ngateway = \"litellm\"\nversions = \">=1\"\nscenario = \"*\"\n\
                      finding = \"wrong refusal\"\nreason = \"a reason\"\nissue = \"an issue\"\n";
     let settings = external.settings(folder.path(), deviation);
@@ -197,7 +198,7 @@ fn known_deviations_are_judged_over_the_whole() {
         let arguments =
             ["run", "--target", "mine", "--config", &settings, "--format", "json", "--partition", partition];
         let mut command = gatecrash(&arguments);
-        command.env("ADMIN_KEY_OF_THE_TESTS", super::failures::ADMIN_KEY);
+        command.env("ADMIN_KEY_OF_THE_TESTS", ADMIN_KEY);
         let (code, stdout, stderr) = answer(command);
         assert_eq!((code, stdout.contains("\"is\": \"not_tried\"")), (0, true), "{stdout}{stderr}");
         write(folder.path(), &format!("{}.json", &partition[..1]), stdout)

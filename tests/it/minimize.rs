@@ -9,7 +9,7 @@ use gatecrash::scenario::plan::{find, multiply};
 use gatecrash::scenario::read::{read, understand};
 use gatecrash::scenario::{Place, Step};
 
-use super::failures::{ADMIN_KEY, External};
+use super::support::external::{ADMIN_KEY, External};
 use super::{answer, case, gatecrash, write};
 
 /// What is not found is not waited for long.

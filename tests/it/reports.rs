@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::failures::{ADMIN_KEY, External};
+use super::support::external::{ADMIN_KEY, External};
 use super::{answer, case, gatecrash, write};
 
 const FAULTY: &str = "builtin@fault:unpriced-model-skips-budgets";

@@ -13,8 +13,8 @@ use base64::engine::general_purpose::STANDARD;
 use gatecrash::host::console;
 use serde_json::json;
 
-use super::evidence::files;
-use super::failures::free_port;
+use super::support::external::free_port;
+use super::support::files;
 use super::{answer, gatecrash, write};
 
 /// The admin key, as nobody would recognise it.
@@ -316,7 +316,7 @@ fn a_secret_that_is_a_word_of_the_report_is_redacted_and_the_report_stays_one() 
     );
     let read = |file: &str| (file.to_owned(), std::fs::read_to_string(file).unwrap());
     let mut outputs: Vec<(String, String)> = [&report, &junit, &markdown, &page].map(|file| read(file)).into();
-    outputs.extend(super::evidence::files(Path::new(&evidence)));
+    outputs.extend(super::support::files(Path::new(&evidence)));
     for (name, (_, stdout, stderr)) in [("the terminal", &told), ("json", &json), ("github", &github)] {
         outputs.extend([(name.to_owned(), stdout.clone()), (format!("{name}, errors"), stderr.clone())]);
     }

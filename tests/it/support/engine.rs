@@ -1,22 +1,22 @@
-//! Tests that launch a real gateway in Docker: whether they can, and an engine that a test may break without anybody else
-//! noticing.
+//! The Docker engine, for tests that launch a real gateway in it: whether they can, and a relay that a test may cut without
+//! disturbing anybody else. `docker` or `in_docker` is in the path of each such test, by which `.config/nextest.toml` and
+//! CONTRIBUTING.md know them.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sysinfo::{Process, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
+use super::not_tested;
+
 pub const TARGET: &str = "litellm@1.82.3";
 pub const IMAGE: &str = "ghcr.io/berriai/litellm:v1.82.3";
 const SOCKET: &str = "/var/run/docker.sock";
-
-/// One test at a time: two gateways that start at once are slow on a small machine.
-pub static ENGINE: Mutex<()> = Mutex::new(());
 
 /// What Docker says.
 pub fn docker(arguments: &[&str]) -> String {
@@ -24,13 +24,27 @@ pub fn docker(arguments: &[&str]) -> String {
     output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
 }
 
-/// Why there is no real gateway on this machine.
-pub fn missing() -> Option<String> {
-    missing_of(&[IMAGE])
+/// A test's turn with the engine, while it holds this. There is none where gateways of these images cannot be launched.
+pub fn turn_with(images: &[&str]) -> Option<MutexGuard<'static, ()>> {
+    // Two gateways that start at once are slow on a small machine. cargo-nextest, which runs each test in a process of its
+    // own, has a group for it.
+    static ENGINE: Mutex<()> = Mutex::new(());
+    match missing_of(images) {
+        Some(missing) => {
+            not_tested(&missing);
+            None
+        }
+        None => Some(ENGINE.lock().unwrap_or_else(PoisonError::into_inner)),
+    }
 }
 
-/// The same of gateways of these images.
-pub fn missing_of(images: &[&str]) -> Option<String> {
+/// A test's turn, with the usual image.
+pub fn turn() -> Option<MutexGuard<'static, ()>> {
+    turn_with(&[IMAGE])
+}
+
+/// Why gateways of these images cannot be launched here.
+fn missing_of(images: &[&str]) -> Option<String> {
     let is_here = |image: &str| !docker(&["image", "inspect", "--format", "{{.Id}}", image]).is_empty();
     if std::env::var_os("DOCKER_HOST").is_some() || UnixStream::connect(SOCKET).is_err() {
         return Some(format!("no Docker engine answers at {SOCKET}"));
