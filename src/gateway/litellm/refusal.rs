@@ -110,131 +110,80 @@ mod tests {
     /// models that are not allowed, rate limits.
     #[test]
     fn measured_bodies_in_anthropics_envelope_have_their_reason() {
-        let budget = Some(ErrorKind::BudgetExceeded);
+        const DENIED: &str = "The requested model 'm' is not available for this API key, or the model name is invalid. \
+                              Check the models available to you and try again.";
+        const BUDGET: (u16, &str, ErrorKind) = (422, "invalid_request_error", ErrorKind::BudgetExceeded);
+        const MODEL: (u16, &str, ErrorKind) = (403, "permission_error", ErrorKind::ModelDenied);
+        const BLOCKED: (u16, &str, ErrorKind) = (401, "authentication_error", ErrorKind::Blocked);
+        const RATE: (u16, &str, ErrorKind) = (429, "rate_limit_error", ErrorKind::RateLimited);
+        const UNKNOWN: (u16, &str, ErrorKind) = (401, "authentication_error", ErrorKind::KeyUnknown);
+        const EXPIRED: (u16, &str, ErrorKind) = (401, "authentication_error", ErrorKind::KeyExpired);
         let cases = [
             (
-                422,
-                "invalid_request_error",
+                BUDGET,
+                "budget_exceeded",
                 "Budget has been exceeded! Key=laptop (sk-...kxeg) Current cost: 0.028, Max budget: 1e-06",
-                "budget_exceeded",
-                budget,
             ),
+            (BUDGET, "budget_exceeded", "ExceededBudget: User=alice over budget. Spend=0.028, Budget=1e-06"),
             (
-                422,
-                "invalid_request_error",
-                "ExceededBudget: User=alice over budget. Spend=0.028, Budget=1e-06",
+                BUDGET,
                 "budget_exceeded",
-                budget,
-            ),
-            (
-                422,
-                "invalid_request_error",
                 "Budget has been exceeded! Team=research Current cost: 0.028, Max budget: 1e-06",
-                "budget_exceeded",
-                budget,
             ),
             (
-                422,
-                "invalid_request_error",
+                BUDGET,
+                "budget_exceeded",
                 "Budget has been exceeded! TeamMember=alice:research Current cost: 0.028, Max budget: 1e-06",
-                "budget_exceeded",
-                budget,
             ),
+            (BUDGET, "budget_exceeded", "Budget has been exceeded! Tag=batch Current cost: 0.028, Max budget: 1e-06"),
+            (UNKNOWN, "token_not_found_in_db", "Authentication Error, Invalid API key provided."),
             (
-                422,
-                "invalid_request_error",
-                "Budget has been exceeded! Tag=batch Current cost: 0.028, Max budget: 1e-06",
-                "budget_exceeded",
-                budget,
-            ),
-            (
-                401,
-                "authentication_error",
-                "Authentication Error, Invalid API key provided.",
-                "token_not_found_in_db",
-                Some(ErrorKind::KeyUnknown),
-            ),
-            (
-                401,
-                "authentication_error",
-                "Authentication Error - Expired Key. Key Expiry time 2026-11-30 03:02:40+00:00 and current time 2026-11-30 03:02:51+00:00",
+                EXPIRED,
                 "expired_key",
-                Some(ErrorKind::KeyExpired),
+                "Authentication Error - Expired Key. Key Expiry time 2026-11-30 03:02:40+00:00 and current time 2026-11-30 03:02:51+00:00",
             ),
             (
-                401,
-                "authentication_error",
+                BLOCKED,
+                "auth_error",
                 "Authentication Error, Key is blocked. Update via `/key/unblock` if you're an admin.",
-                "auth_error",
-                Some(ErrorKind::Blocked),
             ),
             (
-                401,
-                "authentication_error",
+                BLOCKED,
+                "auth_error",
                 "Authentication Error, Team=research is blocked. Update via `/team/unblock` if you're an admin.",
-                "auth_error",
-                Some(ErrorKind::Blocked),
             ),
+            (MODEL, "key_model_access_denied", DENIED),
+            (MODEL, "team_model_access_denied", DENIED),
+            (MODEL, "user_model_access_denied", DENIED),
             (
-                403,
-                "permission_error",
-                "The requested model 'm' is not available for this API key, or the model name is invalid. Check the models available to you and try again.",
-                "key_model_access_denied",
-                Some(ErrorKind::ModelDenied),
-            ),
-            (
-                403,
-                "permission_error",
-                "The requested model 'm' is not available for this API key, or the model name is invalid. Check the models available to you and try again.",
-                "team_model_access_denied",
-                Some(ErrorKind::ModelDenied),
-            ),
-            (
-                403,
-                "permission_error",
-                "The requested model 'm' is not available for this API key, or the model name is invalid. Check the models available to you and try again.",
-                "user_model_access_denied",
-                Some(ErrorKind::ModelDenied),
-            ),
-            (
-                429,
-                "rate_limit_error",
-                "Rate limit exceeded for api_key: 7f91. Limit type: requests. Current limit: 1, Remaining: 0.",
+                RATE,
                 "throttling_error",
-                Some(ErrorKind::RateLimited),
+                "Rate limit exceeded for api_key: 7f91. Limit type: requests. Current limit: 1, Remaining: 0.",
             ),
+            (RATE, "", "Rate limit exceeded for api_key: 030e. Limit type: tokens. Current limit: 1, Remaining: 1."),
             (
-                429,
-                "rate_limit_error",
-                "Rate limit exceeded for api_key: 030e. Limit type: tokens. Current limit: 1, Remaining: 1.",
+                RATE,
                 "",
-                Some(ErrorKind::RateLimited),
-            ),
-            (
-                429,
-                "rate_limit_error",
                 "Rate limit exceeded for api_key: 7da9. Limit type: max_parallel_requests. Current limit: 1, Remaining: 0.",
-                "",
-                Some(ErrorKind::RateLimited),
             ),
-            (400, "invalid_request_error", "anthropic_messages: Invalid model name passed in model=nothing.", "", None),
         ];
-        for (status, error_type, message, own, expected) in cases {
-            let mut error = json!({ "type": error_type, "message": message });
+        let read = |status: u16, body: &str| match REFUSALS.read(status, body) {
+            Answer::Refused { kind, error_type, .. } => (kind, error_type),
+            Answer::Accepted { .. } | Answer::Broken { .. } => panic!("{body} is a refusal"),
+        };
+        for ((status, error_type, means), own, message) in cases {
+            let bare = json!({ "type": "error", "error": { "type": error_type, "message": message } });
+            let mut body = bare.clone();
             if !own.is_empty() {
-                error["litellm_error_type"] = own.into();
+                body["error"]["litellm_error_type"] = own.into();
             }
-            let body = json!({ "type": "error", "error": error }).to_string();
-            let Answer::Refused { kind, error_type: told, .. } = REFUSALS.read(status, &body) else {
-                panic!("{body} is a refusal")
-            };
-            assert_eq!(kind, expected, "{body}");
-            assert_eq!(told.as_deref(), Some(if own.is_empty() { error_type } else { own }), "{body}");
+            let told = if own.is_empty() { error_type } else { own };
+            assert_eq!(read(status, &body.to_string()), (Some(means), Some(told.to_owned())), "{body}");
             // What is said decides also where the gateway's own type is missing.
-            let bare = json!({ "type": "error", "error": { "type": error_type, "message": message } }).to_string();
-            let Answer::Refused { kind, .. } = REFUSALS.read(status, &bare) else { panic!("{bare} is a refusal") };
-            assert_eq!(kind, expected, "{bare}");
+            assert_eq!(read(status, &bare.to_string()), (Some(means), Some(error_type.to_owned())), "{bare}");
         }
+        let other = r#"{"type":"error","error":{"type":"invalid_request_error","message":"anthropic_messages: Invalid model name passed in model=nothing."}}"#;
+        assert_eq!(read(400, other), (None, Some("invalid_request_error".to_owned())));
     }
 
     #[test]
