@@ -46,6 +46,7 @@ impl World {
             }
         }
         self.memories[instance].known.insert(asked.key.clone());
+        self.memories[instance].asked_on.insert(asked.model.clone(), asked.route);
         Admission::In(admitted)
     }
 

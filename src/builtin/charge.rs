@@ -40,6 +40,9 @@ pub(super) struct Bill<'a> {
     pub(super) advance: Decimal,
 }
 
+/// How many requests of a key at the same time a faulty gateway is too slow for.
+const MANY: u64 = 5;
+
 /// How late a faulty gateway writes what it has charged: longer than a run waits at first, not longer than it looks again.
 pub(super) const LATE: Duration = Duration::from_secs(8);
 
@@ -62,7 +65,7 @@ impl World {
 
     /// Ends a request that was let in.
     pub(super) fn charge(&mut self, instance: usize, admitted: &Admitted, bill: &Bill<'_>) {
-        let cost = self.cost(bill);
+        let cost = self.cost(instance, admitted, bill);
         for id in &admitted.charged {
             self.record(instance, id, cost - bill.advance);
             let keeps_slot = match bill.end {
@@ -115,7 +118,7 @@ impl World {
     }
 
     /// What a request costs.
-    fn cost(&mut self, bill: &Bill<'_>) -> Decimal {
+    fn cost(&self, instance: usize, admitted: &Admitted, bill: &Bill<'_>) -> Decimal {
         let Bill { asked, end, model, usage, attempts, .. } = bill;
         let priced_as = if self.has(Fault::FallbackChargedAsFirst) { asked.model.as_str() } else { model };
         let cost = match end {
@@ -133,6 +136,12 @@ impl World {
         match self.fault {
             Some(Fault::SpendDoubled) => cost + cost,
             Some(Fault::SpendLost) if self.has_charged_before(asked) => nothing,
+            Some(Fault::OneChargeInTwentyLost) if self.is_one_of_many(admitted) => nothing,
+            Some(Fault::OtherApiForgetsPrice)
+                if self.memories[instance].asked_on.get(&asked.model) != Some(&asked.route) =>
+            {
+                nothing
+            }
             Some(Fault::SpendRoundedToCents) => cost.trunc_with_scale(2),
             Some(Fault::SpendIsOnePerRequest) if !cost.is_zero() => Decimal::ONE,
             Some(Fault::StreamNotCharged) if asked.stream => nothing,
@@ -157,6 +166,12 @@ impl World {
     /// Whether this is the second request of its key, the fourth, and so on.
     fn has_charged_before(&self, asked: &Asked) -> bool {
         self.store.key(&asked.key).is_some_and(|key| !key.log.len().is_multiple_of(2))
+    }
+
+    /// Whether this is the twentieth request of its key, the fortieth, and so on, and others are on their way.
+    fn is_one_of_many(&self, admitted: &Admitted) -> bool {
+        let key = admitted.charged.first().and_then(|id| self.store.accounts.get(id));
+        key.is_some_and(|key| key.rate.running >= MANY && key.log.len() % 20 == 19)
     }
 
     fn is_priced_in_info(&self, model: &str) -> bool {

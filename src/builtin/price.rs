@@ -136,8 +136,7 @@ impl Model {
             .or_else(|| cost_map(behind.strip_prefix("openai/")?).map(|rates| (rates, Source::CostMap)));
         let after = named(&params["base_model"]);
         let stated_per_image = PER_IMAGE.iter().find_map(|name| exact(&params[*name]).or_else(|| exact(&info[*name])));
-        let per_image =
-            stated_per_image.or_else(|| (behind == "openai/dall-e-3").then(|| Decimal::new(399_999_238, 10)));
+        let per_image = stated_per_image.or_else(|| (behind == "recraft/recraftv3").then(|| Decimal::new(4, 2)));
         Model { id, provider_model, before, after, per_image, origin, said }
     }
 

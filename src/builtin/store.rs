@@ -8,6 +8,7 @@ use axum::http::HeaderValue;
 use rust_decimal::Decimal;
 
 use super::account::{Account, Id, Kind, Rate};
+use super::asked::Route;
 use super::usage::Usage;
 
 /// Everything, in memory.
@@ -45,6 +46,8 @@ pub(super) struct Memory {
     pub(super) spent: HashMap<Id, Decimal>,
     /// Of a faulty one: what was asked through it.
     pub(super) rates: HashMap<Id, Rate>,
+    /// Of a faulty one: the API on which each model was asked last.
+    pub(super) asked_on: HashMap<String, Route>,
     /// Of a faulty one: the keys that are asking, and whether it is stuck for good.
     pub(super) asking: HashSet<String>,
     pub(super) is_stuck: bool,

@@ -44,6 +44,7 @@ static REFUSALS: Refusals = Refusals {
         row(&[429], "Rate limit exceeded", ErrorKind::RateLimited),
         row(&[500, 502], "could not be completed by the provider", ErrorKind::UpstreamFailed),
     ],
+    own_type: None,
     lacks: |status, message| status == 404 && message == "Not Found",
     // SQLAlchemy's.
     gone: &["connection to server at", "server closed the connection unexpectedly"],

@@ -35,6 +35,7 @@ static REFUSALS: Refusals = Refusals {
         Row { statuses: &[429], error_type: "", says: "Budget limit exceeded", means: ErrorKind::BudgetExceeded },
         Row { statuses: &[401], error_type: "", says: "", means: ErrorKind::KeyUnknown },
     ],
+    own_type: None,
     lacks: |status, message| match status {
         404 => message.contains("The requested URL was not found"),
         // Budgets of users came with 3.16.0 (measured: 3.15.2 has none).

@@ -23,27 +23,37 @@ pub struct Row {
 #[derive(Debug)]
 pub struct Refusals {
     pub rows: &'static [Row],
+    /// Where its own word is in Anthropic's envelope, whose `type` is one of Anthropic's few and follows the status.
+    pub own_type: Option<&'static str>,
     /// Whether a refusal of the admin API says that this gateway cannot do it: status and message.
     pub lacks: fn(u16, &str) -> bool,
     /// What is in its message when its database, or what else it stands on, is gone.
     pub gone: &'static [&'static str],
 }
 
-/// What error bodies say: OpenAI's shape, and FastAPI's `detail`.
+/// What error bodies say: in OpenAI's shape, in Anthropic's, and in FastAPI's `detail`.
 struct Said {
+    /// The gateway's own word; none where there is only Anthropic's.
+    own_type: Option<String>,
     error_type: Option<String>,
     message: String,
 }
 
-fn said(body: &str) -> Said {
+fn said(body: &str, own_type: Option<&str>) -> Said {
     let json: Value = serde_json::from_str(body).unwrap_or(Value::Null);
     let error = if json["error"].is_null() { &json["detail"] } else { &json["error"] };
+    let is_anthropics = json["type"] == "error";
     let text = |value: &Value| value.as_str().map(str::to_owned).filter(|text| text != "None");
     let message = text(&error["message"])
         .or_else(|| text(&error["error"]))
         .or_else(|| text(error))
         .unwrap_or_else(|| body.to_owned());
-    Said { error_type: text(&error["type"]).map(|text| redact(&text)), message: redact(&message) }
+    let error_type = text(&error["type"]).map(|text| redact(&text));
+    let own_type = match is_anthropics {
+        true => own_type.and_then(|field| text(&error[field])).map(|text| redact(&text)),
+        false => error_type.clone(),
+    };
+    Said { error_type: own_type.clone().or(error_type), own_type, message: redact(&message) }
 }
 
 impl Refusals {
@@ -54,8 +64,8 @@ impl Refusals {
 
     /// A refusal of a request of a model.
     pub fn read(&self, status: u16, body: &str) -> Answer {
-        let Said { error_type, message } = said(body);
-        let kind = self.kind(status, error_type.as_deref().unwrap_or_default(), &message);
+        let Said { own_type, error_type, message } = said(body, self.own_type);
+        let kind = self.kind(status, own_type.as_deref().unwrap_or_default(), &message);
         Answer::Refused { status, kind, error_type, message }
     }
 
@@ -73,7 +83,7 @@ impl Refusals {
 
     /// A refusal of the admin API.
     pub fn of_admin(&self, endpoint: String, status: u16, body: &str) -> AdminError {
-        let Said { message, .. } = said(body);
+        let Said { message, .. } = said(body, self.own_type);
         match (self.lacks)(status, &message) {
             true => AdminError::Lacks { endpoint, message },
             false => AdminError::Status { endpoint, status, message },

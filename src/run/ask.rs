@@ -388,7 +388,7 @@ impl<'a> Steps<'a> {
     fn request(&self, number: usize, fields: &AskFields) -> Result<Ask, Stop> {
         let scenario = self.scenario;
         let case = self.trial.case;
-        let api = fields.api.as_deref().copied().unwrap_or(case.api);
+        let api = fields.api_of(number).unwrap_or(case.api);
         let path = self.path(fields);
         let adapter = self.live.target.gateway.adapter();
         let (priced_model, usage) = priced(adapter, path, scenario.price.value, api)?;

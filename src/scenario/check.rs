@@ -300,6 +300,10 @@ impl Found<'_> {
             }
             _ => {}
         }
+        if let Some(api) = fields.api.as_ref().filter(|api| api.0.len() > 1 && fields.at_once.is_none()) {
+            let title = "several APIs are asked by requests at the same time, in turns";
+            self.mistake(api.place, title, "name one, or add `at_once`");
+        }
         if let Some(within) = fields.within.as_ref().filter(|_| fields.expect.is_none() || fields.count() > 1) {
             self.mistake(within.place, "one request is repeated until its answer is as expected", "add `expect`");
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::entity::Fields;
 use super::money::{Spend, Usd};
 use super::present;
-use super::value::{At, Count, Name, Period};
+use super::value::{At, Axis, Count, Name, Period};
 use super::words::{Api, ErrorKind, PricedBy};
 
 /// One step. Its first key names what happens, and to whom.
@@ -134,9 +134,9 @@ pub struct AskFields {
     /// Ask again until the answer is as expected, for so long at most.
     #[serde(default, deserialize_with = "present")]
     pub within: Option<At<Period>>,
-    /// The API of these requests, instead of the scenario's.
+    /// The API of these requests, instead of the scenario's; several of a crowd, whose requests take turns.
     #[serde(default, deserialize_with = "present")]
-    pub api: Option<At<Api>>,
+    pub api: Option<At<Axis<Api>>>,
     /// Whether these are streamed, instead of what the scenario says.
     #[serde(default, deserialize_with = "present")]
     pub stream: Option<At<bool>>,
@@ -180,6 +180,12 @@ impl AskFields {
     pub fn count(&self) -> usize {
         let many = self.times.as_ref().or(self.at_once.as_ref());
         many.map_or(1, |many| usize::from(many.value))
+    }
+
+    /// The API of the request of this number, if it is not the scenario's.
+    pub fn api_of(&self, number: usize) -> Option<Api> {
+        let Axis(apis) = &self.api.as_ref()?.value;
+        apis.get(number % apis.len().max(1)).copied()
     }
 
     /// Whether the upstream fails for good.

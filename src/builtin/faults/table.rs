@@ -180,6 +180,12 @@ faults! {
             "each request is charged twice", "BerriAI/litellm#28283";
         SpendLost "spend-lost"
             "some requests are not charged", "BerriAI/litellm#21023";
+        OneChargeInTwentyLost "one-charge-in-twenty-lost"
+            "while many requests of a key are on their way, one in twenty is not charged",
+            "BerriAI/litellm#1714";
+        OtherApiForgetsPrice "other-api-forgets-price"
+            "a request costs nothing if its model was asked on another API before it ended",
+            "LiteLLM 1.93.2 to 1.108.7, measured";
         SpendWrittenLate "spend-written-late"
             "what was spent is written after a long time only", "langwatch/langwatch#6141";
         SpendRoundedToCents "spend-rounded-to-cents"

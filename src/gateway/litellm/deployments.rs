@@ -1,5 +1,8 @@
-//! The deployments that LiteLLM is launched with: one for every pricing path, as data, and the
+//! The deployments that LiteLLM is launched with: one for every pricing path and API, as data, and the
 //! configuration made of them. Not: launching.
+//!
+//! No API shares a deployment with another: from 1.93.2 to 1.108.7 a request may cost nothing while its deployment is
+//! asked on another API (docs/findings.md, 16), and a trial would be judged for what its neighbour asks.
 //!
 //! What each path does on real versions was measured on 1.81.0, 1.82.3 and 1.108.7; the two without any price
 //! are the ones on which 1.82.3 skips every budget (BerriAI/litellm#26672: `_is_model_cost_zero` reads a missing
@@ -18,6 +21,8 @@ use crate::scenario::{Api, PricedBy};
 pub struct Deployment {
     /// The pricing path that it stands for.
     pub path: PricedBy,
+    /// Where it is asked.
+    pub api: Api,
     /// The name that requests use.
     pub model: &'static str,
     /// LiteLLM's own name for what is behind it: provider and model.
@@ -45,14 +50,14 @@ enum Price {
     AnswerReports,
     /// A rate of zero in `litellm_params`: free, as its operator says.
     Zero,
-    /// Another name, in `model_group_alias`, for the model with this one.
-    Named(&'static str),
+    /// Another name, in `model_group_alias`, for the free model of the same API.
+    AnotherName,
     /// None, and nothing in the answer.
     Nowhere,
     /// [`IMAGE`] in `litellm_params`. With a rate per token beside it, which no image uses: without one 1.82.3 takes
     /// the model for a free one, and charges nothing either.
     Image,
-    /// Its name is dall-e-3, which costs [`KNOWN_IMAGE`] an image. (1.108.7 charges nothing for it.)
+    /// Its name is recraftv3, which costs [`KNOWN_IMAGE`] an image. Its provider's API is as OpenAI's.
     ImageCostMap,
     /// Not in the configuration: the provider's own name for it, on a route that is passed through.
     PassedThrough,
@@ -67,48 +72,99 @@ const KNOWN_MODEL: &str = "gpt-4o";
 const KNOWN_INPUT: Decimal = Decimal::from_parts(25, 0, 0, false, 7);
 const KNOWN_OUTPUT: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
 
-/// USD for one image of the usual size by dall-e-3, in the cost maps of 1.81.0 and 1.82.3: 1024 x 1024 pixels at
-/// 3.81469e-08.
-const KNOWN_IMAGE: Decimal = Decimal::from_parts(399_999_238, 0, 0, false, 10);
+/// USD for one image by Recraft V3, the same in the cost maps of 1.81.0, 1.82.3, 1.108.7 and 1.110.2. OpenAI's dall-e-3,
+/// asked before, is in those of the first two only.
+const KNOWN_IMAGE: Decimal = Decimal::from_parts(4, 0, 0, false, 2);
 
 /// The budget object that holds for end users the gateway does not know, or that have no budget of their own: named in
 /// the configuration, and made by [`super::LiteLlm`]. (`max_end_user_budget`, an amount, does nothing on 1.81.0,
 /// 1.82.3 and 1.108.7.)
 pub(super) const DEFAULT_END_USER_BUDGET: &str = "gatecrash-default-end-user";
 
-const fn deployment(path: PricedBy, model: &'static str, provider_model: &'static str, price: Price) -> Deployment {
-    Deployment { path, model, provider_model, price }
+/// A pricing path on every API that is paid by the token: of each a deployment with a name of its own, and behind it a
+/// model of its own. `as is` is what the provider calls it everywhere, for there the name is the price. That is shared
+/// in LiteLLM's registry of prices, without harm: what is registered anew with each request is what a deployment's
+/// `litellm_params` say of a price, and there they say nothing.
+macro_rules! on_each_api {
+    ($path:ident, $model:literal, as is $provider_model:literal, $price:ident) => {
+        [
+            Deployment::new(PricedBy::$path, Api::Chat, $model, $provider_model, Price::$price),
+            on_each_api!(@ $path, Completions, $model, "-on-completions", $provider_model, "", $price),
+            on_each_api!(@ $path, Messages, $model, "-on-messages", $provider_model, "", $price),
+            on_each_api!(@ $path, Responses, $model, "-on-responses", $provider_model, "", $price),
+            on_each_api!(@ $path, Embeddings, $model, "-on-embeddings", $provider_model, "", $price),
+        ]
+    };
+    ($path:ident, $model:literal, $provider_model:literal, $price:ident) => {
+        [
+            Deployment::new(PricedBy::$path, Api::Chat, $model, $provider_model, Price::$price),
+            on_each_api!(@ $path, Completions, $model, "-on-completions", $provider_model, "-on-completions", $price),
+            on_each_api!(@ $path, Messages, $model, "-on-messages", $provider_model, "-on-messages", $price),
+            on_each_api!(@ $path, Responses, $model, "-on-responses", $provider_model, "-on-responses", $price),
+            on_each_api!(@ $path, Embeddings, $model, "-on-embeddings", $provider_model, "-on-embeddings", $price),
+        ]
+    };
+    (@ $path:ident, $api:ident, $model:literal, $on:literal, $provider_model:literal, $behind:literal, $price:ident) => {
+        Deployment::new(
+            PricedBy::$path,
+            Api::$api,
+            concat!($model, $on),
+            concat!($provider_model, $behind),
+            Price::$price,
+        )
+    };
 }
 
-/// All of them: first those of tokens, in the order of [`PricedBy::ALL`].
-pub const DEPLOYMENTS: [Deployment; 13] = [
-    deployment(PricedBy::Token, "priced-by-token", "openai/fixed-cost", Price::Params),
-    deployment(PricedBy::ModelInfo, "priced-by-model-info", "openai/fixed-cost-in-info", Price::ModelInfo),
-    deployment(PricedBy::BaseModel, "priced-by-base-model", "openai/a-base-model", Price::BaseModel),
-    deployment(PricedBy::CostMap, "priced-by-cost-map", "openai/gpt-4o", Price::CostMap),
-    deployment(PricedBy::ParamsBaseModel, "priced-by-params-base-model", "azure/a-deployment", Price::ParamsBaseModel),
-    deployment(PricedBy::Alias, "priced-by-alias", "openai/unpriced-alias", Price::AnswerNames),
-    deployment(PricedBy::Provider, "priced-by-provider", "openrouter/acme/fixed", Price::AnswerReports),
-    deployment(PricedBy::Free, "free", "openai/free-of-charge", Price::Zero),
-    deployment(PricedBy::FreeAlias, "free-by-another-name", "openai/free-of-charge", Price::Named("free")),
-    deployment(PricedBy::Unpriced, "unpriced", "openai/nobody-knows", Price::Nowhere),
-    deployment(PricedBy::Token, "priced-by-image", "openai/fixed-cost-image", Price::Image),
-    deployment(PricedBy::CostMap, "image-priced-by-cost-map", "openai/dall-e-3", Price::ImageCostMap),
-    deployment(PricedBy::CostMap, KNOWN_MODEL, "openai/gpt-4o", Price::PassedThrough),
+/// Those of tokens, in the order of [`PricedBy::ALL`].
+static OF_TOKENS: [[Deployment; 5]; 10] = [
+    on_each_api!(Token, "priced-by-token", "openai/fixed-cost", Params),
+    on_each_api!(ModelInfo, "priced-by-model-info", "openai/fixed-cost-in-info", ModelInfo),
+    on_each_api!(BaseModel, "priced-by-base-model", "openai/a-base-model", BaseModel),
+    on_each_api!(CostMap, "priced-by-cost-map", as is "openai/gpt-4o", CostMap),
+    on_each_api!(ParamsBaseModel, "priced-by-params-base-model", "azure/a-deployment", ParamsBaseModel),
+    on_each_api!(Alias, "priced-by-alias", "openai/unpriced-alias", AnswerNames),
+    on_each_api!(Provider, "priced-by-provider", "openrouter/acme/fixed", AnswerReports),
+    on_each_api!(Free, "free", "openai/free-of-charge", Zero),
+    on_each_api!(FreeAlias, "free-by-another-name", "openai/free-of-charge", AnotherName),
+    on_each_api!(Unpriced, "unpriced", "openai/nobody-knows", Nowhere),
+];
+
+static OTHERS: [Deployment; 3] = [
+    Deployment::new(PricedBy::Token, Api::Images, "priced-by-image", "openai/fixed-cost-image", Price::Image),
+    Deployment::new(
+        PricedBy::CostMap,
+        Api::Images,
+        "image-priced-by-cost-map",
+        "recraft/recraftv3",
+        Price::ImageCostMap,
+    ),
+    Deployment::new(PricedBy::CostMap, Api::Passthrough, KNOWN_MODEL, "openai/gpt-4o", Price::PassedThrough),
 ];
 
 impl Deployment {
+    const fn new(
+        path: PricedBy,
+        api: Api,
+        model: &'static str,
+        provider_model: &'static str,
+        price: Price,
+    ) -> Deployment {
+        Deployment { path, api, model, provider_model, price }
+    }
+
+    fn all() -> impl Iterator<Item = &'static Deployment> {
+        OF_TOKENS.iter().flatten().chain(&OTHERS)
+    }
+
     /// The deployment of a pricing path, for an API; none where that API cannot be priced so. What is passed through
     /// is priced by the cost map, whatever deployments say.
     pub fn of(path: PricedBy, api: Api) -> Option<&'static Deployment> {
-        let fits = |deployment: &&Deployment| match (api, deployment.price) {
-            (Api::Passthrough, price) => price == Price::PassedThrough,
-            (_, Price::PassedThrough) => false,
-            (Api::Images, Price::Image | Price::ImageCostMap) => deployment.path == path,
-            (Api::Images, _) | (_, Price::Image | Price::ImageCostMap) => false,
-            (_, _) => deployment.path == path,
-        };
-        DEPLOYMENTS.iter().find(fits)
+        Deployment::all().find(|of| of.api == api && (of.path == path || api == Api::Passthrough))
+    }
+
+    /// The names of a pricing path, for who may ask its models and no others.
+    pub(super) fn names(path: PricedBy) -> impl Iterator<Item = &'static str> {
+        OF_TOKENS.iter().flatten().filter(move |of| of.path == path).map(|of| of.model)
     }
 
     /// What it is called, and what it costs.
@@ -120,7 +176,7 @@ impl Deployment {
                 known
             }
             Price::AnswerReports => Cost::Reported,
-            Price::Zero | Price::Named(_) | Price::Nowhere => Cost::Nothing,
+            Price::Zero | Price::AnotherName | Price::Nowhere => Cost::Nothing,
             Price::Image => Cost::Image(IMAGE),
             Price::ImageCostMap => Cost::Image(KNOWN_IMAGE),
         };
@@ -156,9 +212,12 @@ impl Deployment {
                 params["input_cost_per_image"] = number(IMAGE);
                 info["mode"] = "image_generation".into();
             }
-            Price::ImageCostMap => info["mode"] = "image_generation".into(),
+            Price::ImageCostMap => {
+                params["api_base"] = upstream.into();
+                info["mode"] = "image_generation".into();
+            }
             Price::CostMap | Price::AnswerNames | Price::AnswerReports | Price::Nowhere => {}
-            Price::Named(_) | Price::PassedThrough => return None,
+            Price::AnotherName | Price::PassedThrough => return None,
         }
         Some(json!({ "litellm_params": params, "model_info": info }))
     }
@@ -191,9 +250,10 @@ fn number(amount: Decimal) -> Value {
 pub fn config_yaml(upstream: &str, redis: Option<(&str, u16)>) -> String {
     let mut yaml = String::from("model_list:\n");
     let mut aliases = String::new();
-    for deployment in &DEPLOYMENTS {
-        if let Price::Named(model) = deployment.price {
-            let _ = writeln!(aliases, "    {}: {model}", deployment.model);
+    for deployment in Deployment::all() {
+        let free = Deployment::of(PricedBy::Free, deployment.api);
+        if let (Price::AnotherName, Some(free)) = (deployment.price, free) {
+            let _ = writeln!(aliases, "    {}: {}", deployment.model, free.model);
         }
         let Some(definition) = deployment.definition(upstream) else { continue };
         let _ = writeln!(yaml, "  - model_name: {}", deployment.model);
@@ -238,21 +298,30 @@ general_settings:
     yaml
 }
 
-/// A configuration with those of its models only that are asked for in these bodies.
+/// A configuration with those of its models only that are asked for in these bodies, and of its other names for them.
 pub(super) fn excerpt(config: &str, bodies: &[&Value]) -> String {
     const ENTRY: &str = "  - model_name: ";
-    let is_asked_for = |model: &str| {
-        bodies.iter().flat_map(|body| [&body["model"], &body["fallbacks"][0]]).any(|name| name.as_str() == Some(model))
-    };
+    const ALIASES: &str = "  model_group_alias:";
+    let mut asked: Vec<&str> =
+        bodies.iter().flat_map(|body| [&body["model"], &body["fallbacks"][0]]).filter_map(Value::as_str).collect();
+    let aliases: Vec<(&str, &str)> = config
+        .lines()
+        .skip_while(|line| *line != ALIASES)
+        .skip(1)
+        .map_while(|line| line.strip_prefix("    ")?.split_once(": "))
+        .collect();
+    let (named, unnamed): (Vec<_>, Vec<_>) = aliases.into_iter().partition(|(alias, _)| asked.contains(alias));
+    asked.extend(named.iter().map(|(_, model)| *model));
     let mut text = String::new();
     let mut is_told = true;
     for line in config.lines() {
         match line.strip_prefix(ENTRY) {
-            Some(model) => is_told = is_asked_for(model),
+            Some(model) => is_told = asked.contains(&model),
             None if !line.starts_with(' ') => is_told = true,
             None => {}
         }
-        if is_told {
+        let is_unnamed = unnamed.iter().any(|(alias, model)| line == format!("    {alias}: {model}"));
+        if is_told && !is_unnamed && !(line == ALIASES && named.is_empty()) {
             text.push_str(line);
             text.push('\n');
         }
@@ -266,13 +335,44 @@ mod tests {
     use crate::scenario::Usd;
 
     #[test]
-    fn a_deployment_stands_for_its_path() {
+    fn a_deployment_stands_for_its_path_and_api() {
         for path in PricedBy::ALL {
-            assert_eq!(Deployment::of(path, Api::Chat).unwrap().path, path);
+            for api in [Api::Chat, Api::Completions, Api::Messages, Api::Responses, Api::Embeddings] {
+                let deployment = Deployment::of(path, api).unwrap();
+                assert_eq!((deployment.path, deployment.api), (path, api));
+            }
         }
         assert_eq!(Deployment::of(PricedBy::Token, Api::Images).unwrap().model, "priced-by-image");
         assert_eq!(Deployment::of(PricedBy::CostMap, Api::Passthrough).unwrap().model, "gpt-4o");
         assert_eq!(Deployment::of(PricedBy::Alias, Api::Images), None);
+    }
+
+    #[test]
+    fn no_deployment_is_asked_on_two_apis() {
+        for deployment in Deployment::all() {
+            let namesakes = Deployment::all().filter(|other| other.model == deployment.model);
+            assert_eq!(namesakes.count(), 1, "{}", deployment.model);
+            let is_registered = matches!(deployment.price, Price::Params | Price::Zero | Price::Image);
+            let behind = Deployment::all().filter(|other| other.provider_model == deployment.provider_model);
+            let behind = behind.filter(|other| other.api != deployment.api).count();
+            assert!(!is_registered || behind == 0, "{} is another's, too", deployment.provider_model);
+        }
+    }
+
+    #[test]
+    fn an_excerpt_has_what_was_asked_and_its_other_name() {
+        let config = config_yaml("http://10.0.0.1:9099", None);
+        let models = |asked: &str| {
+            let text = excerpt(&config, &[&json!({ "model": asked })]);
+            let config: Value = serde_saphyr::from_str(&text).unwrap();
+            let name = |model: &Value| model["model_name"].as_str().map(str::to_owned);
+            let models: Vec<String> = config["model_list"].as_array().unwrap().iter().filter_map(name).collect();
+            (models, config["router_settings"]["model_group_alias"].clone())
+        };
+        assert_eq!(models("priced-by-token"), (vec!["priced-by-token".to_owned()], Value::Null));
+        let (asked, aliases) = models("free-by-another-name-on-messages");
+        assert_eq!(asked, ["free-on-messages"]);
+        assert_eq!(aliases, json!({ "free-by-another-name-on-messages": "free-on-messages" }));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::deployments::{Deployment, model_json};
 use crate::gateway::adapter::lacks;
 use crate::gateway::connection::{Connection, amount, number};
 use crate::gateway::{AdminError, Definition, Entity, LogRow};
-use crate::scenario::{Api, Fields, Kind, Model, PricedBy, Routes, Usd};
+use crate::scenario::{Fields, Kind, Model, PricedBy, Routes, Usd};
 use crate::secret::{Secret, redact};
 
 /// Makes an entity; `as_whom` is the administrator's key, or that of a dashboard session.
@@ -392,9 +392,9 @@ fn set(body: &mut Value, name: &str, value: Option<Value>) {
 }
 
 fn models_json(models: &[Model]) -> Value {
-    let name = |model: &Model| match model {
-        Model::Of(path) => Deployment::of(*path, Api::Chat).map(|deployment| deployment.model),
-        Model::AllTeamModels => Some("all-team-models"),
+    let names = |model: &Model| match model {
+        Model::Of(path) => Deployment::names(*path).collect(),
+        Model::AllTeamModels => vec!["all-team-models"],
     };
-    models.iter().filter_map(name).collect()
+    models.iter().flat_map(names).collect()
 }
