@@ -244,7 +244,7 @@ impl Suite {
             match &result.outcome {
                 Outcome::Error { reason } => return Err(format!("{}: {reason}", result.target).into()),
                 Outcome::Skip { reason } => return Ok(Completion::ignored_with(reason)),
-                Outcome::Pass | Outcome::Fail | Outcome::Flaky { .. } => {}
+                Outcome::Pass | Outcome::Fail | Outcome::Unsteady { .. } => {}
             }
         }
         if !report.failed(of_trial) {

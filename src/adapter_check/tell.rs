@@ -84,7 +84,7 @@ impl Checked {
             Outcome::Pass => (Fate::Kept, String::new()),
             Outcome::Skip { reason } => (Fate::Lacking, reason.clone()),
             Outcome::Error { reason } => (Fate::NotTried, reason.clone()),
-            Outcome::Fail | Outcome::Flaky { .. } => {
+            Outcome::Fail | Outcome::Unsteady { .. } => {
                 let worst = result.worst_finding();
                 (Fate::Broken, worst.map_or_else(String::new, |found| format!("{}: {found}", found.kind.word())))
             }

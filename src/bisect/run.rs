@@ -288,7 +288,7 @@ impl Work<'_> {
                 let outcomes = of_bad.values().flatten().map(|result| &result.outcome);
                 let mut broke = outcomes.filter_map(|outcome| match outcome {
                     Outcome::Error { reason } | Outcome::Skip { reason } => Some(reason.clone()),
-                    Outcome::Pass | Outcome::Fail | Outcome::Flaky { .. } => None,
+                    Outcome::Pass | Outcome::Fail | Outcome::Unsteady { .. } => None,
                 });
                 let target = self.plan.targets[bad].name.clone();
                 Err(broke.next().map_or(End::Passes, |reason| End::Broke { target, reason }))

@@ -24,12 +24,12 @@ pub(super) struct Selection {
 /// How often, and what then counts.
 #[derive(Debug, Args)]
 pub(super) struct Retry {
-    /// Try a trial that fails again, up to so many times. One that then passes is `flaky`: it is told with its rate, and
+    /// Try a trial that fails again, up to so many times. One that then passes is `unsteady`: it is told with its rate, and
     /// does not fail the run.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub retries: u8,
-    /// What fails the run, of bypass, leak, overrun, miscount, false-refusal, wrong-refusal, fault, flaky. Without it, all
-    /// but flaky.
+    /// What fails the run, of bypass, leak, overrun, miscount, false-refusal, wrong-refusal, fault, unsteady. Without it, all
+    /// but unsteady.
     #[arg(long, value_name = "KIND,...")]
     pub fail_on: Option<FailOn>,
 }

@@ -138,7 +138,7 @@ fn failure(state: State<'_>) -> Option<Failure<'_>> {
     match state {
         State::Pass | State::Known => Some(None),
         State::Fail(kind, got) => Some(Some((kind, got))),
-        State::Flaky | State::Skip | State::Error | State::NotLaunched | State::NotRun => None,
+        State::Unsteady | State::Skip | State::Error | State::NotLaunched | State::NotRun => None,
     }
 }
 
@@ -163,7 +163,7 @@ mod tests {
     use crate::matrix::{Cell, Found};
     use crate::outcome::{Outcome, Rate};
 
-    /// A cell for each letter: `.` passes; bypass, overrun, miscount; flaky, skipped, could not be judged, ` ` has not run.
+    /// A cell for each letter: `.` passes; bypass, overrun, miscount; unsteady, skipped, could not be judged, ` ` has not run.
     fn cell(letter: char) -> Option<Cell> {
         let finding = match letter {
             'B' | 'F' => FindingKind::Bypass,
@@ -175,7 +175,7 @@ mod tests {
         let (outcome, findings) = match letter {
             ' ' => return None,
             '.' => (Outcome::Pass, vec![]),
-            'F' => (Outcome::Flaky { rate: Rate { failed: 1, of: 2 } }, vec![found]),
+            'F' => (Outcome::Unsteady { rate: Rate { failed: 1, of: 2 } }, vec![found]),
             'S' => (Outcome::Skip { reason: String::new() }, vec![]),
             'E' => (Outcome::Error { reason: String::new() }, vec![]),
             _ => (Outcome::Fail, vec![found]),
@@ -268,7 +268,7 @@ mod tests {
             let joined = Matrix::join(parts).unwrap();
             let cell = &joined.rows[0].cells[&target(0)];
             let how = match &cell.outcome {
-                Outcome::Flaky { rate } => rate.to_string(),
+                Outcome::Unsteady { rate } => rate.to_string(),
                 outcome => outcome.word().to_owned(),
             };
             let what = cell.worst().map_or(how.clone(), |found| format!("{} {how}", found.finding.word()));

@@ -115,7 +115,7 @@ pub enum State<'a> {
     Known,
     /// The worst finding; of a wrong refusal, what was answered instead.
     Fail(FindingKind, Option<&'a str>),
-    Flaky,
+    Unsteady,
     Skip,
     Error,
     /// Its target could not be launched.
@@ -165,7 +165,7 @@ impl Matrix {
         }
     }
 
-    /// Puts parts together, each with its name in messages. What ran twice and came out otherwise is flaky.
+    /// Puts parts together, each with its name in messages. What ran twice and came out otherwise is unsteady.
     ///
     /// # Errors
     /// When they ask other things under the same name.
@@ -337,7 +337,7 @@ impl Cell {
                 let other = (worst.finding == FindingKind::WrongRefusal).then_some(worst.got.as_str());
                 State::Fail(worst.finding, other)
             }
-            (Outcome::Flaky { .. }, _) => State::Flaky,
+            (Outcome::Unsteady { .. }, _) => State::Unsteady,
             (Outcome::Skip { .. }, _) => State::Skip,
             (Outcome::Error { .. }, _) => State::Error,
         }
@@ -349,7 +349,7 @@ impl Cell {
         let weight = |cell: &Cell| match cell.outcome {
             Outcome::Error { .. } => 0,
             Outcome::Skip { .. } => 1,
-            Outcome::Pass | Outcome::Fail | Outcome::Flaky { .. } => 2,
+            Outcome::Pass | Outcome::Fail | Outcome::Unsteady { .. } => 2,
         };
         match weight(&self).cmp(&weight(&other)) {
             Ordering::Less => other,
@@ -359,7 +359,7 @@ impl Cell {
                 let outcome = match rate.failed {
                     0 => Outcome::Pass,
                     failed if failed == rate.of => Outcome::Fail,
-                    _ => Outcome::Flaky { rate },
+                    _ => Outcome::Unsteady { rate },
                 };
                 let refused = self.refused.or(other.refused);
                 Cell {
@@ -374,7 +374,7 @@ impl Cell {
 
     fn rate(&self) -> Rate {
         match self.outcome {
-            Outcome::Flaky { rate } => rate,
+            Outcome::Unsteady { rate } => rate,
             Outcome::Fail => Rate { failed: 1, of: 1 },
             _ => Rate { failed: 0, of: 1 },
         }
@@ -398,7 +398,7 @@ impl State<'_> {
         match self {
             State::Pass | State::Known => Some(true),
             State::Fail(..) => Some(false),
-            State::Flaky | State::Skip | State::Error | State::NotLaunched | State::NotRun => None,
+            State::Unsteady | State::Skip | State::Error | State::NotLaunched | State::NotRun => None,
         }
     }
 }

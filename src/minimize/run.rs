@@ -275,7 +275,7 @@ impl Bench<'_> {
         let results = self.run(self.correct, &trials).await;
         let is_right = |(version, result): (&Version, &Option<TrialResult>)| {
             result.as_ref().is_some_and(|result| match result.outcome {
-                Outcome::Pass | Outcome::Fail | Outcome::Flaky { .. } => ways(version, result).is_subset(allowed),
+                Outcome::Pass | Outcome::Fail | Outcome::Unsteady { .. } => ways(version, result).is_subset(allowed),
                 Outcome::Skip { .. } | Outcome::Error { .. } => false,
             })
         };

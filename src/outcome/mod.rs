@@ -123,7 +123,7 @@ pub enum Outcome {
     /// There are findings that are not known deviations.
     Fail,
     /// It failed, and passed when it was tried again. The findings are those of the first time.
-    Flaky { rate: Rate },
+    Unsteady { rate: Rate },
     /// The gateway lacks a capability.
     Skip { reason: String },
     /// The environment broke: neither the gateway's fault nor a pass.
@@ -137,8 +137,8 @@ pub enum OutcomeKind {
     Pass,
     /// [`Outcome::Fail`]
     Fail,
-    /// [`Outcome::Flaky`]
-    Flaky,
+    /// [`Outcome::Unsteady`]
+    Unsteady,
     /// [`Outcome::Skip`]
     Skip,
     /// [`Outcome::Error`]
@@ -151,7 +151,7 @@ impl OutcomeKind {
         match self {
             OutcomeKind::Pass => "pass",
             OutcomeKind::Fail => "FAIL",
-            OutcomeKind::Flaky => "flaky",
+            OutcomeKind::Unsteady => "unsteady",
             OutcomeKind::Skip => "skip",
             OutcomeKind::Error => "ERROR",
         }
@@ -164,7 +164,7 @@ impl Outcome {
         match self {
             Outcome::Pass => OutcomeKind::Pass,
             Outcome::Fail => OutcomeKind::Fail,
-            Outcome::Flaky { .. } => OutcomeKind::Flaky,
+            Outcome::Unsteady { .. } => OutcomeKind::Unsteady,
             Outcome::Skip { .. } => OutcomeKind::Skip,
             Outcome::Error { .. } => OutcomeKind::Error,
         }
@@ -177,7 +177,7 @@ impl Outcome {
 
     /// Whether it failed, each time or not.
     pub fn has_failed(&self) -> bool {
-        matches!(self, Outcome::Fail | Outcome::Flaky { .. })
+        matches!(self, Outcome::Fail | Outcome::Unsteady { .. })
     }
 }
 

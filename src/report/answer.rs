@@ -78,12 +78,12 @@ fn of_trials(report: &Report) -> String {
                 0 => String::new(),
                 skipped => format!(", {skipped} skipped"),
             };
-            let flaky = match report.with_outcome(OutcomeKind::Flaky) {
+            let unsteady = match report.with_outcome(OutcomeKind::Unsteady) {
                 0 => String::new(),
-                flaky => format!(", {flaky} of them not each time"),
+                unsteady => format!(", {unsteady} of them not each time"),
             };
             match report.with_outcome(OutcomeKind::Fail) {
-                0 => format!("{names} passed {}{flaky}{skipped}.", trials(ran)),
+                0 => format!("{names} passed {}{unsteady}{skipped}.", trials(ran)),
                 some => {
                     let fail_on = &report.fail_on;
                     format!("{names} failed {}, none in a way that fails this run ({fail_on}).", trials(some))

@@ -34,7 +34,7 @@ pub struct Document<'a> {
     left_behind: Cow<'a, [String]>,
     /// Whether it is a comparison of two targets.
     compares: bool,
-    /// What fails it: the kinds of findings, and `flaky`, between commas.
+    /// What fails it: the kinds of findings, and `unsteady`, between commas.
     #[schemars(with = "String")]
     fail_on: Cow<'a, FailOn>,
     /// Which part of the run it is, such as `1/4`, if the others were for other machines.

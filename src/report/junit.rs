@@ -57,7 +57,9 @@ fn compared(report: &Report, trial: &TrialReport) -> TestCase {
             let unjudged = results.iter().find(|result| !matches!(result.outcome, Outcome::Pass | Outcome::Fail));
             unjudged.map_or_else(TestCaseStatus::success, |result| status(report, trial, result))
         }
-        (_, [.., candidate]) if matches!(candidate.outcome, Outcome::Flaky { .. }) => status(report, trial, candidate),
+        (_, [.., candidate]) if matches!(candidate.outcome, Outcome::Unsteady { .. }) => {
+            status(report, trial, candidate)
+        }
         _ => TestCaseStatus::success(),
     };
     let mut case = case(trial, status, trial.results.last());
@@ -71,11 +73,11 @@ fn status(report: &Report, trial: &TrialReport, result: &TrialResult) -> TestCas
     match &result.outcome {
         Outcome::Pass => TestCaseStatus::success(),
         Outcome::Fail => failed(report, trial, result.worst_finding()),
-        Outcome::Flaky { rate } => {
+        Outcome::Unsteady { rate } => {
             let mut status = TestCaseStatus::success();
             let mut rerun = TestRerun::new(NonSuccessKind::Failure);
             rerun
-                .set_type("flaky")
+                .set_type("unsteady")
                 .set_message(rate.to_string())
                 .set_description(terminal::in_full_without_colours(report, trial));
             status.add_rerun(rerun);

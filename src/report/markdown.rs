@@ -60,8 +60,8 @@ fn counts(report: &Report) -> String {
     let counts = match report.compares {
         true => counted(Verdict::ALL.map(|verdict| (report.with_verdict(verdict).count(), verdict.word())).to_vec()),
         false => {
-            use OutcomeKind::{Error, Fail, Flaky, Pass, Skip};
-            let kinds = [Fail, Flaky, Error, Skip, Pass];
+            use OutcomeKind::{Error, Fail, Pass, Skip, Unsteady};
+            let kinds = [Fail, Unsteady, Error, Skip, Pass];
             counted(kinds.map(|kind| (report.with_outcome(kind), kind.word())).to_vec())
         }
     };
@@ -92,7 +92,7 @@ fn outcome(result: &TrialResult) -> String {
     let mark = match result.outcome {
         Outcome::Pass => "✅",
         Outcome::Fail => "❌",
-        Outcome::Flaky { .. } | Outcome::Error { .. } => "⚠️",
+        Outcome::Unsteady { .. } | Outcome::Error { .. } => "⚠️",
         Outcome::Skip { .. } => "➖",
     };
     format!("{mark} {}", shown.trim())

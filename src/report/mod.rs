@@ -339,7 +339,7 @@ impl Report {
         let closes = |finding: &Finding| finding.known.is_none() && self.fail_on.is_kind(finding.kind);
         self.may_fail(trial).iter().any(|result| match result.outcome {
             Outcome::Fail => self.has_regressed(trial) && result.findings.iter().any(closes),
-            Outcome::Flaky { .. } => self.fail_on.is_flaky(),
+            Outcome::Unsteady { .. } => self.fail_on.is_unsteady(),
             Outcome::Pass | Outcome::Skip { .. } | Outcome::Error { .. } => false,
         })
     }

@@ -121,7 +121,7 @@ fn line(event: &Event) -> Option<String> {
             let seconds = result.time.whole.as_secs_f64();
             // Whether findings are known deviations is only judged at the end.
             let done = match (&result.outcome, result.findings.len()) {
-                (Outcome::Flaky { rate }, _) => format!("flaky, {rate}"),
+                (Outcome::Unsteady { rate }, _) => format!("unsteady, {rate}"),
                 (Outcome::Skip { .. } | Outcome::Error { .. }, _) => result.outcome.word().to_owned(),
                 (Outcome::Pass | Outcome::Fail, 0) => "done".to_owned(),
                 (Outcome::Pass | Outcome::Fail, 1) => "done, 1 finding".to_owned(),

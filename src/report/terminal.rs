@@ -79,7 +79,7 @@ fn of_outcome(outcome: &Outcome) -> Style {
         Outcome::Pass => GOOD,
         Outcome::Fail => BAD,
         Outcome::Skip { .. } => FAINT,
-        Outcome::Flaky { .. } | Outcome::Error { .. } => ODD,
+        Outcome::Unsteady { .. } | Outcome::Error { .. } => ODD,
     }
 }
 
@@ -136,8 +136,8 @@ pub fn outcome(result: &TrialResult) -> String {
         Outcome::Fail => {
             format!("FAIL {}", result.worst_finding().map_or("", |finding| finding.kind.word()))
         }
-        Outcome::Flaky { rate } => {
-            format!("flaky {} ({rate})", result.worst_finding().map_or("", |finding| finding.kind.word()))
+        Outcome::Unsteady { rate } => {
+            format!("unsteady {} ({rate})", result.worst_finding().map_or("", |finding| finding.kind.word()))
         }
         Outcome::Skip { reason } => format!("skip ({})", in_short(reason)),
         Outcome::Error { .. } => "ERROR".to_owned(),
@@ -151,7 +151,7 @@ pub fn in_full(report: &Report, trial: &TrialReport) -> String {
     let heading = match trial.verdict {
         Some(verdict) => verdict.word().to_uppercase(),
         None if trial.results.iter().any(|result| result.outcome == Outcome::Fail) => "FAILED".to_owned(),
-        None => "FLAKY".to_owned(),
+        None => "UNSTEADY".to_owned(),
     };
     let issue = trial.issue.as_ref().map(|issue| format!(" ({issue})")).unwrap_or_default();
     let _ = writeln!(text, "{} {}", painted(BAD, heading), painted(BOLD, &trial.trial));
@@ -213,7 +213,7 @@ pub fn environment(report: &Report) -> String {
         let of_target = |trial: &TrialReport| trial.results.iter().find(|result| result.target == target.name).cloned();
         let reasons = report.trials.iter().filter_map(of_target).filter_map(|result| match result.outcome {
             Outcome::Error { reason } => Some(reason),
-            Outcome::Pass | Outcome::Fail | Outcome::Flaky { .. } | Outcome::Skip { .. } => None,
+            Outcome::Pass | Outcome::Fail | Outcome::Unsteady { .. } | Outcome::Skip { .. } => None,
         });
         let mut reasons: Vec<String> = reasons.collect();
         let count = reasons.len();
@@ -324,11 +324,11 @@ fn answer(report: &Report) -> String {
         true => {
             let verdicts =
                 Verdict::ALL.map(|verdict| (report.with_verdict(verdict).count(), verdict.word(), of_verdict(verdict)));
-            counted(verdicts.into_iter().chain([(count(OutcomeKind::Flaky), "flaky", ODD)]))
+            counted(verdicts.into_iter().chain([(count(OutcomeKind::Unsteady), "unsteady", ODD)]))
         }
         false => counted([
             (count(OutcomeKind::Fail), "failed", BAD),
-            (count(OutcomeKind::Flaky), "flaky", ODD),
+            (count(OutcomeKind::Unsteady), "unsteady", ODD),
             (count(OutcomeKind::Error), "could not be judged", ODD),
             (count(OutcomeKind::Skip), "skipped", FAINT),
             (count(OutcomeKind::Pass), "passed", GOOD),

@@ -38,7 +38,7 @@ impl Retries {
         let passes = |result: &TrialResult| match result.outcome {
             Outcome::Pass => true,
             Outcome::Fail => is_known(&self.known, &live.target, result, today),
-            Outcome::Flaky { .. } | Outcome::Skip { .. } | Outcome::Error { .. } => false,
+            Outcome::Unsteady { .. } | Outcome::Skip { .. } | Outcome::Error { .. } => false,
         };
         let mut doubt = match end {
             End::InDoubt(doubt) if !passes(&told) => Some(doubt),
@@ -92,7 +92,7 @@ impl Retries {
                     if let Some((findings, longest)) = doubt.as_ref().and_then(|doubt| doubt.still_missing()) {
                         told.is_still_so(findings, longest);
                     }
-                    told.outcome = Outcome::Flaky { rate: Rate { failed: time, of: time + 1 } };
+                    told.outcome = Outcome::Unsteady { rate: Rate { failed: time, of: time + 1 } };
                     return Some(told);
                 }
                 (false, _, _, Outcome::Error { reason }) if doubt.is_some() => {

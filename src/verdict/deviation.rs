@@ -159,7 +159,7 @@ pub fn join<'a>(
 fn unseen<'a>(pattern: &str, corpus: &[TrialId], results: impl Iterator<Item = &'a TrialResult>) -> DeviationState {
     let mut finished: HashMap<&str, bool> = HashMap::new();
     for result in results {
-        let is_finished = matches!(result.outcome, Outcome::Pass | Outcome::Fail | Outcome::Flaky { .. });
+        let is_finished = matches!(result.outcome, Outcome::Pass | Outcome::Fail | Outcome::Unsteady { .. });
         *finished.entry(&result.trial).or_insert(true) &= is_finished;
     }
     let mut covered = corpus.iter().filter(|trial| matches(pattern, trial)).peekable();

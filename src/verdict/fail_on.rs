@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::outcome::FindingKind;
 
 /// The word for a trial that failed and then passed.
-const FLAKY: &str = "flaky";
+const UNSTEADY: &str = "unsteady";
 
 /// What fails a run.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct FailOn {
     kinds: Vec<FindingKind>,
-    flaky: bool,
+    unsteady: bool,
 }
 
 impl Default for FailOn {
     /// Findings of all kinds; not what passes when it is tried again.
     fn default() -> FailOn {
-        FailOn { kinds: FindingKind::ALL.to_vec(), flaky: false }
+        FailOn { kinds: FindingKind::ALL.to_vec(), unsteady: false }
     }
 }
 
@@ -32,8 +32,8 @@ impl FailOn {
     }
 
     /// Whether trials fail it that passed when they were tried again.
-    pub fn is_flaky(&self) -> bool {
-        self.flaky
+    pub fn is_unsteady(&self) -> bool {
+        self.unsteady
     }
 }
 
@@ -46,14 +46,14 @@ impl FromStr for FailOn {
     type Err = String;
 
     fn from_str(text: &str) -> Result<FailOn, String> {
-        let mut fail_on = FailOn { kinds: Vec::new(), flaky: false };
+        let mut fail_on = FailOn { kinds: Vec::new(), unsteady: false };
         for word in text.split(',').map(str::trim) {
             match FindingKind::ALL.into_iter().find(|kind| typed(*kind) == word) {
-                _ if word == FLAKY => fail_on.flaky = true,
+                _ if word == UNSTEADY => fail_on.unsteady = true,
                 Some(kind) => fail_on.kinds.push(kind),
                 None => {
                     let known = FindingKind::ALL.map(typed).join(", ");
-                    return Err(format!("`{word}` is none of {known}, {FLAKY}"));
+                    return Err(format!("`{word}` is none of {known}, {UNSTEADY}"));
                 }
             }
         }
@@ -79,7 +79,7 @@ impl Serialize for FailOn {
 impl fmt::Display for FailOn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds = self.kinds.iter().map(|kind| typed(*kind));
-        let words: Vec<_> = kinds.chain(self.flaky.then(|| FLAKY.to_owned())).collect();
+        let words: Vec<_> = kinds.chain(self.unsteady.then(|| UNSTEADY.to_owned())).collect();
         f.write_str(&words.join(","))
     }
 }

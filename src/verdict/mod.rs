@@ -24,7 +24,7 @@ pub enum Verdict {
     /// Both fail, in the same way.
     StillFailing,
     /// Both passed in different ways, or both fail and the candidate's way is another, not a worse one, or one of them is
-    /// flaky.
+    /// unsteady.
     Changed,
     /// One of them was skipped, or its environment broke.
     NotComparable,
@@ -68,8 +68,8 @@ pub fn verdict(baseline: &TrialResult, candidate: &TrialResult) -> Verdict {
         }
         (Outcome::Pass, Outcome::Pass) if baseline.behaviour() == candidate.behaviour() => Verdict::Same,
         (Outcome::Pass, Outcome::Pass) => Verdict::Changed,
-        (Outcome::Pass | Outcome::Flaky { .. }, Outcome::Fail) => Verdict::Regression,
-        (Outcome::Flaky { .. }, _) | (_, Outcome::Flaky { .. }) => Verdict::Changed,
+        (Outcome::Pass | Outcome::Unsteady { .. }, Outcome::Fail) => Verdict::Regression,
+        (Outcome::Unsteady { .. }, _) | (_, Outcome::Unsteady { .. }) => Verdict::Changed,
         (Outcome::Fail, Outcome::Pass) => Verdict::Fixed,
         (Outcome::Fail, Outcome::Fail) => {
             let (before, after) = (ways(baseline), ways(candidate));
@@ -139,7 +139,7 @@ mod tests {
         let pass = || trial(Outcome::Pass, &[], &[429]);
         let pass_with = |status| trial(Outcome::Pass, &[], &[status]);
         let fail = |findings: &[(FindingKind, usize)]| trial(Outcome::Fail, findings, &[200]);
-        let flaky = || trial(Outcome::Flaky { rate: Rate { failed: 1, of: 2 } }, &[(Bypass, 3)], &[200]);
+        let unsteady = || trial(Outcome::Unsteady { rate: Rate { failed: 1, of: 2 } }, &[(Bypass, 3)], &[200]);
         let skip = || trial(Outcome::Skip { reason: "no teams".into() }, &[], &[]);
         let error = || trial(Outcome::Error { reason: "gone".into() }, &[], &[]);
         let cases = [
@@ -152,11 +152,11 @@ mod tests {
             (fail(&[(WrongRefusal, 3)]), fail(&[(Bypass, 3)]), Verdict::Regression),
             (fail(&[(Bypass, 3)]), fail(&[(Miscount, 4)]), Verdict::Changed),
             (fail(&[(Bypass, 3)]), fail(&[(Bypass, 4)]), Verdict::Changed),
-            (pass(), flaky(), Verdict::Changed),
-            (flaky(), pass(), Verdict::Changed),
-            (flaky(), fail(&[(Bypass, 3)]), Verdict::Regression),
-            (fail(&[(Bypass, 3)]), flaky(), Verdict::Changed),
-            (skip(), flaky(), Verdict::NotComparable),
+            (pass(), unsteady(), Verdict::Changed),
+            (unsteady(), pass(), Verdict::Changed),
+            (unsteady(), fail(&[(Bypass, 3)]), Verdict::Regression),
+            (fail(&[(Bypass, 3)]), unsteady(), Verdict::Changed),
+            (skip(), unsteady(), Verdict::NotComparable),
             (skip(), pass(), Verdict::NotComparable),
             (pass(), skip(), Verdict::NotComparable),
             (error(), fail(&[(Bypass, 3)]), Verdict::NotComparable),

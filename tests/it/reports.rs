@@ -104,8 +104,8 @@ fn fail_on_chooses_what_fails_the_run_and_hides_nothing() {
     };
     let (code, stdout, _) = run(&["--fail-on", "bypass,miscount"]);
     assert_eq!((code, stdout.contains("3 fail the run, which fails on bypass,miscount")), (1, true), "{stdout}");
-    let (code, stdout, _) = run(&["--fail-on", "leak,flaky"]);
-    let said = ["REGRESSION budget/key/alias", "3 regressions", "0 fail the run, which fails on leak,flaky"];
+    let (code, stdout, _) = run(&["--fail-on", "leak,unsteady"]);
+    let said = ["REGRESSION budget/key/alias", "3 regressions", "0 fail the run, which fails on leak,unsteady"];
     assert_eq!((code, said.iter().all(|said| stdout.contains(said))), (0, true), "{stdout}");
     let (code, _, stderr) = run(&["--fail-on", "bypas"]);
     assert_eq!((code, stderr.contains("`bypas` is none of bypass, leak, overrun,")), (2, true), "{stderr}");
@@ -144,7 +144,7 @@ async fn pass_on(State(own): State<std::sync::Arc<Forgetful>>, request: Request)
 }
 
 #[test]
-fn what_passes_when_it_is_tried_again_is_flaky_and_says_how_often() {
+fn what_passes_when_it_is_tried_again_is_unsteady_and_says_how_often() {
     let folder = tempfile::tempdir().unwrap();
     let run = |more: &[&str]| {
         let external = External::start(None);
@@ -161,15 +161,15 @@ fn what_passes_when_it_is_tried_again_is_flaky_and_says_how_often() {
     let (code, stdout, _) = run(&[]);
     assert_eq!((code, stdout.contains("mine: 1 failed")), (1, true), "{stdout}");
     let (code, stdout, _) = run(&["--retries", "2"]);
-    let said = ["flaky bypass (failed 1 of 2 times)", "FLAKY good", "mine: 1 flaky"];
+    let said = ["unsteady bypass (failed 1 of 2 times)", "UNSTEADY good", "mine: 1 unsteady"];
     assert_eq!((code, said.iter().all(|said| stdout.contains(said))), (0, true), "{stdout}");
-    assert!(read(folder.path(), "r.xml").contains("<flakyFailure message=\"failed 1 of 2 times\" type=\"flaky\""));
-    let (code, stdout, _) = run(&["--retries", "2", "--fail-on", "bypass,flaky"]);
+    assert!(read(folder.path(), "r.xml").contains("<flakyFailure message=\"failed 1 of 2 times\" type=\"unsteady\""));
+    let (code, stdout, _) = run(&["--retries", "2", "--fail-on", "bypass,unsteady"]);
     assert_eq!((code, stdout.contains("1 fail the run")), (1, true), "{stdout}");
 }
 
 #[test]
-fn what_always_fails_is_not_flaky() {
+fn what_always_fails_is_not_unsteady() {
     let (code, stdout, _) = answer(gatecrash(&[
         "run",
         &case("good.yaml"),
@@ -178,7 +178,7 @@ fn what_always_fails_is_not_flaky() {
         "--retries",
         "2",
     ]));
-    assert_eq!((code, stdout.contains("1 failed"), stdout.contains("flaky")), (1, true, false), "{stdout}");
+    assert_eq!((code, stdout.contains("1 failed"), stdout.contains("unsteady")), (1, true, false), "{stdout}");
 }
 
 #[test]

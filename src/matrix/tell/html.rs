@@ -218,7 +218,7 @@ fn look(state: State<'_>) -> (&'static str, Tone, &'static str) {
         State::Pass => ("✓", Tone::Good, ""),
         State::Known => ("✓*", Tone::Good, ""),
         State::Fail(kind, _) => ("✕", Tone::Bad, kind.word()),
-        State::Flaky => ("≈", Tone::Odd, "flaky"),
+        State::Unsteady => ("≈", Tone::Odd, "unsteady"),
         State::Skip => ("–", Tone::Faint, ""),
         State::Error => ("!", Tone::Odd, "error"),
         State::NotLaunched => ("∅", Tone::Odd, ""),
@@ -308,13 +308,13 @@ fn versions(matrix: &Matrix) -> Markup {
         section {
             h2 { "Versions" }
             div class="scrolls" tabindex="0" { table {
-                thead { tr { @for what in ["Target", "Launched", "Pass", "Fail", "Flaky", "Skip", "Error", "Remark"] { th scope="col" { (what) } } } }
+                thead { tr { @for what in ["Target", "Launched", "Pass", "Fail", "Unsteady", "Skip", "Error", "Remark"] { th scope="col" { (what) } } } }
                 tbody { @for column in &matrix.columns {
-                    @let Counts { passed, failed, flaky, skipped, broke } = Counts::of(matrix, column);
+                    @let Counts { passed, failed, unsteady, skipped, broke } = Counts::of(matrix, column);
                     tr {
                         th scope="row" { (column.target) }
                         td { (column.launcher) @if let Some(day) = column.ran_on { ", " (day) } }
-                        @for count in [passed, failed, flaky, skipped, broke] { td { (count) } }
+                        @for count in [passed, failed, unsteady, skipped, broke] { td { (count) } }
                         td {
                             @if let Some(error) = &column.error { "could not be launched: " (error) " " }
                             @if let Some(remark) = &column.remark { (remark) }

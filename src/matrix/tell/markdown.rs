@@ -145,7 +145,7 @@ fn sign(state: State<'_>) -> &'static str {
         State::Pass => "✅",
         State::Known => "✅\\*",
         State::Fail(..) => "❌",
-        State::Flaky => "〰️",
+        State::Unsteady => "〰️",
         State::Skip => "➖",
         State::Error => "⚠️",
         State::NotLaunched => "🚫",
@@ -202,16 +202,16 @@ fn known(text: &mut String, view: &View<'_>) {
 }
 
 fn versions(text: &mut String, matrix: &Matrix) {
-    text.push_str("\n## Versions\n\n| target | launched | pass | fail | flaky | skip | error | |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n");
+    text.push_str("\n## Versions\n\n| target | launched | pass | fail | unsteady | skip | error | |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n");
     for column in &matrix.columns {
         let Column { target, launcher, ran_on, error, remark, .. } = column;
-        let Counts { passed, failed, flaky, skipped, broke } = Counts::of(matrix, column);
+        let Counts { passed, failed, unsteady, skipped, broke } = Counts::of(matrix, column);
         let on = ran_on.map(|day| format!(", {day}")).unwrap_or_default();
         let error = error.as_ref().map(|error| format!("could not be launched: {error}"));
         let told: Vec<_> = error.iter().chain(remark).map(|told| plain(told)).collect();
         let _ = writeln!(
             text,
-            "| `{target}` | {launcher}{on} | {passed} | {failed} | {flaky} | {skipped} | {broke} | {} |",
+            "| `{target}` | {launcher}{on} | {passed} | {failed} | {unsteady} | {skipped} | {broke} | {} |",
             told.join("; ")
         );
     }

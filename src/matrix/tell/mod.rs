@@ -355,7 +355,7 @@ fn counted(count: usize, what: &str) -> String {
 fn reason(cell: &Cell) -> Option<&str> {
     match &cell.outcome {
         Outcome::Skip { reason } | Outcome::Error { reason } => Some(reason),
-        Outcome::Pass | Outcome::Fail | Outcome::Flaky { .. } => None,
+        Outcome::Pass | Outcome::Fail | Outcome::Unsteady { .. } => None,
     }
 }
 
@@ -363,7 +363,7 @@ fn reason(cell: &Cell) -> Option<&str> {
 struct Counts {
     passed: usize,
     failed: usize,
-    flaky: usize,
+    unsteady: usize,
     skipped: usize,
     broke: usize,
 }
@@ -374,7 +374,7 @@ impl Counts {
         Counts {
             passed: count(|state| state.is_good() == Some(true)),
             failed: count(|state| state.is_good() == Some(false)),
-            flaky: count(|state| state == State::Flaky),
+            unsteady: count(|state| state == State::Unsteady),
             skipped: count(|state| state == State::Skip),
             broke: count(|state| state == State::Error),
         }

@@ -36,7 +36,7 @@ pub(super) fn kept<'c>(state: State<'_>, cell: Option<&'c Cell>) -> (&'static st
     match state {
         State::Pass | State::Known => ("kept", cell.and_then(|cell| cell.refused.as_deref())),
         State::Fail(..) => ("broken", cell.and_then(Cell::worst).map(|found| found.got.as_str())),
-        State::Flaky => ("kept now and then", None),
+        State::Unsteady => ("kept now and then", None),
         State::Skip => ("lacking", None),
         State::Error => ("not judged", None),
         State::NotLaunched => ("not launched", None),

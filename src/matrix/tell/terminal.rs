@@ -28,11 +28,11 @@ pub fn render(matrix: &Matrix, detail: Detail) -> String {
 fn versions(text: &mut String, matrix: &Matrix) {
     let width = matrix.columns.iter().map(|column| column.target.len()).max().unwrap_or(0);
     for (index, column) in matrix.columns.iter().enumerate() {
-        let Counts { passed, failed, flaky, skipped, broke } = Counts::of(matrix, column);
+        let Counts { passed, failed, unsteady, skipped, broke } = Counts::of(matrix, column);
         let counts = [
             (passed, "passed", GOOD),
             (failed, "failed", BAD),
-            (flaky, "flaky", ODD),
+            (unsteady, "unsteady", ODD),
             (skipped, "skipped", FAINT),
             (broke, "could not be judged", ODD),
         ];
@@ -69,7 +69,7 @@ fn mark(state: State<'_>) -> String {
         State::Pass => (GOOD, "✓"),
         State::Known => (GOOD, "*"),
         State::Fail(..) => (BAD, "✕"),
-        State::Flaky => (ODD, "≈"),
+        State::Unsteady => (ODD, "≈"),
         State::Skip => (FAINT, "–"),
         State::Error => (ODD, "!"),
         State::NotLaunched => (ODD, "x"),

@@ -50,7 +50,7 @@ impl Look {
         let (sign, tone) = match outcome {
             Outcome::Pass => ("✓", Tone::Good),
             Outcome::Fail => ("✕", Tone::Bad),
-            Outcome::Flaky { .. } => ("≈", Tone::Odd),
+            Outcome::Unsteady { .. } => ("≈", Tone::Odd),
             Outcome::Error { .. } => ("!", Tone::Odd),
             Outcome::Skip { .. } => ("–", Tone::Faint),
         };
@@ -108,4 +108,4 @@ impl Look {
 const PASS: Look = Look { word: "pass", sign: "✓", tone: Tone::Good };
 
 /// The words of outcomes, the worst first.
-const OUTCOMES: [&str; 5] = ["FAIL", "flaky", "ERROR", "skip", "pass"];
+const OUTCOMES: [&str; 5] = ["FAIL", "unsteady", "ERROR", "skip", "pass"];

@@ -132,7 +132,7 @@ fn reasons(trial: &TrialReport) -> Markup {
                 Outcome::Skip { reason } | Outcome::Error { reason } => {
                     p { (Look::of_outcome(&result.outcome).badge()) " " b { (result.target) } ": " (reason) }
                 }
-                Outcome::Pass | Outcome::Fail | Outcome::Flaky { .. } => {}
+                Outcome::Pass | Outcome::Fail | Outcome::Unsteady { .. } => {}
             }
         }
     }

@@ -4,8 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use gatecrash::builtin::{Builtin, Fault};
-use gatecrash::secret::Secret;
 use gatecrash::gateway::litellm::deployments::config_yaml;
+use gatecrash::secret::Secret;
 
 use super::write;
 
