@@ -100,18 +100,6 @@ impl TrialResult {
             }
         }
     }
-
-    /// The same without some of its findings, by their places, which are none, as is known now.
-    pub fn without(mut self, findings: &[usize]) -> TrialResult {
-        let mut index = 0..;
-        self.findings.retain(|_| index.next().is_none_or(|index| !findings.contains(&index)));
-        if self.findings.is_empty() {
-            self.outcome = Outcome::Pass;
-            self.evidence = Evidence::default();
-            self.exchanges.iter_mut().for_each(|exchange| exchange.sent = None);
-        }
-        self
-    }
 }
 
 /// What came of a trial.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::doubt::Doubt;
-use super::{Attempt, End, attempt, run_once};
+use super::{Attempt, End, InDoubt, Try, attempt, run_once};
 use crate::config::{KnownDeviation, Limits};
 use crate::host::gate::Gate;
 use crate::launch::{Live, Share};
@@ -33,7 +33,7 @@ impl Retries {
         gate: &Gate,
         job: J,
     ) -> Option<TrialResult> {
-        let Attempt { result: mut told, end, turn } = run_once(live, trial, name, limits, gate).await?;
+        let Attempt { result: mut told, end, turn } = run_once(live, trial, name, limits, gate, InDoubt::End).await?;
         let today = jiff::ZonedDateTime::now().date();
         let passes = |result: &TrialResult| match result.outcome {
             Outcome::Pass => true,
@@ -41,7 +41,7 @@ impl Retries {
             Outcome::Unsteady { .. } | Outcome::Skip { .. } | Outcome::Error { .. } => false,
         };
         let mut doubt = match end {
-            End::InDoubt(doubt) if !passes(&told) => Some(doubt),
+            End::InDoubt(doubt) if doubt.has_ended_it() || !passes(&told) => Some(doubt),
             End::InDoubt(_) | End::Hung | End::Certain => None,
         };
         let times = match &doubt {
@@ -61,15 +61,9 @@ impl Retries {
                 watching(&mut doubt, live.turn(Share::Quiet)).await
             }
         };
-        if let Some(doubt) = &mut doubt {
-            doubt.look().await;
-            if let Some(findings) = doubt.was_only_late() {
-                return Some(told.without(findings).late(doubt.late()));
-            }
-        }
         for time in 1..=times {
             let name = format!("{name}-again-{time}");
-            let again = watching(&mut doubt, attempt(live, trial, &name, limits, gate, None)).await;
+            let again = watching(&mut doubt, attempt(live, trial, &name, limits, gate, Try::LAST)).await;
             let Some(again) = again else {
                 return Some(told).filter(|_| doubt.is_none());
             };
@@ -85,8 +79,9 @@ impl Retries {
             }
             let late = doubt.as_ref().filter(|doubt| doubt.is_explained()).map(|doubt| doubt.late());
             match (passes(&again), late, &told.outcome, &again.outcome) {
-                // Nobody was accused of anything.
+                // Nobody was accused of anything new.
                 (_, _, Outcome::Error { .. }, _) => told = again,
+                _ if passes(&told) => told = again,
                 (true, Some(late), ..) => return Some(again.late(late)),
                 (true, None, ..) => {
                     if let Some((findings, longest)) = doubt.as_ref().and_then(|doubt| doubt.still_missing()) {

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::Stop;
 use super::settle::{First, Settled, Until, moves, settle, stays};
 use super::steps::{Steps, undisturbed};
+use super::{InDoubt, Stop};
 use crate::gateway::{AdminError, Entity, Gateway, LogRow};
 use crate::outcome::{Finding, FindingKind};
 use crate::scenario::{At, CheckFields, Count, Instance, Name, Place, Spend, Usd};
@@ -43,8 +43,7 @@ impl<'a> Steps<'a> {
         if let Settled::As(_, took) = settled {
             self.late = self.late.max(took.saturating_sub(gateway.pace.behind));
         }
-        self.note(name, place, Spend::exactly(expected), settled, since);
-        Ok(())
+        self.note(name, place, Spend::exactly(expected), settled, since)
     }
 
     /// Checks what the gateway says of an entity.
@@ -82,7 +81,7 @@ impl<'a> Steps<'a> {
             let stayed = stays(&gateway, &entity, expected, refused).await;
             self.time.settle += began.elapsed();
             let stayed = stayed.map_err(|error| reading(name, error, name.place))?;
-            self.note(name, name.place, expected, stayed, began);
+            self.note(name, name.place, expected, stayed, began)?;
         }
         Ok(())
     }
@@ -103,10 +102,11 @@ impl<'a> Steps<'a> {
         self.time.settle += began.elapsed();
         let settled = settled.map_err(|error| reading(name, error, name.place))?;
         self.miscounted.remove(&name.value);
-        self.note(name, name.place, stated, settled, began);
+        let noted = self.note(name, name.place, stated, settled, began);
         if let Some(short) = self.short.last_mut() {
             short.is_stated |= matches!(settled, Settled::Differs(_)) && short.is_of(name);
         }
+        noted?;
         self.miscounted.remove(&name.value);
         match settled {
             Settled::As(recorded, _) | Settled::Differs(recorded) => self.ledger.state(name, recorded),
@@ -189,13 +189,21 @@ impl<'a> Steps<'a> {
     }
 
     /// A recorded spend that differs is a finding once for each entity.
-    fn note(&mut self, name: &Name, place: Place, expected: Spend, settled: Settled, since: Instant) {
+    fn note(
+        &mut self,
+        name: &Name,
+        place: Place,
+        expected: Spend,
+        settled: Settled,
+        since: Instant,
+    ) -> Result<(), Stop> {
         if let Settled::Differs(recorded) = settled
             && self.miscounted.insert(name.clone(), recorded).is_none()
         {
-            match expected.is_exceeded_by(recorded) {
-                true => self.exceeded += 1,
-                false => self.is_short(name, since),
+            let is_short = !expected.is_exceeded_by(recorded);
+            match is_short {
+                true => self.is_short(name, since),
+                false => self.exceeded += 1,
             }
             self.findings.push(Finding {
                 kind: FindingKind::Miscount,
@@ -205,7 +213,11 @@ impl<'a> Steps<'a> {
                 got: format!("{recorded}"),
                 known: None,
             });
+            if is_short && self.in_doubt == InDoubt::End {
+                return Err(Stop::InDoubt);
+            }
         }
+        Ok(())
     }
 }
 

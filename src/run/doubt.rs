@@ -14,8 +14,6 @@ pub(super) struct Short {
     name: Name,
     /// The last charge was made then.
     since: Instant,
-    /// How many requests there had been by then.
-    requests: usize,
     /// The finding that says so, by its place among the trial's.
     finding: usize,
     /// Whether the scenario states what has to be there: the ledger does not say that.
@@ -34,20 +32,10 @@ pub(super) struct Doubt {
     missing: Vec<Missing>,
     /// The findings that say so, by their places among the trial's.
     findings: Vec<usize>,
-    explains: Explains,
+    /// Whether all that was found is explained, once what was missing is there.
+    is_of_books: bool,
     late: Duration,
     gateway: Option<Gateway>,
-}
-
-/// What is explained once all that was missing is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Explains {
-    #[default]
-    Nothing,
-    /// What was found of the books, and nothing else is in doubt: it was only late.
-    ItAll,
-    /// That too; but more was asked in the meantime, which might have gone otherwise.
-    WhatWasAskedBefore,
 }
 
 #[derive(Debug)]
@@ -60,8 +48,8 @@ struct Missing {
 impl Steps<'_> {
     /// Notes that a charge of somebody has not come in time.
     pub(super) fn is_short(&mut self, name: &Name, since: Instant) {
-        let (name, requests, finding) = (name.clone(), self.requests, self.findings.len());
-        self.short.push(Short { name, since, requests, finding, is_stated: false });
+        let (name, finding) = (name.clone(), self.findings.len());
+        self.short.push(Short { name, since, finding, is_stated: false });
     }
 
     /// What is to be looked at once more: none if what was found does not depend on when it was.
@@ -89,15 +77,10 @@ impl Steps<'_> {
             && miscounts == self.short.len()
             && self.short.iter().all(is_known_now)
             && self.findings.iter().all(|finding| finding.kind != FindingKind::Fault);
-        let is_the_end = self.short.iter().all(|short| short.requests == self.requests);
         Some(Doubt {
             missing: missing.collect(),
             findings: self.short.iter().map(|short| short.finding).collect(),
-            explains: match (is_of_books, is_the_end) {
-                (false, _) => Explains::Nothing,
-                (true, false) => Explains::WhatWasAskedBefore,
-                (true, true) => Explains::ItAll,
-            },
+            is_of_books,
             late: Duration::ZERO,
             gateway: self.node(Instance::First).await.ok(),
         })
@@ -131,6 +114,11 @@ impl Doubt {
         }
     }
 
+    /// Whether the trial ended for it, before its last step.
+    pub(super) fn has_ended_it(&self) -> bool {
+        !self.findings.is_empty()
+    }
+
     /// How much later than usual the last of what was missing came, at most.
     pub(super) fn late(&self) -> Duration {
         self.late
@@ -138,12 +126,7 @@ impl Doubt {
 
     /// Whether what was found is explained by charges that were late, as is known now.
     pub(super) fn is_explained(&self) -> bool {
-        self.missing.is_empty() && self.explains != Explains::Nothing
-    }
-
-    /// The findings that are none, if they were late and nothing was asked after them.
-    pub(super) fn was_only_late(&self) -> Option<&[usize]> {
-        (self.missing.is_empty() && self.explains == Explains::ItAll).then_some(&self.findings)
+        self.is_of_books && self.missing.is_empty()
     }
 
     /// The findings of what is still missing, and for how long it has been.

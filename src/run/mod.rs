@@ -42,6 +42,16 @@ enum Stop {
     Failed(String),
     /// The gateway broke off, or broke: it depends on how it is now.
     Broke(Box<Finding>),
+    /// A charge did not come in time, and the trial runs again in quiet whatever else it finds.
+    InDoubt,
+}
+
+/// What a trial does when a charge has not come in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InDoubt {
+    /// It ends: it is to run again.
+    End,
+    GoOn,
 }
 
 impl Stop {
@@ -65,7 +75,7 @@ impl Stop {
 ///
 /// Nothing is known of one whose turn comes when the gate is closed.
 pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits, gate: &Gate) -> Option<TrialResult> {
-    run_once(live, trial, name, limits, gate).await.map(|attempt| attempt.result)
+    run_once(live, trial, name, limits, gate, InDoubt::GoOn).await.map(|attempt| attempt.result)
 }
 
 /// What came of a trial, tried once.
@@ -90,7 +100,14 @@ enum End {
 /// It always comes back, with what is known: a gateway that hangs ends the trial, at the latest by its limit of time, and is
 /// started again. Trials that were on their way then run again, one by one: so it is seen by which of them it hangs. Nothing
 /// is known of one whose turn comes when the gate is closed.
-async fn run_once(live: &Live, trial: &Trial, name: &str, limits: Limits, gate: &Gate) -> Option<Attempt> {
+async fn run_once(
+    live: &Live,
+    trial: &Trial,
+    name: &str,
+    limits: Limits,
+    gate: &Gate,
+    in_doubt: InDoubt,
+) -> Option<Attempt> {
     let alone = trial.file.scenario.alone;
     let share = if alone.is_some() { Share::Alone } else { Share::Together };
     let turn = live.turn(share).await;
@@ -103,7 +120,7 @@ async fn run_once(live: &Live, trial: &Trial, name: &str, limits: Limits, gate: 
     {
         return certain(TrialResult::not_begun(trial, &live.target.name, why));
     }
-    let first = attempt(live, trial, name, limits, gate, Some(turn)).await?;
+    let first = attempt(live, trial, name, limits, gate, Try { turn: Some(turn), in_doubt }).await?;
     if !matches!(first.end, End::Hung) {
         return Some(first);
     }
@@ -118,13 +135,25 @@ async fn run_once(live: &Live, trial: &Trial, name: &str, limits: Limits, gate: 
         Err(why) if live.restarts() > 0 => return certain(TrialResult::not_begun(trial, &live.target.name, why)),
         Err(_) => return certain(first.result),
     }
-    let mut again = attempt(live, trial, &format!("{name}-alone"), limits, gate, None).await?;
+    let mut again = attempt(live, trial, &format!("{name}-alone"), limits, gate, Try::LAST).await?;
     again.result.time += first.result.time;
     if matches!(again.end, End::Hung) {
         // If it cannot be, the next trial says so.
         let _ = live.revive().await;
     }
     certain(again.result)
+}
+
+/// How a trial has its turn, and whether another try comes after it.
+struct Try {
+    /// None: its caller has it.
+    turn: Option<Turn>,
+    in_doubt: InDoubt,
+}
+
+impl Try {
+    /// Its caller has the turn, and takes what comes.
+    const LAST: Try = Try { turn: None, in_doubt: InDoubt::GoOn };
 }
 
 /// Runs a trial in a turn of its own, or in one that its caller has.
@@ -134,7 +163,7 @@ async fn attempt(
     name: &str,
     limits: Limits,
     gate: &Gate,
-    turn: Option<Turn>,
+    Try { turn, in_doubt }: Try,
 ) -> Option<Attempt> {
     let scenario = &trial.file.scenario;
     let _inside = gate.enter()?;
@@ -150,6 +179,7 @@ async fn attempt(
         }
     };
     let mut steps = Steps::new(live, trial, name, limits, turn);
+    steps.in_doubt = in_doubt;
     let ended = tokio::select! {
         ended = tokio::time::timeout(limit, steps.run()) => Some(ended),
         () = hang => None,
@@ -172,6 +202,8 @@ async fn attempt(
         Some(Ok(Err(Stop::Lacks(reason)))) => outcome = Outcome::Skip { reason },
         Some(Ok(Err(Stop::Failed(reason)))) => (outcome, may_come_right) = (Outcome::Error { reason }, true),
         Some(Ok(Err(Stop::Broke(finding)))) => steps.findings.push(*finding),
+        // That it was short is found.
+        Some(Ok(Err(Stop::InDoubt))) => {}
         Some(Err(_)) => steps.findings.push(fault("the trial to end", format!("not done after {} s", limit.as_secs()))),
         None => hung = true,
     }

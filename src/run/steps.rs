@@ -4,10 +4,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::Stop;
 use super::doubt::Short;
 use super::ledger::Ledger;
 use super::world::World;
+use super::{InDoubt, Stop};
 use crate::config::Limits;
 use crate::gateway::Gateway;
 use crate::launch::{Live, Share, Topology, Turn, Undisturbed};
@@ -107,6 +107,7 @@ pub(super) struct Steps<'a> {
     /// Whose books were short of a charge, and how many findings are of more than was spent.
     pub(super) short: Vec<Short>,
     pub(super) exceeded: usize,
+    pub(super) in_doubt: InDoubt,
     /// How much later than usual the slowest charge was in the books.
     pub(super) late: Duration,
     /// Whose spend nobody knows, until a `check` states it: an answer was broken off.
@@ -149,6 +150,7 @@ impl<'a> Steps<'a> {
             miscounted: HashMap::new(),
             short: Vec::new(),
             exceeded: 0,
+            in_doubt: InDoubt::GoOn,
             late: Duration::ZERO,
             uncertain: HashSet::new(),
             refused: HashMap::new(),
