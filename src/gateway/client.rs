@@ -47,6 +47,12 @@ impl Gateway {
         Gateway { pace, ..self }
     }
 
+    /// Another instance of the same, which answers there: what is seen of one's books says nothing of the other's.
+    pub fn elsewhere(&self, base_url: String) -> Gateway {
+        let connection = Connection { base_url, tempo: Tempo::default(), ..self.connection.clone() };
+        Gateway { connection, books: Books::default(), ..self.clone() }
+    }
+
     /// The same, which notes what it asks of the admin API.
     pub fn noting(&self) -> (Gateway, Notes) {
         let (connection, notes) = self.connection.noting();

@@ -20,12 +20,14 @@ pub(super) const PACE: Pace = Pace { poll: Duration::from_millis(5), behind: Dur
 
 /// A gateway in this process. Its instances share what they know, with Redis or without.
 pub(super) struct InProcess {
-    first: Builtin,
-    second: OnceCell<Builtin>,
-    http: reqwest::Client,
-    upstream: String,
-    admin_key: Secret,
-    limit: Duration,
+    first: Node,
+    second: OnceCell<Node>,
+}
+
+/// An instance, and how it is asked: by all trials together, who share what they see in its books.
+struct Node {
+    builtin: Builtin,
+    client: Gateway,
 }
 
 pub(super) async fn launch(target: &Target, fault: Option<Fault>, limits: Limits) -> Result<Live, LaunchError> {
@@ -45,14 +47,15 @@ pub(super) async fn launch(target: &Target, fault: Option<Fault>, limits: Limits
         environment: Vec::new(),
         config,
     };
-    let in_process = InProcess { first, second: OnceCell::new(), http, upstream: url, admin_key, limit };
+    let client = Gateway::new(OF_BUILTIN, http, address(&first), url, admin_key, limit).at(PACE);
+    let in_process = InProcess { first: Node { builtin: first, client }, second: OnceCell::new() };
     let setup = Some(setup.redacted());
-    Ok(Live { setup, ..Live::new(target, upstream, Kept::Builtin(in_process)) })
+    Ok(Live { setup, ..Live::new(target, upstream, Kept::Builtin(Box::new(in_process))) })
 }
 
 impl InProcess {
     pub(super) async fn node(&self, instance: Instance) -> Result<Gateway, Undisturbed> {
-        let builtin = match instance {
+        let node = match instance {
             Instance::First => &self.first,
             Instance::Second => self
                 .second
@@ -60,33 +63,27 @@ impl InProcess {
                 .await
                 .map_err(|error| Undisturbed::Failed(format!("the second instance cannot listen: {error}")))?,
         };
-        Ok(self.client(builtin))
+        Ok(node.client.clone())
     }
 
     pub(super) fn clients(&self) -> Vec<Gateway> {
-        self.instances().map(|builtin| self.client(builtin)).collect()
+        self.nodes().map(|node| node.client.clone()).collect()
     }
 
     pub(super) fn is_running(&self) -> bool {
-        self.instances().all(Builtin::is_running)
+        self.nodes().all(|node| node.builtin.is_running())
     }
 
-    fn instances(&self) -> impl Iterator<Item = &Builtin> {
+    fn nodes(&self) -> impl Iterator<Item = &Node> {
         [&self.first].into_iter().chain(self.second.get())
-    }
-
-    fn client(&self, builtin: &Builtin) -> Gateway {
-        let url = format!("http://{}", builtin.address);
-        let (http, upstream, admin_key) = (self.http.clone(), self.upstream.clone(), self.admin_key.clone());
-        Gateway::new(OF_BUILTIN, http, url, upstream, admin_key, self.limit).at(PACE)
     }
 
     pub(super) fn disturb(&self, act: Disturbance, part: Part) -> Result<(), Undisturbed> {
         match Deed::of(act, part)? {
             Deed::RestartGateway => self.restart(),
-            Deed::StopDatabase => self.first.stop_database(),
-            Deed::StartDatabase => self.first.start_database(),
-            Deed::FlushRedis => self.first.flush_redis(),
+            Deed::StopDatabase => self.first.builtin.stop_database(),
+            Deed::StartDatabase => self.first.builtin.start_database(),
+            Deed::FlushRedis => self.first.builtin.flush_redis(),
             // It is right without one, so it is right with one that is away.
             Deed::StopRedis | Deed::StartRedis => {}
         }
@@ -94,10 +91,22 @@ impl InProcess {
     }
 
     pub(super) fn restart(&self) {
-        self.instances().for_each(Builtin::restart);
+        self.nodes().for_each(|node| node.builtin.restart());
     }
 
     pub(super) fn restore(&self) {
-        self.first.start_database();
+        self.first.builtin.start_database();
     }
+}
+
+impl Node {
+    async fn second(&self) -> std::io::Result<Node> {
+        let builtin = self.builtin.second().await?;
+        let client = self.client.elsewhere(address(&builtin));
+        Ok(Node { builtin, client })
+    }
+}
+
+fn address(builtin: &Builtin) -> String {
+    format!("http://{}", builtin.address)
 }

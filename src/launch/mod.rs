@@ -98,7 +98,7 @@ const ENGINE: Duration = Duration::from_secs(30);
 
 /// What has to be kept, and given back, for a target to run.
 enum Kept {
-    Builtin(builtin::InProcess),
+    Builtin(Box<builtin::InProcess>),
     Docker(Box<docker::Containers>),
     External(Gateway),
     Process(Box<process::Processes>),
