@@ -11,13 +11,13 @@ mod disturb;
 mod docker;
 pub mod doctor;
 mod external;
-mod gateways;
 pub mod keeper;
 mod process;
 mod pulse;
 pub mod reaper;
 mod server;
 mod setup;
+mod stack;
 mod sweep;
 pub mod target;
 mod template;
@@ -36,13 +36,14 @@ use crate::config::Limits;
 use crate::gateway::{ADAPTERS, AdminError, Broken, Gateway, Pace, redact};
 use crate::upstream::Upstream;
 pub use disturb::{Topology, Undisturbed};
-pub use gateways::config;
 use keeper::Found;
 pub use keeper::Origin;
 pub use process::Package;
 use pulse::Pulse;
 pub use pulse::Revived;
 pub use setup::Setup;
+use stack::Stack;
+pub use stack::config;
 pub use sweep::{LeftBehind, MARK};
 pub use target::{Compromised, GatewayName, Launcher, Target, TargetError};
 use turns::Turns;
@@ -95,9 +96,9 @@ const ENGINE: Duration = Duration::from_secs(30);
 /// What has to be kept, and given back, for a target to run.
 enum Kept {
     Builtin(builtin::InProcess),
-    Docker(Box<docker::Containers>),
+    Docker(Box<Stack<docker::Containers>>),
     External(Gateway),
-    Process(Box<process::Processes>),
+    Process(Box<Stack<process::Processes>>),
     /// Another process has it.
     Attached(Arc<attached::Attached>),
 }
@@ -399,7 +400,7 @@ impl Live {
     pub async fn log_tail(&self) -> Vec<String> {
         match &self.kept {
             Kept::Docker(containers) => tokio::time::timeout(ENGINE, containers.log_tail()).await.unwrap_or_default(),
-            Kept::Process(processes) => processes.log_tail(),
+            Kept::Process(processes) => processes.log_tail().await,
             Kept::Attached(attached) => attached.log_tail().await,
             Kept::Builtin(_) | Kept::External(_) => Vec::new(),
         }
