@@ -96,7 +96,7 @@ impl Site for Containers {
             request = request.with_host(*name, network.host());
         }
         for (name, text) in recipe.files {
-            request = request.with_copy_to(format!("{}{name}", Containers::TOLD.1), text.into_bytes());
+            request = request.with_copy_to(format!("{}/{name}", spot.home.display()), text.into_bytes());
         }
         if network.door == Door::Open {
             request = request.with_mapped_port(0, PORT).with_host_config_modifier(only_loopback);

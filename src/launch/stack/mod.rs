@@ -40,7 +40,7 @@ pub(super) trait Site: Sized + Send + Sync {
     const TOLD: (How, &str, u16);
     /// The name of the database in its PostgreSQL.
     const DATABASE: &str;
-    /// Whether a database has its tables before it listens; a gateway can be launched at once with such a one.
+    /// Whether a database has its tables before it listens: a gateway can then be launched at the same time.
     const LISTENS_WHEN_FILLED: bool;
     /// How often is asked whether a part is ready.
     const LOOK: Duration;
@@ -83,7 +83,8 @@ pub(super) trait Site: Sized + Send + Sync {
         schema: Schema,
     ) -> Result<Self::Guard, LaunchError>;
 
-    /// Starts a PostgreSQL; [`TABLES`] is in its home, or it is filled already.
+    /// Starts a PostgreSQL. One that is to begin with tables fills itself before it listens
+    /// ([`Site::LISTENS_WHEN_FILLED`]), or has them in its home ([`TABLES`]).
     async fn start_database(
         &self,
         spot: &Spot,
