@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::disturb::Deed;
-use super::gateways::config;
+use super::stack::config;
 use super::{ADMIN_KEY, Kept, LaunchError, Live, Setup, Undisturbed, http, random_hex, upstream};
 use crate::builtin::{Builtin, Fault};
 use crate::config::Limits;

@@ -95,11 +95,8 @@ impl Live {
         }
         match (&self.kept, topology, instance) {
             (Kept::Builtin(in_process), _, _) => in_process.node(instance).await,
-            (Kept::Docker(containers), _, _) => Ok(containers.node(topology, instance).await?),
-            (Kept::Process(processes), _, _) => {
-                processes.has(topology)?;
-                Ok(processes.node(topology, instance).await?)
-            }
+            (Kept::Docker(containers), _, _) => containers.node(topology, instance).await,
+            (Kept::Process(processes), _, _) => processes.node(topology, instance).await,
             (Kept::Attached(attached), _, _) => attached.node(topology, instance).await,
             (Kept::External(gateway), Topology::ONE, Instance::First) => Ok(gateway.clone()),
             (Kept::External(_), Topology { redis: true, .. }, _) => {

@@ -11,13 +11,13 @@ mod disturb;
 mod docker;
 pub mod doctor;
 mod external;
-mod gateways;
 pub mod keeper;
 mod process;
 mod pulse;
 pub mod reaper;
 mod server;
 mod setup;
+mod stack;
 mod sweep;
 mod template;
 mod turns;
@@ -42,12 +42,13 @@ use crate::target::{GatewayName, Launcher, Target};
 use crate::upstream::Upstream;
 pub use choice::settled;
 pub use disturb::{Topology, Undisturbed};
-pub use gateways::config;
 use keeper::Found;
 pub use keeper::Origin;
 use pulse::Pulse;
 pub use pulse::Revived;
 pub use setup::Setup;
+use stack::Stack;
+pub use stack::config;
 pub use sweep::{LeftBehind, MARK};
 use turns::Turns;
 pub use turns::{Share, Turn};
@@ -99,9 +100,9 @@ const ENGINE: Duration = Duration::from_secs(30);
 /// What has to be kept, and given back, for a target to run.
 enum Kept {
     Builtin(Box<builtin::InProcess>),
-    Docker(Box<docker::Containers>),
+    Docker(Box<Stack<docker::Containers>>),
     External(Gateway),
-    Process(Box<process::Processes>),
+    Process(Box<Stack<process::Processes>>),
     /// Another process has it.
     Attached(Arc<attached::Attached>),
 }
@@ -436,7 +437,7 @@ impl Live {
     pub async fn log_tail(&self) -> Vec<String> {
         match &self.kept {
             Kept::Docker(containers) => tokio::time::timeout(ENGINE, containers.log_tail()).await.unwrap_or_default(),
-            Kept::Process(processes) => processes.log_tail(),
+            Kept::Process(processes) => processes.log_tail().await,
             Kept::Attached(attached) => attached.log_tail().await,
             Kept::Builtin(_) | Kept::External(_) => Vec::new(),
         }

@@ -45,16 +45,6 @@ pub(super) struct Tables {
     pub holds: String,
 }
 
-/// A database, and a gateway on it that is ready.
-pub(super) struct Begun<D, N> {
-    pub database: D,
-    pub first: N,
-    /// Its version, as it says itself.
-    pub said: Option<String>,
-    /// What came of the template.
-    pub remark: Option<String>,
-}
-
 /// What is said where the tables came from a template.
 pub(super) const USED: &str = "its tables were in the cache";
 

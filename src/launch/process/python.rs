@@ -12,7 +12,7 @@ use jiff::civil::Date;
 
 use super::super::LaunchError;
 use super::super::template::digest;
-use super::site::Site;
+use super::base::Base;
 use super::system;
 use crate::gateway::recipe;
 use crate::launch::cache::Cache;
@@ -66,17 +66,17 @@ impl Environment {
     }
 
     /// The one in the cache, made if it is not there.
-    pub(super) async fn of(site: &Site, cache: &Cache, package: &Package) -> Result<Environment, LaunchError> {
+    pub(super) async fn of(base: &Base, cache: &Cache, package: &Package) -> Result<Environment, LaunchError> {
         let name = package.name();
         let environment = Environment { folder: cache.folder().join(&name) };
         // Whoever comes second waits until it is made.
-        let _held = site.hold(cache, &name).await?;
+        let _held = base.hold(cache, &name).await?;
         if environment.is_whole(package).await {
             return Ok(environment);
         }
-        let uv = Uv::find(site, cache).await?;
+        let uv = Uv::find(base, cache).await?;
         let _ = fs::remove_dir_all(&environment.folder);
-        environment.make(site, &uv, package).await?;
+        environment.make(base, &uv, package).await?;
         Ok(environment)
     }
 
@@ -89,21 +89,21 @@ impl Environment {
         self.folder.join(STAMP).is_file() && output(python).await.is_ok()
     }
 
-    async fn make(&self, site: &Site, uv: &Uv, package: &Package) -> Result<(), LaunchError> {
+    async fn make(&self, base: &Base, uv: &Uv, package: &Package) -> Result<(), LaunchError> {
         let Package { gateway, version, release } = package;
         let recipe::Package { name, beside, prisma, .. } = package.of();
-        let mut venv = uv.command(site, &["venv", "--quiet"]);
+        let mut venv = uv.command(base, &["venv", "--quiet"]);
         venv.arg(&self.folder);
-        site.run_install(venv, "making a virtual environment").await?;
+        base.run_install(venv, "making a virtual environment").await?;
 
         let newest = match &release.exclude_newer {
             Some(date) => date.clone(),
-            None => self.day_after_release(site, uv, package).await?,
+            None => self.day_after_release(base, uv, package).await?,
         };
         let overrides = self.folder.join("overrides.txt");
-        site.write(&overrides, &release.overrides.join("\n"))?;
+        base.write(&overrides, &release.overrides.join("\n"))?;
         let install = |requirements: &[&str]| {
-            let mut install = uv.command(site, &["pip", "install", "--quiet", "--exclude-newer", &newest]);
+            let mut install = uv.command(base, &["pip", "install", "--quiet", "--exclude-newer", &newest]);
             install.arg("--python").arg(self.python()).arg("--override").arg(&overrides).args(requirements);
             install
         };
@@ -114,25 +114,25 @@ impl Environment {
         );
         let own = package.requirement();
         let all: Vec<&str> = std::iter::once(own.as_str()).chain(beside.iter().copied()).collect();
-        let installed = site.run_install(install(&all), &format!("installing {own}, as of {newest},")).await;
+        let installed = base.run_install(install(&all), &format!("installing {own}, as of {newest},")).await;
         installed.map_err(|error| error.help(&help))?;
         if let Some(prisma) = prisma {
-            self.make_prisma(site, name, prisma, install).await.map_err(|error| match error.help {
+            self.make_prisma(base, name, prisma, install).await.map_err(|error| match error.help {
                 Some(_) => error,
                 None => error.help(&help),
             })?;
         }
 
-        let mut freeze = uv.command(site, &["pip", "freeze"]);
+        let mut freeze = uv.command(base, &["pip", "freeze"]);
         freeze.arg("--python").arg(self.python());
-        let packages = output(freeze).await.map_err(|log| site.failed("its packages cannot be listed").log(log))?;
-        site.write(&self.folder.join(STAMP), &packages)
+        let packages = output(freeze).await.map_err(|log| base.failed("its packages cannot be listed").log(log))?;
+        base.write(&self.folder.join(STAMP), &packages)
     }
 
     /// Installs Prisma as the package asks for it, if it does, and generates the client of its database.
     async fn make_prisma(
         &self,
-        site: &Site,
+        base: &Base,
         name: &str,
         prisma: &recipe::Prisma,
         install: impl Fn(&[&str]) -> Command,
@@ -145,22 +145,22 @@ impl Environment {
         );
         let mut python = Command::new(self.python());
         python.args(["-I", "-c", &ask]);
-        let said = output(python).await.map_err(|log| site.failed("its packages cannot be read").log(log))?;
+        let said = output(python).await.map_err(|log| base.failed("its packages cannot be read").log(log))?;
         let mut said = said.lines();
         let (packages, client) = (said.next().unwrap_or_default(), said.next().unwrap_or("prisma"));
-        site.run_install(install(&[client]), &format!("installing {client}")).await?;
+        base.run_install(install(&[client]), &format!("installing {client}")).await?;
 
         let home = self.home();
         let made = fs::create_dir_all(&home);
-        made.map_err(|error| site.failed(format!("{WORD_OF_CACHE}: {}: {error}", home.display())))?;
+        made.map_err(|error| base.failed(format!("{WORD_OF_CACHE}: {}: {error}", home.display())))?;
         let mut generate = Command::new(self.bin().join("prisma"));
         generate.arg("generate").arg("--schema").arg(Path::new(packages).join(prisma.schema));
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::iter::once(self.bin()).chain(std::env::split_paths(&path));
         generate.env("PATH", std::env::join_paths(path).unwrap_or_default()).env("HOME", &home);
         generate.env_remove("PYTHONPATH").env_remove("PYTHONHOME").env("CHECKPOINT_DISABLE", "1");
-        generate.current_dir(&self.folder).env(site.mark().0, site.mark().1);
-        site.run_install(generate, "prisma generate").await.map_err(|error| {
+        generate.current_dir(&self.folder).env(base.mark().0, base.mark().1);
+        base.run_install(generate, "prisma generate").await.map_err(|error| {
             error.help(
                 "Prisma downloads its engines here; where it cannot, PRISMA_QUERY_ENGINE_BINARY and \
                         PRISMA_SCHEMA_ENGINE_BINARY say where they are",
@@ -169,14 +169,14 @@ impl Environment {
     }
 
     /// The end of the day after its release. Parts of a release, as `litellm-proxy-extras`, come hours after it.
-    async fn day_after_release(&self, site: &Site, uv: &Uv, package: &Package) -> Result<String, LaunchError> {
+    async fn day_after_release(&self, base: &Base, uv: &Uv, package: &Package) -> Result<String, LaunchError> {
         let (name, version, gateway) = (package.of().name, &package.version, package.gateway.name());
-        let mut ask = uv.command(site, &["pip", "install", "--dry-run", "--no-deps", "--exclude-newer", "2000-01-01"]);
+        let mut ask = uv.command(base, &["pip", "install", "--dry-run", "--no-deps", "--exclude-newer", "2000-01-01"]);
         ask.arg("--python").arg(self.python()).arg(format!("{name}=={version}"));
         // uv names the date when a version is left out for being too new.
-        let Err(said) = output(ask).await else { return Err(site.failed("uv does not say when it was released")) };
+        let Err(said) = output(ask).await else { return Err(base.failed("uv does not say when it was released")) };
         published(&said.join(" ")).map(|day| format!("{day}T23:59:59Z")).ok_or_else(|| {
-            site.failed(format!("uv does not find {name} {version}, or when it was released"))
+            base.failed(format!("uv does not find {name} {version}, or when it was released"))
                 .log(said)
                 .help(format!(
                     "if there is such a version, name the day in harness.toml: [gateway.{gateway}.release.\"{version}\"] exclude_newer = \
@@ -211,44 +211,44 @@ pub(super) struct Uv(PathBuf);
 impl Uv {
     pub(super) const PROGRAM: &str = "uv";
 
-    pub(super) async fn find(site: &Site, cache: &Cache) -> Result<Uv, LaunchError> {
+    pub(super) async fn find(base: &Base, cache: &Cache) -> Result<Uv, LaunchError> {
         if let Some(uv) = system::on_path(Uv::PROGRAM) {
             return Ok(Uv(uv));
         }
         let folder = cache.folder().join("uv");
         let uv = folder.join("bin").join("uv");
-        let _held = site.hold(cache, "uv").await?;
+        let _held = base.hold(cache, "uv").await?;
         let mut version = Command::new(&uv);
         version.arg("--version");
         if output(version).await.is_ok() {
             return Ok(Uv(uv));
         }
         let python = system::on_path("python3").ok_or_else(|| {
-            site.failed("neither uv nor python3 is on the PATH").help(
+            base.failed("neither uv nor python3 is on the PATH").help(
                 "install uv or Python (`gatecrash doctor` says how); or start Docker (--launcher docker); or use the \
                  built-in gateway, `builtin`",
             )
         })?;
         let _ = fs::remove_dir_all(&folder);
         let mut venv = Command::new(python);
-        venv.args(["-m", "venv"]).arg(&folder).env(site.mark().0, site.mark().1);
-        let made = site.run_install(venv, "python3 -m venv").await;
+        venv.args(["-m", "venv"]).arg(&folder).env(base.mark().0, base.mark().1);
+        let made = base.run_install(venv, "python3 -m venv").await;
         made.map_err(|error| error.help("on Debian and Ubuntu: apt install python3-venv"))?;
         let mut pip = Command::new(folder.join("bin").join("python"));
-        pip.args(["-m", "pip", "install", "--quiet", "uv>=0.9"]).env(site.mark().0, site.mark().1);
-        site.run_install(pip, "installing uv").await?;
+        pip.args(["-m", "pip", "install", "--quiet", "uv>=0.9"]).env(base.mark().0, base.mark().1);
+        base.run_install(pip, "installing uv").await?;
         Ok(Uv(uv))
     }
 
     /// It gets this machine's environment: proxies, indexes and certificates are named there.
-    pub(super) fn command(&self, site: &Site, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, base: &Base, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.0);
-        command.args(arguments).env(site.mark().0, site.mark().1).env_remove("VIRTUAL_ENV").env("NO_COLOR", "1");
+        command.args(arguments).env(base.mark().0, base.mark().1).env_remove("VIRTUAL_ENV").env("NO_COLOR", "1");
         command
     }
 }
 
-impl Site {
+impl Base {
     /// Runs a step of an installation to its end, which has to be a good one.
     pub(super) async fn run_install(&self, command: Command, what: &str) -> Result<(), LaunchError> {
         let failed = |log| self.failed(format!("{what} failed")).log(log);

@@ -1,322 +1,242 @@
-//! What the processes of one target share: a folder, the run's mark, the little they get of this machine's environment.
-//! Starting one, waiting for it, stopping it, and what became of it. Not: which there are.
+//! The parts of a target as processes: how each is started, asked and stopped. Each has a port of its own for good.
 
-use std::ffi::OsString;
-use std::fmt::Display;
-use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
+use async_trait::async_trait;
+use futures_util::future::try_join;
+
+use super::super::cache::Cache;
+use super::super::server::{self, Own, Server};
+use super::super::stack::{Common, Launched, Postgres, Site, Spot, TABLES, name};
 use super::super::sweep::Uses;
-use super::system::{self, Signal, User};
-use crate::launch::{LaunchError, MARK, RunId, end_of_log, random_hex};
-use crate::target::Target;
+use super::super::template::Tables;
+use super::super::{LaunchError, RunId, Undisturbed, random_hex};
+use super::base::{About, Base, GRACE, Process, free_port};
+use super::postgres::Programs;
+use super::python::{Environment, output};
+use super::{database, system};
+use crate::gateway::recipe::{How, Recipe, Schema};
+use crate::scenario::Part;
+use crate::secret::Secret;
+use crate::target::{Package, Target};
 
-/// What is passed on of this machine's environment, beside the PATH and what [`is_prismas`].
-const PASSED_ON: [&str; 2] = ["LANG", "LC_ALL"];
-/// So many bytes at its end are looked at for the end of a log.
-const LOG_BYTES: u64 = 64 * 1024;
-/// How long a process has to end by itself.
-const GRACE: Duration = Duration::from_secs(30);
-/// How long one has whose work is not wanted any more. None of it is lost on one that can simply be killed.
-const LAST_GRACE: Duration = Duration::from_secs(10);
-const LOOK: Duration = Duration::from_millis(20);
-
-/// The variables by which Prisma is told where its engines are.
-pub(super) fn is_prismas(name: &str) -> bool {
-    name.starts_with("PRISMA_")
+/// The processes of one target, and the programs that they are.
+pub(in super::super) struct Processes {
+    base: Base,
+    package: Package,
+    environment: Environment,
+    /// PostgreSQL's; why there are none, where a server runs already.
+    programs: Result<Programs, LaunchError>,
+    /// As its program says: `postgres (PostgreSQL) 16.4`
+    version: Option<String>,
 }
 
-pub(super) struct Site {
-    target: Target,
-    run: RunId,
-    folder: PathBuf,
-}
+impl Processes {
+    pub(super) const REDIS: &str = "redis-server";
 
-impl Site {
-    /// A folder of its own, in the one of the run.
-    pub(super) async fn new(target: &Target, run: &RunId) -> Result<Site, LaunchError> {
-        if !system::SUPPORTED {
-            let help = "use Docker (--launcher docker), or the built-in gateway (`builtin`)";
-            return Err(LaunchError::new(target, "processes are launched on Linux and macOS only").help(help));
-        }
-        let others = system::instead_of_root().is_some();
-        let folder = run.folder().join(random_hex());
-        let site = Site { target: target.clone(), run: run.clone(), folder };
-        site.will_use(Uses::default()).await?;
-        let made = system::make_private(&run.folder(), others);
-        made.and_then(|()| system::make_private(&site.folder, others))
-            .map_err(|error| site.failed(format!("its folder {} cannot be made: {error}", site.folder.display())))?;
-        Ok(site)
-    }
-
-    /// To be called before anything of this kind is made.
-    pub(super) async fn will_use(&self, uses: Uses) -> Result<(), LaunchError> {
-        self.run.will_use(&self.target, uses).await
-    }
-
-    pub(super) fn run_id(&self) -> &RunId {
-        &self.run
-    }
-
-    pub(super) fn failed(&self, what: impl Into<String>) -> LaunchError {
-        LaunchError::new(&self.target, what)
-    }
-
-    /// A new folder in its own.
-    pub(super) fn make_folder(&self, name: &str) -> Result<PathBuf, LaunchError> {
-        let folder = self.folder.join(name);
-        let made = system::make_private(&folder, false);
-        made.map_err(|error| self.failed(format!("the folder {} cannot be made: {error}", folder.display())))?;
-        Ok(folder)
-    }
-
-    /// A new folder in its own that everybody may go to.
-    pub(super) fn open_folder(&self, name: &str) -> Result<PathBuf, LaunchError> {
-        let folder = self.make_folder(name)?;
-        let opened = system::make_private(&folder, true);
-        opened.map_err(|error| self.failed(format!("the folder {} cannot be opened: {error}", folder.display())))?;
-        Ok(folder)
-    }
-
-    pub(super) fn write(&self, file: &Path, text: &str) -> Result<(), LaunchError> {
-        fs::write(file, text).map_err(|error| self.failed(format!("{} cannot be written: {error}", file.display())))
-    }
-
-    /// The environment variable by which a process of the run is known.
-    pub(super) fn mark(&self) -> (&'static str, &str) {
-        (MARK, self.run.as_str())
-    }
-
-    /// A command whose home is a folder of the run. Of this machine's environment it gets the PATH, after the folders
-    /// given here, the language, and what tells Prisma where its engines are.
-    pub(super) fn command(&self, program: &Path, home: &Path, first_on_path: Option<&Path>) -> Command {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = first_on_path.map(Path::to_owned).into_iter().chain(std::env::split_paths(&path));
-        // A folder with a colon in its name cannot be on a PATH.
-        let path = std::env::join_paths(path).unwrap_or_default();
-        let is_passed_on =
-            |name: &OsString| name.to_str().is_some_and(|name| PASSED_ON.contains(&name) || is_prismas(name));
-        let mut command = Command::new(program);
-        command.env_clear().envs(std::env::vars_os().filter(|(name, _)| is_passed_on(name)));
-        command.env("PATH", path).env("HOME", home).env("TMPDIR", home).env(self.mark().0, self.mark().1);
-        command.current_dir(home);
-        command
-    }
-
-    /// Starts a process, in a group of its own; what it says goes to a file.
-    pub(super) fn start(&self, about: About, mut command: Command) -> Result<Process, LaunchError> {
-        let log = self.folder.join(format!("{}.log", random_hex()));
-        let file = File::options().append(true).create(true).open(&log);
-        let of_log = file.and_then(|file| Ok((file.try_clone()?, file)));
-        let (out, err) =
-            of_log.map_err(|error| self.failed(format!("{} cannot be written: {error}", log.display())))?;
-        command.stdin(Stdio::null()).stdout(out).stderr(err);
-        if let Some(user) = about.user {
-            system::as_user(&mut command, user);
-        }
-        system::in_a_group_of_its_own(&mut command);
-        let program = command.get_program().to_string_lossy().into_owned();
-        let child = command.spawn();
-        let child = child.map_err(|error| self.failed(format!("{program} cannot be started: {error}")))?;
-        Ok(Process { about, log, started: Mutex::new(Started { command, child }) })
-    }
-
-    /// Asks until there is an answer, the process has stopped, or the limit has passed.
-    pub(super) async fn until<T, E: Display, F: Future<Output = Result<T, E>>>(
-        &self,
-        process: &Process,
-        limit: Duration,
-        ask: impl Fn() -> F,
-    ) -> Result<T, LaunchError> {
-        let name = process.about.name;
-        let began = Instant::now();
-        loop {
-            let answer = ask().await;
-            // Also after a good answer: whoever gave it may be another that has taken its port.
-            if let Some(how) = process.stopped() {
-                return Err(self.failed(format!("{name} {how}")).log(process.log_tail()));
-            }
-            match answer {
-                Ok(answer) => return Ok(answer),
-                Err(last) if began.elapsed() > limit => {
-                    let what = format!("{name} was not ready within {} s: {last}", limit.as_secs());
-                    return Err(self.failed(what).log(process.log_tail()));
+    pub(super) async fn new(target: &Target, run: &RunId, package: &Package) -> Result<Processes, LaunchError> {
+        let base = Base::new(target, run).await?;
+        let cache = Cache::find().map_err(|error| base.failed(error.to_string()))?;
+        let programs = async {
+            match Programs::find(&base, &cache).await {
+                Ok(programs) => Ok((programs.version().await, Ok(programs))),
+                Err(error) if Server::named().is_some() => Ok((None, Err(error))),
+                Err(error) => {
+                    let what = format!("{}, and {} is not set", error.what, server::VARIABLE);
+                    Err(LaunchError { what, ..error })
                 }
-                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
-        }
+        };
+        let environment = Environment::of(&base, &cache, package);
+        let (environment, (version, programs)) = try_join(environment, programs).await?;
+        Ok(Processes { base, package: package.clone(), environment, programs, version })
     }
 
-    /// Runs a process to its end, which has to be a good one within the limit.
-    pub(super) async fn run(&self, about: About, command: Command, limit: Duration) -> Result<(), LaunchError> {
-        let process = self.start(about, command)?;
-        let began = Instant::now();
-        loop {
-            let what = match process.started().child.try_wait() {
-                Ok(Some(status)) if status.success() => return Ok(()),
-                Ok(None) if began.elapsed() > limit => format!("not done after {} s", limit.as_secs()),
-                Ok(None) => String::new(),
-                Ok(Some(status)) => status.to_string(),
-                Err(error) => error.to_string(),
-            };
-            if !what.is_empty() {
-                return Err(self.failed(format!("{} failed: {what}", about.name)).log(process.log_tail()));
+    /// Its home is new, but what Prisma put into the home of the environment is found in it.
+    fn lend_engines(&self, home: &Path) -> std::io::Result<()> {
+        let kept = self.environment.home().join(".cache");
+        let cache = home.join(".cache");
+        fs::create_dir_all(&cache)?;
+        for name in ["prisma", "prisma-python"] {
+            if kept.join(name).is_dir() {
+                system::link(&kept.join(name), &cache.join(name))?;
             }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    /// Stops a process as an operator does, and kills what it leaves of its children.
-    pub(super) async fn stop(&self, process: &Process) -> Result<(), LaunchError> {
-        match process.end(process.about.stop, GRACE).await {
-            true => Ok(()),
-            false => Err(self.failed(format!("{} did not stop within {} s", process.about.name, GRACE.as_secs()))),
-        }
-    }
-
-    /// Starts a process again that was stopped.
-    pub(super) fn start_again(&self, process: &Process) -> Result<(), LaunchError> {
-        let mut started = process.started();
-        if !matches!(started.child.try_wait(), Ok(None)) {
-            let child = started.command.spawn();
-            let failed = |error| self.failed(format!("{} could not be started again: {error}", process.about.name));
-            started.child = child.map_err(failed)?;
         }
         Ok(())
     }
-
-    /// Removes the folder, once nothing runs in it.
-    pub(super) fn remove(self) {
-        // Whatever cannot be removed now is found again by the sweep.
-        let _ = fs::remove_dir_all(&self.folder);
-    }
 }
 
-/// What a process is, and how it ends.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct About {
-    pub name: &'static str,
-    pub stop: Signal,
-    /// When nothing of it is wanted any more.
-    pub abandon: Signal,
-    pub children: Children,
-    pub user: Option<User>,
-}
+#[async_trait]
+impl Site for Processes {
+    type Guard = Process;
 
-/// What becomes of what a process has started, once that has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Children {
-    Killed,
-    /// They end by themselves for want of work; killed, they would leave shared memory behind.
-    LeftToEnd,
-}
+    const HOW: How = How::Process;
+    const TOLD: (How, &str, u16) = (How::Told, "", 4000);
+    /// The one that is always there.
+    const DATABASE: &str = "postgres";
+    const LISTENS_WHEN_FILLED: bool = false;
+    const LOOK: Duration = Duration::from_millis(100);
 
-/// A process that was started; it ends at the latest when this is dropped.
-pub(super) struct Process {
-    about: About,
-    log: PathBuf,
-    started: Mutex<Started>,
-}
-
-struct Started {
-    command: Command,
-    child: Child,
-}
-
-impl Process {
-    pub(super) fn name(&self) -> &'static str {
-        self.about.name
+    fn target(&self) -> &Target {
+        &self.base.target
     }
 
-    pub(super) fn id(&self) -> u32 {
-        self.started().child.id()
+    fn gateway(&self) -> String {
+        format!("package {} of PyPI, and no package of after its release", self.package.requirement())
     }
 
-    fn started(&self) -> MutexGuard<'_, Started> {
-        self.started.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn database(&self, _: &Postgres<Processes>) -> String {
+        self.version.clone().unwrap_or_else(|| "PostgreSQL".to_owned())
     }
 
-    /// How it stopped; none while it runs.
-    pub(super) fn stopped(&self) -> Option<String> {
-        match self.started().child.try_wait() {
-            Ok(None) => None,
-            // `exit status: 1`, `signal: 9 (SIGKILL)`
-            Ok(Some(status)) => Some(format!("has stopped, {status}")),
-            Err(error) => Some(format!("is gone: {error}")),
+    async fn decisive(&self) -> Result<Vec<String>, String> {
+        let packages = self.environment.packages().ok_or("its packages are not known")?;
+        let version = self.version.clone().ok_or("the version of its database is not known")?;
+        Ok(vec!["process".to_owned(), packages, version])
+    }
+
+    fn is_another(&self, said: &str, wanted: &str) -> LaunchError {
+        self.failed(format!("the package says that it is version {said}, not {wanted}"))
+            .help("`gatecrash cache clear`, and try again")
+    }
+
+    fn has_redis(&self) -> Result<(), Undisturbed> {
+        match system::on_path(Processes::REDIS) {
+            Some(_) => Ok(()),
+            None => Err(Undisturbed::Lacks(format!("this machine has no {} on its PATH", Processes::REDIS))),
         }
     }
 
-    /// Whether it has to be waited for: itself, or its children.
-    fn is_there(&self) -> bool {
-        let waits_for_children = self.about.children == Children::LeftToEnd;
-        self.stopped().is_none() || waits_for_children && system::is_group_there(&self.started().child)
+    async fn in_server(&self) -> Result<Option<Own>, LaunchError> {
+        let (Err(error), Some(server)) = (&self.programs, Server::named()) else { return Ok(None) };
+        self.base.will_use(Uses { server: true, ..Uses::default() }).await?;
+        let created = async { server?.create(self.base.run_id()).await }.await;
+        created.map(Some).map_err(|why| LaunchError {
+            what: format!("{}; and no database could be made in the server of {}: {why}", error.what, server::VARIABLE),
+            ..error.clone()
+        })
     }
 
-    /// The end of what it said.
-    pub(super) fn log_tail(&self) -> Vec<String> {
-        end_of_log(&end_of(&self.log).unwrap_or_default())
+    fn spot(&self, part: Part) -> Result<Spot, LaunchError> {
+        let home = self.base.make_folder(&format!("{}-{}", part.word(), random_hex()))?;
+        let port = free_port().map_err(|error| self.failed(format!("{} has no port: {error}", name(part))))?;
+        Ok(Spot { host: "127.0.0.1".to_owned(), port, home })
     }
 
-    /// Ends it without asking for more than that.
-    pub(super) async fn abandon(&self) {
-        self.end(self.about.abandon, LAST_GRACE).await;
-    }
-
-    /// Whether it has ended by itself within its grace; it has ended in any case.
-    async fn end(&self, signal: Signal, grace: Duration) -> bool {
-        if self.stopped().is_none() {
-            system::signal(&self.started().child, signal);
+    async fn start_gateway(
+        &self,
+        spot: &Spot,
+        common: &Common,
+        recipe: Recipe,
+        _: Schema,
+    ) -> Result<Process, LaunchError> {
+        let package = self.package.of();
+        if package.prisma.is_some() {
+            let lent = self.lend_engines(&spot.home);
+            lent.map_err(|error| self.failed(format!("its folder cannot be made: {error}")))?;
         }
-        let began = Instant::now();
-        while self.is_there() && began.elapsed() < grace {
-            tokio::time::sleep(LOOK).await;
+        for (name, text) in &recipe.files {
+            self.base.write(&spot.home.join(name), text)?;
         }
-        let by_itself = self.stopped().is_some();
-        self.kill();
-        by_itself
+        let bin = self.environment.bin();
+        // It may call others of its programs by name.
+        let mut command = self.base.command(&bin.join(package.program), &spot.home, Some(&bin));
+        command.args(&recipe.arguments).envs(recipe.environment);
+        command.envs(common.env.iter().map(|(name, value)| (name, value)));
+        self.base.start(About::of(name(Part::Gateway)), command)
     }
 
-    fn kill(&self) {
-        let mut started = self.started();
-        system::kill_group(&started.child);
-        let _ = started.child.kill();
-        let _ = started.child.wait();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if self.stopped().is_none() {
-            system::signal(&self.started().child, self.about.abandon);
+    async fn start_database(
+        &self,
+        spot: &Spot,
+        password: &Secret,
+        tables: Option<&Tables>,
+        limit: Duration,
+    ) -> Result<Process, LaunchError> {
+        let programs = self.programs.as_ref().map_err(Clone::clone)?;
+        if let Some(tables) = tables {
+            self.base.write(&spot.home.join(TABLES), &tables.sql)?;
         }
-        let began = Instant::now();
-        while self.is_there() && began.elapsed() < LAST_GRACE {
-            std::thread::sleep(LOOK);
-        }
-        self.kill();
+        database::start(&self.base, programs, spot, password, limit).await
     }
-}
 
-fn end_of(log: &Path) -> io::Result<String> {
-    let mut file = File::open(log)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(LOG_BYTES)))?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
+    async fn start_redis(&self, spot: &Spot) -> Result<Process, LaunchError> {
+        let program = system::on_path(Processes::REDIS);
+        let program = program.ok_or_else(|| self.failed(format!("there is no {} on the PATH", Processes::REDIS)))?;
+        let mut command = self.base.command(&program, &spot.home, None);
+        // What it holds outlives a stop, whatever its own default: only a flush forgets.
+        command.args(["--bind", &spot.host, "--port", &spot.port.to_string(), "--save", "3600 1", "--dir"]);
+        command.arg(&spot.home);
+        self.base.start(About::of(name(Part::Redis)), command)
+    }
 
-/// A port of loopback that is free now, and below those that systems give to outgoing connections: it stays free while
-/// a process that is to listen on it begins, and while it is stopped.
-pub(super) fn free_port() -> io::Result<u16> {
-    const PORTS: std::ops::Range<u16> = 15_000..32_000;
-    let begin = u32::from_str_radix(&random_hex(), 16).unwrap_or_default() as usize % PORTS.len();
-    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    let mut ports = PORTS.skip(begin).chain(PORTS.take(begin));
-    ports.find(is_free).ok_or_else(|| io::Error::new(io::ErrorKind::AddrInUse, "no port is free"))
+    async fn start_again(&self, launched: &Launched<Processes>) -> Result<(), LaunchError> {
+        let started = launched.guard.start_again();
+        started.map_err(|error| self.failed(format!("{} could not be started again: {error}", launched.name())))
+    }
+
+    async fn stop(&self, launched: &Launched<Processes>) -> Result<(), LaunchError> {
+        match launched.guard.stop().await {
+            true => Ok(()),
+            false => Err(self.failed(format!("{} did not stop within {} s", launched.name(), GRACE.as_secs()))),
+        }
+    }
+
+    async fn end(&self, launched: &Launched<Processes>) -> Result<(), LaunchError> {
+        launched.guard.abandon().await;
+        Ok(())
+    }
+
+    async fn discard(&self, launched: Launched<Processes>) {
+        launched.guard.abandon().await;
+    }
+
+    async fn remove(self) {
+        self.base.remove();
+    }
+
+    async fn stopped(&self, launched: &Launched<Processes>) -> Option<String> {
+        launched.guard.stopped()
+    }
+
+    async fn log_tail(&self, launched: &Launched<Processes>) -> Vec<String> {
+        launched.guard.log_tail()
+    }
+
+    async fn url(&self, gateway: &Launched<Processes>) -> Result<String, LaunchError> {
+        Ok(format!("http://{}:{}", gateway.spot.host, gateway.spot.port))
+    }
+
+    async fn is_ready(&self, database: &Launched<Processes>) -> Result<(), String> {
+        database::is_ready(&database.guard, &database.spot.home)
+    }
+
+    async fn run(&self, postgres: &Postgres<Processes>, client: &str, arguments: &[&str]) -> Result<String, String> {
+        let programs = self.programs.as_ref().map_err(|error| error.what.clone())?;
+        let home = self.base.make_folder("clients").map_err(|error| error.what)?;
+        let Spot { host, port, .. } = &postgres.launched.spot;
+        let mut command = self.base.command(&programs.client(client), &home, None);
+        // Not on the command line, which everybody can read.
+        command.env("PGPASSWORD", postgres.password.reveal());
+        command.args(["--host", host, "--port", &port.to_string()]).args(arguments);
+        output(command).await.map_err(|log| log.last().cloned().unwrap_or_default())
+    }
+
+    /// By its inline protocol: there need be no client here.
+    async fn ask_redis(&self, redis: &Launched<Processes>, word: &str) -> Result<String, String> {
+        use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+        let Spot { host, port, .. } = &redis.spot;
+        let asked = async {
+            let mut connection = tokio::net::TcpStream::connect((host.as_str(), *port)).await?;
+            connection.write_all(format!("{word}\r\n").as_bytes()).await?;
+            let mut answer = String::new();
+            BufReader::new(connection).read_line(&mut answer).await?;
+            Ok::<_, std::io::Error>(answer)
+        };
+        let answer = asked.await.map_err(|error| error.to_string())?;
+        let answer = answer.trim_end();
+        Ok(answer.strip_prefix('+').unwrap_or(answer).to_owned())
+    }
 }

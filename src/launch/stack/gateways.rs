@@ -1,19 +1,21 @@
-//! What the gateways of a target have in common, whoever launches them: what each is told, who makes their tables, which
-//! of them there are. Not: starting one.
+//! The gateways of a target: what each is told, who makes their tables, where each answers now, which of them there are.
+
+use std::sync::{PoisonError, RwLock};
 
 use tokio::sync::OnceCell;
 
-use super::{ADMIN_KEY, LaunchError, Setup, Topology, http, random_hex};
+use super::super::{ADMIN_KEY, LaunchError, Setup, Topology, http, random_hex};
+use super::{Launched, Site, Spot, until};
 use crate::config::Limits;
 use crate::gateway::connection::Credential;
 use crate::gateway::recipe::{How, Place, Recipe, Schema};
 use crate::gateway::{Adapter, Gateway};
-use crate::scenario::Instance;
+use crate::scenario::{Instance, Part};
 use crate::secret::Secret;
 use crate::target::Target;
 
 /// What all gateways of a target are launched with.
-pub(super) struct Common {
+pub(in super::super) struct Common {
     pub adapter: &'static dyn Adapter,
     /// More environment, as harness.toml names it; it comes last.
     pub env: Vec<(String, String)>,
@@ -26,7 +28,7 @@ pub(super) struct Common {
 }
 
 impl Common {
-    pub(super) fn new(
+    pub(in super::super) fn new(
         target: &Target,
         env: &[(String, String)],
         upstream: String,
@@ -44,7 +46,7 @@ impl Common {
     }
 
     /// What an instance is started with, but for what harness.toml adds.
-    pub(super) fn recipe(
+    pub(in super::super) fn recipe(
         &self,
         (how, home, port): (How, &str, u16),
         database_url: &str,
@@ -57,7 +59,13 @@ impl Common {
     }
 
     /// What the first of them is launched with, by an empty database.
-    pub(super) fn setup(&self, gateway: String, database: &str, database_url: &str, at: (How, &str, u16)) -> Setup {
+    pub(in super::super) fn setup(
+        &self,
+        gateway: String,
+        database: &str,
+        database_url: &str,
+        at: (How, &str, u16),
+    ) -> Setup {
         let recipe = self.recipe(at, database_url, None, Schema::Make);
         let config = recipe.config();
         let environment = recipe.environment.into_iter();
@@ -75,13 +83,13 @@ impl Common {
     }
 
     /// Who asks the one that answers at this address.
-    pub(super) fn client(&self, url: String) -> Gateway {
+    pub(in super::super) fn client(&self, url: String) -> Gateway {
         let (http, upstream, admin_key) = (self.http.clone(), self.upstream.clone(), self.admin_key.clone());
         Gateway::new(self.adapter, http, url, upstream, admin_key, self.limits.request)
     }
 
     /// Names and values, in one row: what decides which tables a gateway makes.
-    pub(super) fn decisive(&self) -> impl Iterator<Item = &str> {
+    pub(in super::super) fn decisive(&self) -> impl Iterator<Item = &str> {
         self.env.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()])
     }
 }
@@ -101,6 +109,52 @@ pub fn config(adapter: &dyn Adapter, upstream: &str) -> String {
         schema: Schema::Make,
     };
     adapter.recipe(&place).config()
+}
+
+/// A gateway that was launched.
+pub(super) struct Node<S: Site> {
+    pub launched: Launched<S>,
+    /// Its port or address may be another one after each start.
+    client: RwLock<Gateway>,
+}
+
+impl<S: Site> Node<S> {
+    /// Launches a gateway, until it is ready; also gives its version, as it says itself.
+    pub(super) async fn launch(
+        site: &S,
+        common: &Common,
+        database_url: &str,
+        redis: Option<&Spot>,
+        schema: Schema,
+    ) -> Result<(Node<S>, Option<String>), LaunchError> {
+        let spot = site.spot(Part::Gateway)?;
+        let home = format!("{}/", spot.home.display());
+        let redis = redis.map(|redis| (redis.host.as_str(), redis.port));
+        let recipe = common.recipe((S::HOW, &home, spot.port), database_url, redis, schema);
+        let guard = site.start_gateway(&spot, common, recipe, schema).await?;
+        let launched = Launched { part: Part::Gateway, spot, guard };
+        let client = RwLock::new(common.client(site.url(&launched).await?));
+        let node = Node { launched, client };
+        let said = node.until_ready(site, common).await?;
+        Ok((node, said))
+    }
+
+    /// Starts a gateway that was stopped, until it is ready.
+    pub(super) async fn start_again(&self, site: &S, common: &Common) -> Result<(), LaunchError> {
+        site.start_again(&self.launched).await?;
+        let client = common.client(site.url(&self.launched).await?);
+        *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
+        self.until_ready(site, common).await.map(|_| ())
+    }
+
+    pub(super) async fn until_ready(&self, site: &S, common: &Common) -> Result<Option<String>, LaunchError> {
+        let client = self.client();
+        until(site, &self.launched, common.limits.launch, || client.ready()).await
+    }
+
+    pub(super) fn client(&self) -> Gateway {
+        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// The gateways of a target, as far as they are launched.

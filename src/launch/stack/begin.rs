@@ -1,0 +1,98 @@
+//! The first gateway of a target and its database, launched with a template or without.
+//!
+//! Without one, the gateway is launched when its database is ready, and migrates it. With one, nothing is left to
+//! migrate, and both are launched at once if the database has its tables before it listens: a gateway is busy for long
+//! before it asks for its database. Should that not go well, for whatever reason, they are launched again without it, so
+//! that a template never decides whether there is a gateway.
+
+use futures_util::future::try_join;
+
+use super::super::server::VARIABLE;
+use super::super::template::{Tables, Template, USED, remark};
+use super::super::{LaunchError, Target};
+use super::Site;
+use super::gateways::{Common, Node};
+use super::stores::{Database, Postgres};
+use crate::gateway::recipe::Schema;
+
+/// A database, and a gateway on it that is ready.
+pub(super) struct Begun<S: Site> {
+    pub database: Database<S>,
+    pub first: Node<S>,
+    /// Its version, as it says itself.
+    pub said: Option<String>,
+    /// What came of the template.
+    pub remark: Option<String>,
+}
+
+/// Launches them, with the template if there is a good one; if not, there is one afterwards.
+pub(super) async fn begin<S: Site>(target: &Target, site: &S, common: &Common) -> Result<Begun<S>, LaunchError> {
+    if let Some(own) = site.in_server().await? {
+        // There need be no clients here that could fill it, or read it out.
+        let database = Database::InServer(Box::new(own));
+        let (first, said) = Node::launch(site, common, database.url(), None, Schema::Make).await?;
+        let remark =
+            format!("this machine has no PostgreSQL: its database is one of its own in the server of {VARIABLE}");
+        return Ok(Begun { database, first, said, remark: Some(remark) });
+    }
+    // Of others it is not known what their tables hold besides; they make them in no time.
+    if common.adapter.about().package.prisma.is_none() {
+        let (postgres, (first, said)) = launch(site, common, None).await?;
+        return Ok(Begun { database: Database::Launched(postgres), first, said, remark: None });
+    }
+    let template = template(target, site, common).await.ok();
+    let bad = match template.as_ref().map(Template::read) {
+        Some(Ok(Some(tables))) => match launch(site, common, Some(&tables)).await {
+            Ok((postgres, (first, said))) => {
+                let remark = Some(USED.to_owned());
+                return Ok(Begun { database: Database::Launched(postgres), first, said, remark });
+            }
+            Err(error) => Some(error.what),
+        },
+        Some(Err(unusable)) => Some(unusable.to_string()),
+        Some(Ok(None)) | None => None,
+    };
+    if let (Some(template), Some(_)) = (&template, &bad) {
+        template.discard();
+    }
+    let (postgres, (first, said)) = launch(site, common, None).await?;
+    let template = match template {
+        Some(template) => Ok(template),
+        // What decides may have come with this launch.
+        None => self::template(target, site, common).await,
+    };
+    let kept = keep(site, template, &postgres).await;
+    Ok(Begun { database: Database::Launched(postgres), first, said, remark: remark(bad, kept.err()) })
+}
+
+/// Launches a database, empty or with these tables, and a gateway on it.
+async fn launch<S: Site>(
+    site: &S,
+    common: &Common,
+    tables: Option<&Tables>,
+) -> Result<(Postgres<S>, (Node<S>, Option<String>)), LaunchError> {
+    let postgres = Postgres::to_be(site)?;
+    let url = postgres.url.clone();
+    let schema = if tables.is_some() { Schema::Leave } else { Schema::Make };
+    let postgres = postgres.launch(site, tables, common.limits.launch);
+    let gateway = Node::launch(site, common, &url, None, schema);
+    match tables {
+        Some(_) if S::LISTENS_WHEN_FILLED => try_join(postgres, gateway).await,
+        Some(_) | None => Ok((postgres.await?, gateway.await?)),
+    }
+}
+
+/// The template by all that decides which tables there are.
+async fn template(target: &Target, site: &impl Site, common: &Common) -> Result<Template, String> {
+    let decisive = site.decisive().await?;
+    let decisive = decisive.iter().map(String::as_str).chain(common.decisive());
+    Template::of(target, decisive).map_err(|error| error.to_string())
+}
+
+/// Keeps the tables that a gateway has just made.
+async fn keep<S: Site>(site: &S, template: Result<Template, String>, postgres: &Postgres<S>) -> Result<(), String> {
+    let template = template?;
+    let tables = postgres.tables(site).await.map_err(|error| error.what)?;
+    let tables = tables.ok_or("not every migration has ended well")?;
+    template.keep(&tables).map_err(|error| error.to_string())
+}

@@ -1,0 +1,300 @@
+//! A gateway with its database and, if a scenario wants one, a Redis, wherever they run: what is launched when, what
+//! stops, starts and is asked, over a [`Site`]. More gateways on the same database, and Redis, are launched when a
+//! scenario first wants them, and kept until the target stops.
+
+mod begin;
+mod disturb;
+mod gateways;
+mod stores;
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use futures_util::future::{join_all, try_join_all};
+use tokio::sync::OnceCell;
+
+use super::server::Own;
+use super::template::Tables;
+use super::{Kept, LaunchError, Live, Target, Topology, Undisturbed};
+use crate::gateway::Gateway;
+use crate::gateway::recipe::{How, Recipe, Schema};
+use crate::scenario::{Instance, Part};
+use crate::secret::Secret;
+use crate::upstream::Upstream;
+use begin::{Begun, begin};
+pub(super) use gateways::Common;
+pub use gateways::config;
+use gateways::{Gateways, Node};
+use stores::{Database, Redis};
+pub(super) use stores::{Postgres, USER};
+
+/// Where the parts of a target run: how one is started there, stopped, asked and looked at. Not: which there are.
+#[async_trait]
+pub(super) trait Site: Sized + Send + Sync {
+    /// What keeps a part: it ends at the latest when this is dropped.
+    type Guard: Send + Sync;
+
+    /// In which way gateways are launched, and what others are told who launch the same.
+    const HOW: How;
+    const TOLD: (How, &str, u16);
+    /// The name of the database in its PostgreSQL.
+    const DATABASE: &str;
+    /// Whether a database has its tables before it listens: a gateway can then be launched at the same time.
+    const LISTENS_WHEN_FILLED: bool;
+    /// How often is asked whether a part is ready.
+    const LOOK: Duration;
+
+    fn target(&self) -> &Target;
+
+    /// What the gateway is made of, for people.
+    fn gateway(&self) -> String;
+
+    /// What the database is, for people.
+    async fn database(&self, postgres: &Postgres<Self>) -> String;
+
+    /// All that decides which tables a gateway makes, but for what it is told.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    async fn decisive(&self) -> Result<Vec<String>, String>;
+
+    /// What is wrong where a gateway says that it is of another version.
+    fn is_another(&self, said: &str, wanted: &str) -> LaunchError;
+
+    /// Whether a Redis can be launched.
+    fn has_redis(&self) -> Result<(), Undisturbed> {
+        Ok(())
+    }
+
+    /// A database in a server that runs already, where none can be launched.
+    async fn in_server(&self) -> Result<Option<Own>, LaunchError> {
+        Ok(None)
+    }
+
+    /// Where a part is to be started: known before, so that others can be told.
+    fn spot(&self, part: Part) -> Result<Spot, LaunchError>;
+
+    async fn start_gateway(
+        &self,
+        spot: &Spot,
+        common: &Common,
+        recipe: Recipe,
+        schema: Schema,
+    ) -> Result<Self::Guard, LaunchError>;
+
+    /// Starts a PostgreSQL. One that is to begin with tables fills itself before it listens
+    /// ([`Site::LISTENS_WHEN_FILLED`]), or has them in its home ([`TABLES`]).
+    async fn start_database(
+        &self,
+        spot: &Spot,
+        password: &Secret,
+        tables: Option<&Tables>,
+        limit: Duration,
+    ) -> Result<Self::Guard, LaunchError>;
+
+    async fn start_redis(&self, spot: &Spot) -> Result<Self::Guard, LaunchError>;
+
+    /// Starts a part that was stopped; nothing is done if it runs.
+    async fn start_again(&self, launched: &Launched<Self>) -> Result<(), LaunchError>;
+
+    /// Stops a part as an operator does: it is told, and has some time to end.
+    async fn stop(&self, launched: &Launched<Self>) -> Result<(), LaunchError>;
+
+    /// Stops a part that may not hear that it shall end.
+    async fn end(&self, launched: &Launched<Self>) -> Result<(), LaunchError> {
+        self.stop(launched).await
+    }
+
+    /// Takes a part away. Whatever cannot be removed is found again by the sweep.
+    async fn discard(&self, launched: Launched<Self>);
+
+    /// Removes what the parts shared, once there are none.
+    async fn remove(self);
+
+    /// How a part stopped; none while it runs.
+    async fn stopped(&self, launched: &Launched<Self>) -> Option<String>;
+
+    /// The end of what a part said.
+    async fn log_tail(&self, launched: &Launched<Self>) -> Vec<String>;
+
+    /// Where this machine reaches a gateway; another address after each start.
+    async fn url(&self, gateway: &Launched<Self>) -> Result<String, LaunchError>;
+
+    /// Whether a PostgreSQL listens for good.
+    async fn is_ready(&self, database: &Launched<Self>) -> Result<(), String>;
+
+    /// What one of PostgreSQL's clients prints, run to a good end.
+    async fn run(&self, postgres: &Postgres<Self>, client: &str, arguments: &[&str]) -> Result<String, String>;
+
+    /// What a Redis answers to a command of one word.
+    async fn ask_redis(&self, redis: &Launched<Self>, word: &str) -> Result<String, String>;
+
+    fn failed(&self, what: impl Into<String>) -> LaunchError {
+        LaunchError::new(self.target(), what)
+    }
+}
+
+/// What a database begins with, in its home.
+pub(super) const TABLES: &str = "tables.sql";
+
+/// Where a part is: the address at which the others reach it, and the folder of its files.
+#[derive(Debug, Clone)]
+pub(super) struct Spot {
+    pub host: String,
+    pub port: u16,
+    pub home: PathBuf,
+}
+
+/// A part that was started.
+pub(super) struct Launched<S: Site> {
+    pub part: Part,
+    pub spot: Spot,
+    pub guard: S::Guard,
+}
+
+impl<S: Site> Launched<S> {
+    pub(super) fn name(&self) -> &'static str {
+        name(self.part)
+    }
+}
+
+/// What a part is called.
+pub(super) fn name(part: Part) -> &'static str {
+    match part {
+        Part::Gateway => "the gateway",
+        Part::Database => "its database",
+        Part::Redis => "its Redis",
+    }
+}
+
+/// Asks until there is an answer, the part has stopped, or the limit has passed.
+async fn until<S: Site, T, E: Display, F: Future<Output = Result<T, E>>>(
+    site: &S,
+    launched: &Launched<S>,
+    limit: Duration,
+    ask: impl Fn() -> F,
+) -> Result<T, LaunchError> {
+    let name = launched.name();
+    let began = Instant::now();
+    loop {
+        let answer = ask().await;
+        // Also after a good answer: whoever gave it may be another that has taken its port.
+        if let Some(how) = site.stopped(launched).await {
+            return Err(site.failed(format!("{name} {how}")).log(site.log_tail(launched).await));
+        }
+        match answer {
+            Ok(answer) => return Ok(answer),
+            Err(last) if began.elapsed() > limit => {
+                let what = format!("{name} was not ready within {} s: {last}", limit.as_secs());
+                return Err(site.failed(what).log(site.log_tail(launched).await));
+            }
+            Err(_) => tokio::time::sleep(S::LOOK).await,
+        }
+    }
+}
+
+/// What belongs to one launched target.
+pub(super) struct Stack<S: Site> {
+    site: S,
+    common: Common,
+    database: Database<S>,
+    gateways: Gateways<Node<S>>,
+    redis: OnceCell<Redis<S>>,
+}
+
+/// Launches a target, with one gateway, on a site that is its own.
+pub(super) async fn launch<S: Site>(
+    target: &Target,
+    site: S,
+    upstream: Upstream,
+    common: Common,
+    kept: fn(Box<Stack<S>>) -> Kept,
+) -> Result<Live, LaunchError> {
+    let Begun { database, first, said, remark } = begin(target, &site, &common).await?;
+    let setup = common.setup(site.gateway(), &database.about(&site).await, database.url(), S::TOLD);
+    let other = said.as_ref().zip(target.version.as_ref()).filter(|(said, wanted)| said != wanted);
+    let wrong = other.map(|(said, wanted)| site.is_another(said, wanted));
+    let stack = Stack { site, common, database, gateways: Gateways::begun_with(first), redis: OnceCell::new() };
+    let live = Live { remark, setup: Some(setup), ..Live::new(target, upstream, kept(Box::new(stack))) };
+    match wrong {
+        Some(wrong) => {
+            live.stop().await;
+            Err(wrong)
+        }
+        None => Ok(live),
+    }
+}
+
+impl<S: Site> Stack<S> {
+    /// An instance of the gateway. The whole set-up is launched first if it is not there yet: a trial that waited for
+    /// its second instance in the middle would find another minute, and colder caches, than it left.
+    pub(super) async fn node(&self, topology: Topology, instance: Instance) -> Result<Gateway, Undisturbed> {
+        if topology.redis {
+            self.site.has_redis()?;
+        }
+        try_join_all(topology.each().map(|instance| self.gateway(topology, instance))).await?;
+        Ok(self.gateway(topology, instance).await?.client())
+    }
+
+    async fn gateway(&self, topology: Topology, instance: Instance) -> Result<&Node<S>, LaunchError> {
+        let redis = match topology.redis {
+            false => None,
+            true => Some(&self.redis().await?.launched.spot),
+        };
+        let launch = || async {
+            // The first gateway has made the tables.
+            let launched = Node::launch(&self.site, &self.common, self.database.url(), redis, Schema::Leave).await;
+            launched.map(|(node, _)| node)
+        };
+        self.gateways.of(topology, instance).get_or_try_init(launch).await
+    }
+
+    async fn redis(&self) -> Result<&Redis<S>, LaunchError> {
+        self.redis.get_or_try_init(|| Redis::launch(&self.site, self.common.limits.launch)).await
+    }
+
+    pub(super) fn clients(&self) -> Vec<Gateway> {
+        self.gateways.launched().map(Node::client).collect()
+    }
+
+    /// How a part of it died, if one did.
+    pub(super) async fn dead(&self) -> Option<String> {
+        let gateways = self.gateways.launched().map(|node| &node.launched);
+        let stores = self.database.launched().into_iter().chain(self.redis.get().map(|redis| &redis.launched));
+        for launched in gateways.chain(stores) {
+            if let Some(how) = self.site.stopped(launched).await {
+                return Some(format!("{} {how}", launched.name()));
+            }
+        }
+        match &self.database {
+            Database::Launched(_) => None,
+            Database::InServer(own) => {
+                own.answers().await.err().map(|why| format!("its database does not answer: {why}"))
+            }
+        }
+    }
+
+    /// The end of each gateway's log.
+    pub(super) async fn log_tail(&self) -> Vec<String> {
+        let logs = self.gateways.launched().map(|node| self.site.log_tail(&node.launched));
+        join_all(logs).await.concat()
+    }
+
+    pub(super) async fn remove(self) {
+        let Stack { site, database, gateways, redis, .. } = self;
+        let gateways = gateways.into_launched().map(|node| node.launched);
+        let redis = redis.into_inner().map(|redis| redis.launched);
+        let (postgres, own) = match database {
+            Database::Launched(postgres) => (Some(postgres.launched), None),
+            Database::InServer(own) => (None, Some(*own)),
+        };
+        join_all(gateways.chain(postgres).chain(redis).map(|launched| site.discard(launched))).await;
+        if let Some(own) = own {
+            // One that cannot be dropped now is found again by the sweep, which says so.
+            let _ = own.drop().await;
+        }
+        site.remove().await;
+    }
+}
