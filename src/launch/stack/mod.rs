@@ -15,7 +15,6 @@ use async_trait::async_trait;
 use futures_util::future::{join_all, try_join_all};
 use tokio::sync::OnceCell;
 
-use super::server::Own;
 use super::template::Tables;
 use super::{Kept, LaunchError, Live, Target, Topology, Undisturbed};
 use crate::gateway::recipe::{How, Recipe, Schema};
@@ -26,8 +25,8 @@ use begin::{Begun, begin};
 pub(super) use gateways::Common;
 pub use gateways::config;
 use gateways::{Gateways, Node};
-use stores::{Database, Redis};
-pub(super) use stores::{Postgres, USER};
+use stores::Redis;
+pub(super) use stores::{Database, Postgres, USER};
 
 /// Where the parts of a target run: how one is started there, stopped, asked and looked at. Not: which there are.
 #[async_trait]
@@ -40,8 +39,6 @@ pub(super) trait Site: Sized + Send + Sync {
     const TOLD: (How, &str, u16);
     /// The name of the database in its PostgreSQL.
     const DATABASE: &str;
-    /// Whether a database has its tables before it listens: a gateway can then be launched at the same time.
-    const LISTENS_WHEN_FILLED: bool;
     /// How often is asked whether a part is ready.
     const LOOK: Duration;
 
@@ -67,8 +64,9 @@ pub(super) trait Site: Sized + Send + Sync {
         Ok(())
     }
 
-    /// A database in a server that runs already, where none can be launched.
-    async fn in_server(&self) -> Result<Option<Own>, LaunchError> {
+    /// A database that is there before it is known what it begins with; what gateways need is made meanwhile. None where
+    /// a database fills itself before it listens: a gateway can then be launched at the same time.
+    async fn empty_database(&self, _limit: Duration) -> Result<Option<Database<Self>>, LaunchError> {
         Ok(None)
     }
 
@@ -83,8 +81,7 @@ pub(super) trait Site: Sized + Send + Sync {
         schema: Schema,
     ) -> Result<Self::Guard, LaunchError>;
 
-    /// Starts a PostgreSQL. One that is to begin with tables fills itself before it listens
-    /// ([`Site::LISTENS_WHEN_FILLED`]), or has them in its home ([`TABLES`]).
+    /// Starts a PostgreSQL, which fills itself with these tables if it can.
     async fn start_database(
         &self,
         spot: &Spot,
@@ -92,6 +89,11 @@ pub(super) trait Site: Sized + Send + Sync {
         tables: Option<&Tables>,
         limit: Duration,
     ) -> Result<Self::Guard, LaunchError>;
+
+    /// Fills a PostgreSQL that could not do so itself.
+    async fn fill(&self, _postgres: &Postgres<Self>, _tables: &Tables) -> Result<(), LaunchError> {
+        Ok(())
+    }
 
     async fn start_redis(&self, spot: &Spot) -> Result<Self::Guard, LaunchError>;
 
@@ -134,9 +136,6 @@ pub(super) trait Site: Sized + Send + Sync {
         LaunchError::new(self.target(), what)
     }
 }
-
-/// What a database begins with, in its home.
-pub(super) const TABLES: &str = "tables.sql";
 
 /// Where a part is: the address at which the others reach it, and the folder of its files.
 #[derive(Debug, Clone)]

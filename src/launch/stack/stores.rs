@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::server::Own;
 use super::super::template::{COUNT, DUMP_MIGRATIONS, DUMP_TABLES, Tables};
 use super::super::{LaunchError, random_hex};
-use super::{Launched, Site, Spot, TABLES, until};
+use super::{Launched, Site, Spot, until};
 use crate::gateway::Secret;
 use crate::scenario::Part;
 
@@ -13,7 +13,7 @@ use crate::scenario::Part;
 pub(in super::super) const USER: &str = "gatecrash";
 
 /// The database of a target.
-pub(super) enum Database<S: Site> {
+pub(in super::super) enum Database<S: Site> {
     Launched(Postgres<S>),
     /// In a server that runs already.
     InServer(Box<Own>),
@@ -54,7 +54,7 @@ pub(in super::super) struct Postgres<S: Site> {
 }
 
 /// One that is not launched yet, but has an address.
-pub(super) struct PostgresToBe {
+pub(in super::super) struct PostgresToBe {
     spot: Spot,
     password: Secret,
     /// For gateways.
@@ -63,7 +63,7 @@ pub(super) struct PostgresToBe {
 
 impl PostgresToBe {
     /// Launches it, empty or with these tables, until it is ready.
-    pub(super) async fn launch<S: Site>(
+    pub(in super::super) async fn launch<S: Site>(
         self,
         site: &S,
         tables: Option<&Tables>,
@@ -81,7 +81,7 @@ impl PostgresToBe {
 }
 
 impl<S: Site> Postgres<S> {
-    pub(super) fn to_be(site: &S) -> Result<PostgresToBe, LaunchError> {
+    pub(in super::super) fn to_be(site: &S) -> Result<PostgresToBe, LaunchError> {
         let spot = site.spot(Part::Database)?;
         // It begins as other secrets do, so that it is redacted as they are.
         let password = format!("sk-database-{}{}", random_hex(), random_hex());
@@ -91,11 +91,8 @@ impl<S: Site> Postgres<S> {
     }
 
     /// Fills it, unless it is filled already, and looks whether it holds what it should.
-    async fn begins_with(&self, site: &S, tables: &Tables) -> Result<(), LaunchError> {
-        if !S::LISTENS_WHEN_FILLED {
-            let file = self.launched.spot.home.join(TABLES).display().to_string();
-            self.ask(site, "psql", &["--quiet", "--set", "ON_ERROR_STOP=1", "--file", &file]).await?;
-        }
+    pub(super) async fn begins_with(&self, site: &S, tables: &Tables) -> Result<(), LaunchError> {
+        site.fill(self, tables).await?;
         let holds = self.holds(site).await?.unwrap_or_else(|| "other migrations".to_owned());
         match holds == tables.holds {
             true => Ok(()),
@@ -121,7 +118,13 @@ impl<S: Site> Postgres<S> {
         Ok(answer.trim().to_owned())
     }
 
-    async fn ask(&self, site: &S, client: &str, arguments: &[&str]) -> Result<String, LaunchError> {
+    /// What one of PostgreSQL's clients answers.
+    pub(in super::super) async fn ask(
+        &self,
+        site: &S,
+        client: &str,
+        arguments: &[&str],
+    ) -> Result<String, LaunchError> {
         let own_settings = (client == "psql").then_some("--no-psqlrc");
         let first = ["--username", USER, "--dbname", S::DATABASE].into_iter().chain(own_settings);
         let arguments: Vec<&str> = first.chain(arguments.iter().copied()).collect();
