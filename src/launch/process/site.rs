@@ -66,8 +66,9 @@ impl Processes {
         let Some(server) = Server::named() else {
             return Err(LaunchError { what: format!("{}, and {} is not set", error.what, server::VARIABLE), ..error });
         };
-        self.base.will_use(Uses { server: true, ..Uses::default() }).await?;
-        let created = async { server?.create(self.base.run_id()).await }.await;
+        let Base { target, run, .. } = &self.base;
+        run.will_use(target, Uses { server: true, ..Uses::default() }).await?;
+        let created = async { server?.create(run).await }.await;
         created.map(|own| Database::InServer(Box::new(own))).map_err(|why| LaunchError {
             what: format!("{}; and no database could be made in the server of {}: {why}", error.what, server::VARIABLE),
             ..error

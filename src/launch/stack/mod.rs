@@ -25,7 +25,7 @@ use begin::{Begun, begin};
 pub(super) use gateways::Common;
 pub use gateways::config;
 use gateways::{Gateways, Node};
-use stores::Redis;
+use stores::launch_redis;
 pub(super) use stores::{Database, Postgres, USER};
 
 /// Where the parts of a target run: how one is started there, stopped, asked and looked at. Not: which there are.
@@ -199,7 +199,7 @@ pub(super) struct Stack<S: Site> {
     common: Common,
     database: Database<S>,
     gateways: Gateways<Node<S>>,
-    redis: OnceCell<Redis<S>>,
+    redis: OnceCell<Launched<S>>,
 }
 
 /// Launches a target, with one gateway, on a site that is its own.
@@ -239,7 +239,7 @@ impl<S: Site> Stack<S> {
     async fn gateway(&self, topology: Topology, instance: Instance) -> Result<&Node<S>, LaunchError> {
         let redis = match topology.redis {
             false => None,
-            true => Some(&self.redis().await?.launched.spot),
+            true => Some(&self.redis().await?.spot),
         };
         let launch = || async {
             // The first gateway has made the tables.
@@ -249,8 +249,13 @@ impl<S: Site> Stack<S> {
         self.gateways.of(topology, instance).get_or_try_init(launch).await
     }
 
-    async fn redis(&self) -> Result<&Redis<S>, LaunchError> {
-        self.redis.get_or_try_init(|| Redis::launch(&self.site, self.common.limits.launch)).await
+    async fn redis(&self) -> Result<&Launched<S>, LaunchError> {
+        self.redis.get_or_try_init(|| launch_redis(&self.site, self.common.limits.launch)).await
+    }
+
+    /// What keeps something, as far as it was launched: the database, and Redis if there is one.
+    fn stores(&self) -> impl Iterator<Item = &Launched<S>> {
+        self.database.launched().into_iter().chain(self.redis.get())
     }
 
     pub(super) fn clients(&self) -> Vec<Gateway> {
@@ -260,8 +265,7 @@ impl<S: Site> Stack<S> {
     /// How a part of it died, if one did.
     pub(super) async fn dead(&self) -> Option<String> {
         let gateways = self.gateways.launched().map(|node| &node.launched);
-        let stores = self.database.launched().into_iter().chain(self.redis.get().map(|redis| &redis.launched));
-        for launched in gateways.chain(stores) {
+        for launched in gateways.chain(self.stores()) {
             if let Some(how) = self.site.stopped(launched).await {
                 return Some(format!("{} {how}", launched.name()));
             }
@@ -283,12 +287,11 @@ impl<S: Site> Stack<S> {
     pub(super) async fn remove(self) {
         let Stack { site, database, gateways, redis, .. } = self;
         let gateways = gateways.into_launched().map(|node| node.launched);
-        let redis = redis.into_inner().map(|redis| redis.launched);
         let (postgres, own) = match database {
             Database::Launched(postgres) => (Some(postgres.launched), None),
             Database::InServer(own) => (None, Some(*own)),
         };
-        join_all(gateways.chain(postgres).chain(redis).map(|launched| site.discard(launched))).await;
+        join_all(gateways.chain(postgres).chain(redis.into_inner()).map(|launched| site.discard(launched))).await;
         if let Some(own) = own {
             // One that cannot be dropped now is found again by the sweep, which says so.
             let _ = own.drop().await;

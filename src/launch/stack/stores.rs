@@ -72,7 +72,7 @@ impl PostgresToBe {
         let PostgresToBe { spot, password, url } = self;
         let guard = site.start_database(&spot, &password, tables, limit).await?;
         let postgres = Postgres { launched: Launched { part: Part::Database, spot, guard }, password, url };
-        postgres.until_ready(site, limit).await?;
+        until_ready(site, &postgres.launched, limit).await?;
         if let Some(tables) = tables {
             postgres.begins_with(site, tables).await?;
         }
@@ -131,46 +131,39 @@ impl<S: Site> Postgres<S> {
         let answer = site.run(self, client, &arguments).await;
         answer.map_err(|error| site.failed(format!("{} does not answer {client}: {error}", self.launched.name())))
     }
-
-    pub(super) async fn start_again(&self, site: &S, limit: Duration) -> Result<(), LaunchError> {
-        site.start_again(&self.launched).await?;
-        self.until_ready(site, limit).await
-    }
-
-    async fn until_ready(&self, site: &S, limit: Duration) -> Result<(), LaunchError> {
-        until(site, &self.launched, limit, || site.is_ready(&self.launched)).await
-    }
 }
 
-pub(super) struct Redis<S: Site> {
-    pub launched: Launched<S>,
+/// Launches a Redis, until it is ready.
+pub(super) async fn launch_redis<S: Site>(site: &S, limit: Duration) -> Result<Launched<S>, LaunchError> {
+    let spot = site.spot(Part::Redis)?;
+    let guard = site.start_redis(&spot).await?;
+    let redis = Launched { part: Part::Redis, spot, guard };
+    until_ready(site, &redis, limit).await?;
+    Ok(redis)
 }
 
-impl<S: Site> Redis<S> {
-    pub(super) async fn launch(site: &S, limit: Duration) -> Result<Redis<S>, LaunchError> {
-        let spot = site.spot(Part::Redis)?;
-        let guard = site.start_redis(&spot).await?;
-        let redis = Redis { launched: Launched { part: Part::Redis, spot, guard } };
-        redis.until_ready(site, limit).await?;
-        Ok(redis)
-    }
+pub(super) async fn flush<S: Site>(site: &S, redis: &Launched<S>) -> Result<(), LaunchError> {
+    let flushed = ask_redis(site, redis, "FLUSHALL", "OK").await;
+    flushed.map_err(|error| site.failed(format!("{} could not be flushed: {error}", redis.name())))
+}
 
-    pub(super) async fn start_again(&self, site: &S, limit: Duration) -> Result<(), LaunchError> {
-        site.start_again(&self.launched).await?;
-        self.until_ready(site, limit).await
-    }
+/// Starts a PostgreSQL or a Redis that was stopped, until it is ready.
+pub(super) async fn start_again<S: Site>(site: &S, store: &Launched<S>, limit: Duration) -> Result<(), LaunchError> {
+    site.start_again(store).await?;
+    until_ready(site, store, limit).await
+}
 
-    async fn until_ready(&self, site: &S, limit: Duration) -> Result<(), LaunchError> {
-        until(site, &self.launched, limit, || self.ask(site, "PING", "PONG")).await
-    }
+async fn until_ready<S: Site>(site: &S, store: &Launched<S>, limit: Duration) -> Result<(), LaunchError> {
+    let ask = || async {
+        match store.part {
+            Part::Redis => ask_redis(site, store, "PING", "PONG").await,
+            Part::Database | Part::Gateway => site.is_ready(store).await,
+        }
+    };
+    until(site, store, limit, ask).await
+}
 
-    pub(super) async fn flush(&self, site: &S) -> Result<(), LaunchError> {
-        let flushed = self.ask(site, "FLUSHALL", "OK").await;
-        flushed.map_err(|error| site.failed(format!("{} could not be flushed: {error}", self.launched.name())))
-    }
-
-    async fn ask(&self, site: &S, word: &str, expected: &str) -> Result<(), String> {
-        let answer = site.ask_redis(&self.launched, word).await?;
-        if answer == expected { Ok(()) } else { Err(answer) }
-    }
+async fn ask_redis<S: Site>(site: &S, redis: &Launched<S>, word: &str, expected: &str) -> Result<(), String> {
+    let answer = site.ask_redis(redis, word).await?;
+    if answer == expected { Ok(()) } else { Err(answer) }
 }
