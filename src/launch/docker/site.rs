@@ -10,7 +10,7 @@ use testcontainers::bollard::query_parameters::{InspectContainerOptions, LogsOpt
 use testcontainers::core::ContainerPort;
 use testcontainers::{CopyTargetOptions, ImageExt};
 
-use super::super::stack::{Common, Launched, Postgres, Site, Spot, TABLES, USER};
+use super::super::stack::{Common, Launched, Postgres, Site, Spot, USER};
 use super::super::template::Tables;
 use super::super::{LaunchError, end_of_log};
 use super::network::{Container, Door, Network};
@@ -43,7 +43,6 @@ impl Site for Containers {
     const HOW: How = How::Docker;
     const TOLD: (How, &str, u16) = (How::Docker, "/app/", 4000);
     const DATABASE: &str = "gateway";
-    const LISTENS_WHEN_FILLED: bool = true;
     const LOOK: Duration = Duration::from_millis(200);
 
     fn target(&self) -> &Target {
@@ -138,7 +137,7 @@ impl Site for Containers {
             .with_env_var("POSTGRES_INITDB_ARGS", "--no-sync")
             .with_cmd(["postgres", "-c", "fsync=off"]);
         if let Some(tables) = tables {
-            let file = format!("{}/{TABLES}", spot.home.display());
+            let file = format!("{}/tables.sql", spot.home.display());
             request = request.with_copy_to(file, tables.sql.clone().into_bytes());
         }
         self.network.start(image, request).await

@@ -31,7 +31,7 @@ pub(super) fn is_prismas(name: &str) -> bool {
 
 pub(super) struct Base {
     pub target: Target,
-    run: RunId,
+    pub run: RunId,
     folder: PathBuf,
 }
 
@@ -45,20 +45,11 @@ impl Base {
         let others = system::instead_of_root().is_some();
         let folder = run.folder().join(random_hex());
         let base = Base { target: target.clone(), run: run.clone(), folder };
-        base.will_use(Uses::default()).await?;
+        run.will_use(target, Uses::default()).await?;
         let made = system::make_private(&run.folder(), others);
         made.and_then(|()| system::make_private(&base.folder, others))
             .map_err(|error| base.failed(format!("its folder {} cannot be made: {error}", base.folder.display())))?;
         Ok(base)
-    }
-
-    /// To be called before anything of this kind is made.
-    pub(super) async fn will_use(&self, uses: Uses) -> Result<(), LaunchError> {
-        self.run.will_use(&self.target, uses).await
-    }
-
-    pub(super) fn run_id(&self) -> &RunId {
-        &self.run
     }
 
     pub(super) fn failed(&self, what: impl Into<String>) -> LaunchError {

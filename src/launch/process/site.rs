@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join;
+use tokio::sync::OnceCell;
 
 use super::super::cache::Cache;
-use super::super::server::{self, Own, Server};
-use super::super::stack::{Common, Launched, Postgres, Site, Spot, TABLES, name};
+use super::super::server::{self, Server};
+use super::super::stack::{Common, Database, Launched, Postgres, Site, Spot, name};
 use super::super::sweep::Uses;
 use super::super::template::Tables;
 use super::super::{LaunchError, RunId, Undisturbed, random_hex};
@@ -25,12 +26,11 @@ use crate::target::{Package, Target};
 /// The processes of one target, and the programs that they are.
 pub(in super::super) struct Processes {
     base: Base,
+    cache: Cache,
     package: Package,
-    environment: Environment,
-    /// PostgreSQL's; why there are none, where a server runs already.
-    programs: Result<Programs, LaunchError>,
-    /// As its program says: `postgres (PostgreSQL) 16.4`
-    version: Option<String>,
+    environment: OnceCell<Environment>,
+    programs: OnceCell<Programs>,
+    version: OnceCell<Option<String>>,
 }
 
 impl Processes {
@@ -39,24 +39,46 @@ impl Processes {
     pub(super) async fn new(target: &Target, run: &RunId, package: &Package) -> Result<Processes, LaunchError> {
         let base = Base::new(target, run).await?;
         let cache = Cache::find().map_err(|error| base.failed(error.to_string()))?;
-        let programs = async {
-            match Programs::find(&base, &cache).await {
-                Ok(programs) => Ok((programs.version().await, Ok(programs))),
-                Err(error) if Server::named().is_some() => Ok((None, Err(error))),
-                Err(error) => {
-                    let what = format!("{}, and {} is not set", error.what, server::VARIABLE);
-                    Err(LaunchError { what, ..error })
-                }
-            }
+        let (environment, programs, version) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Ok(Processes { base, cache, package: package.clone(), environment, programs, version })
+    }
+
+    async fn environment(&self) -> Result<&Environment, LaunchError> {
+        self.environment.get_or_try_init(|| Environment::of(&self.base, &self.cache, &self.package)).await
+    }
+
+    /// PostgreSQL's.
+    async fn programs(&self) -> Result<&Programs, LaunchError> {
+        self.programs.get_or_try_init(|| Programs::find(&self.base, &self.cache)).await
+    }
+
+    /// As its program says: `postgres (PostgreSQL) 16.4`
+    async fn version(&self) -> Option<&str> {
+        let programs = self.programs().await.ok()?;
+        self.version.get_or_init(|| programs.version()).await.as_deref()
+    }
+
+    /// A PostgreSQL of its own, with the programs of this machine or of a package; else a database of its own in the
+    /// server that the environment names.
+    async fn launch_database(&self, limit: Duration) -> Result<Database<Processes>, LaunchError> {
+        let Err(error) = self.programs().await else {
+            return Postgres::to_be(self)?.launch(self, None, limit).await.map(Database::Launched);
         };
-        let environment = Environment::of(&base, &cache, package);
-        let (environment, (version, programs)) = try_join(environment, programs).await?;
-        Ok(Processes { base, package: package.clone(), environment, programs, version })
+        let Some(server) = Server::named() else {
+            return Err(LaunchError { what: format!("{}, and {} is not set", error.what, server::VARIABLE), ..error });
+        };
+        let Base { target, run, .. } = &self.base;
+        run.will_use(target, Uses { server: true, ..Uses::default() }).await?;
+        let created = async { server?.create(run).await }.await;
+        created.map(|own| Database::InServer(Box::new(own))).map_err(|why| LaunchError {
+            what: format!("{}; and no database could be made in the server of {}: {why}", error.what, server::VARIABLE),
+            ..error
+        })
     }
 
     /// Its home is new, but what Prisma put into the home of the environment is found in it.
-    fn lend_engines(&self, home: &Path) -> std::io::Result<()> {
-        let kept = self.environment.home().join(".cache");
+    fn lend_engines(environment: &Environment, home: &Path) -> std::io::Result<()> {
+        let kept = environment.home().join(".cache");
         let cache = home.join(".cache");
         fs::create_dir_all(&cache)?;
         for name in ["prisma", "prisma-python"] {
@@ -76,7 +98,6 @@ impl Site for Processes {
     const TOLD: (How, &str, u16) = (How::Told, "", 4000);
     /// The one that is always there.
     const DATABASE: &str = "postgres";
-    const LISTENS_WHEN_FILLED: bool = false;
     const LOOK: Duration = Duration::from_millis(100);
 
     fn target(&self) -> &Target {
@@ -88,13 +109,14 @@ impl Site for Processes {
     }
 
     async fn database(&self, _: &Postgres<Processes>) -> String {
-        self.version.clone().unwrap_or_else(|| "PostgreSQL".to_owned())
+        self.version().await.unwrap_or("PostgreSQL").to_owned()
     }
 
     async fn decisive(&self) -> Result<Vec<String>, String> {
-        let packages = self.environment.packages().ok_or("its packages are not known")?;
-        let version = self.version.clone().ok_or("the version of its database is not known")?;
-        Ok(vec!["process".to_owned(), packages, version])
+        let environment = self.environment().await.map_err(|error| error.what)?;
+        let packages = environment.packages().ok_or("its packages are not known")?;
+        let version = self.version().await.ok_or("the version of its database is not known")?;
+        Ok(vec!["process".to_owned(), packages, version.to_owned()])
     }
 
     fn is_another(&self, said: &str, wanted: &str) -> LaunchError {
@@ -109,14 +131,9 @@ impl Site for Processes {
         }
     }
 
-    async fn in_server(&self) -> Result<Option<Own>, LaunchError> {
-        let (Err(error), Some(server)) = (&self.programs, Server::named()) else { return Ok(None) };
-        self.base.will_use(Uses { server: true, ..Uses::default() }).await?;
-        let created = async { server?.create(self.base.run_id()).await }.await;
-        created.map(Some).map_err(|why| LaunchError {
-            what: format!("{}; and no database could be made in the server of {}: {why}", error.what, server::VARIABLE),
-            ..error.clone()
-        })
+    async fn empty_database(&self, limit: Duration) -> Result<Option<Database<Processes>>, LaunchError> {
+        let (_, database) = try_join(self.environment(), self.launch_database(limit)).await?;
+        Ok(Some(database))
     }
 
     fn spot(&self, part: Part) -> Result<Spot, LaunchError> {
@@ -132,15 +149,15 @@ impl Site for Processes {
         recipe: Recipe,
         _: Schema,
     ) -> Result<Process, LaunchError> {
-        let package = self.package.of();
+        let (package, environment) = (self.package.of(), self.environment().await?);
         if package.prisma.is_some() {
-            let lent = self.lend_engines(&spot.home);
+            let lent = Processes::lend_engines(environment, &spot.home);
             lent.map_err(|error| self.failed(format!("its folder cannot be made: {error}")))?;
         }
         for (name, text) in &recipe.files {
             self.base.write(&spot.home.join(name), text)?;
         }
-        let bin = self.environment.bin();
+        let bin = environment.bin();
         // It may call others of its programs by name.
         let mut command = self.base.command(&bin.join(package.program), &spot.home, Some(&bin));
         command.args(&recipe.arguments).envs(recipe.environment);
@@ -152,14 +169,18 @@ impl Site for Processes {
         &self,
         spot: &Spot,
         password: &Secret,
-        tables: Option<&Tables>,
+        _: Option<&Tables>,
         limit: Duration,
     ) -> Result<Process, LaunchError> {
-        let programs = self.programs.as_ref().map_err(Clone::clone)?;
-        if let Some(tables) = tables {
-            self.base.write(&spot.home.join(TABLES), &tables.sql)?;
-        }
-        database::start(&self.base, programs, spot, password, limit).await
+        database::start(&self.base, self.programs().await?, spot, password, limit).await
+    }
+
+    async fn fill(&self, postgres: &Postgres<Processes>, tables: &Tables) -> Result<(), LaunchError> {
+        let file = postgres.launched.spot.home.join("tables.sql");
+        self.base.write(&file, &tables.sql)?;
+        let file = file.display().to_string();
+        let fill = ["--quiet", "--set", "ON_ERROR_STOP=1", "--file", &file];
+        postgres.ask(self, "psql", &fill).await.map(drop)
     }
 
     async fn start_redis(&self, spot: &Spot) -> Result<Process, LaunchError> {
@@ -214,7 +235,7 @@ impl Site for Processes {
     }
 
     async fn run(&self, postgres: &Postgres<Processes>, client: &str, arguments: &[&str]) -> Result<String, String> {
-        let programs = self.programs.as_ref().map_err(|error| error.what.clone())?;
+        let programs = self.programs().await.map_err(|error| error.what)?;
         let home = self.base.make_folder("clients").map_err(|error| error.what)?;
         let Spot { host, port, .. } = &postgres.launched.spot;
         let mut command = self.base.command(&programs.client(client), &home, None);

@@ -1,9 +1,9 @@
 //! The first gateway of a target and its database, launched with a template or without.
 //!
 //! Without one, the gateway is launched when its database is ready, and migrates it. With one, nothing is left to
-//! migrate, and both are launched at once if the database has its tables before it listens: a gateway is busy for long
-//! before it asks for its database. Should that not go well, for whatever reason, they are launched again without it, so
-//! that a template never decides whether there is a gateway.
+//! migrate, and both are launched at once if the database fills itself: a gateway is busy for long before it asks for its
+//! database. Should that not go well, for whatever reason, they are launched again without it, so that a template never
+//! decides whether there is a gateway.
 
 use futures_util::future::try_join;
 
@@ -27,35 +27,39 @@ pub(super) struct Begun<S: Site> {
 
 /// Launches them, with the template if there is a good one; if not, there is one afterwards.
 pub(super) async fn begin<S: Site>(target: &Target, site: &S, common: &Common) -> Result<Begun<S>, LaunchError> {
-    if let Some(own) = site.in_server().await? {
-        // There need be no clients here that could fill it, or read it out.
-        let database = Database::InServer(Box::new(own));
-        let (first, said) = Node::launch(site, common, database.url(), None, Schema::Make).await?;
-        let remark =
-            format!("this machine has no PostgreSQL: its database is one of its own in the server of {VARIABLE}");
-        return Ok(Begun { database, first, said, remark: Some(remark) });
-    }
+    let empty = match site.empty_database(common.limits.launch).await? {
+        None => None,
+        Some(Database::Launched(postgres)) => Some(postgres),
+        Some(database @ Database::InServer(_)) => {
+            // There need be no clients here that could fill it, or read it out.
+            let (first, said) = Node::launch(site, common, database.url(), None, Schema::Make).await?;
+            let remark =
+                format!("this machine has no PostgreSQL: its database is one of its own in the server of {VARIABLE}");
+            return Ok(Begun { database, first, said, remark: Some(remark) });
+        }
+    };
     // Of others it is not known what their tables hold besides; they make them in no time.
     if common.adapter.about().package.prisma.is_none() {
-        let (postgres, (first, said)) = launch(site, common, None).await?;
+        let (postgres, (first, said)) = launch(site, common, empty, None).await?;
         return Ok(Begun { database: Database::Launched(postgres), first, said, remark: None });
     }
     let template = template(target, site, common).await.ok();
-    let bad = match template.as_ref().map(Template::read) {
-        Some(Ok(Some(tables))) => match launch(site, common, Some(&tables)).await {
+    let (empty, bad) = match template.as_ref().map(Template::read) {
+        Some(Ok(Some(tables))) => match launch(site, common, empty, Some(&tables)).await {
             Ok((postgres, (first, said))) => {
                 let remark = Some(USED.to_owned());
                 return Ok(Begun { database: Database::Launched(postgres), first, said, remark });
             }
-            Err(error) => Some(error.what),
+            // What may be half filled is not used.
+            Err(error) => (None, Some(error.what)),
         },
-        Some(Err(unusable)) => Some(unusable.to_string()),
-        Some(Ok(None)) | None => None,
+        Some(Err(unusable)) => (empty, Some(unusable.to_string())),
+        Some(Ok(None)) | None => (empty, None),
     };
     if let (Some(template), Some(_)) = (&template, &bad) {
         template.discard();
     }
-    let (postgres, (first, said)) = launch(site, common, None).await?;
+    let (postgres, (first, said)) = launch(site, common, empty, None).await?;
     let template = match template {
         Some(template) => Ok(template),
         // What decides may have come with this launch.
@@ -65,21 +69,31 @@ pub(super) async fn begin<S: Site>(target: &Target, site: &S, common: &Common) -
     Ok(Begun { database: Database::Launched(postgres), first, said, remark: remark(bad, kept.err()) })
 }
 
-/// Launches a database, empty or with these tables, and a gateway on it.
+/// Launches a gateway on a database that is empty, or has these tables; on this one, if it is there already.
 async fn launch<S: Site>(
     site: &S,
     common: &Common,
+    empty: Option<Postgres<S>>,
     tables: Option<&Tables>,
 ) -> Result<(Postgres<S>, (Node<S>, Option<String>)), LaunchError> {
-    let postgres = Postgres::to_be(site)?;
-    let url = postgres.url.clone();
-    let schema = if tables.is_some() { Schema::Leave } else { Schema::Make };
-    let postgres = postgres.launch(site, tables, common.limits.launch);
-    let gateway = Node::launch(site, common, &url, None, schema);
-    match tables {
-        Some(_) if S::LISTENS_WHEN_FILLED => try_join(postgres, gateway).await,
-        Some(_) | None => Ok((postgres.await?, gateway.await?)),
-    }
+    let limit = common.limits.launch;
+    let gateway = async |url: &str, schema| Node::launch(site, common, url, None, schema).await;
+    let Some(tables) = tables else {
+        let postgres = match empty {
+            Some(postgres) => postgres,
+            None => Postgres::to_be(site)?.launch(site, None, limit).await?,
+        };
+        let first = gateway(&postgres.url, Schema::Make).await?;
+        return Ok((postgres, first));
+    };
+    let Some(postgres) = empty else {
+        let postgres = Postgres::to_be(site)?;
+        let url = postgres.url.clone();
+        return try_join(postgres.launch(site, Some(tables), limit), gateway(&url, Schema::Leave)).await;
+    };
+    postgres.begins_with(site, tables).await?;
+    let first = gateway(&postgres.url, Schema::Leave).await?;
+    Ok((postgres, first))
 }
 
 /// The template by all that decides which tables there are.

@@ -8,8 +8,8 @@ use super::super::disturb::Deed;
 use super::super::server::VARIABLE;
 use super::super::{LaunchError, Topology, Undisturbed};
 use super::gateways::Node;
-use super::stores::{Database, Postgres};
-use super::{Site, Stack};
+use super::stores::{flush, start_again};
+use super::{Launched, Site, Stack};
 use crate::scenario::{Disturbance, Part};
 
 /// What a site may take for a disturbance, beyond the time in which something has to be ready.
@@ -31,23 +31,19 @@ impl<S: Site> Stack<S> {
         let (site, limit) = (&self.site, self.common.limits.launch);
         match Deed::on(topology, act, part)? {
             Deed::RestartGateway => self.restart(topology).await?,
-            Deed::StopDatabase => site.stop(&self.postgres()?.launched).await?,
-            Deed::StartDatabase => self.postgres()?.start_again(site, limit).await?,
-            Deed::StopRedis => site.stop(&self.redis().await?.launched).await?,
-            Deed::StartRedis => self.redis().await?.start_again(site, limit).await?,
-            Deed::FlushRedis => self.redis().await?.flush(site).await?,
+            Deed::StopDatabase => site.stop(self.postgres()?).await?,
+            Deed::StartDatabase => start_again(site, self.postgres()?, limit).await?,
+            Deed::StopRedis => site.stop(self.redis().await?).await?,
+            Deed::StartRedis => start_again(site, self.redis().await?, limit).await?,
+            Deed::FlushRedis => flush(site, self.redis().await?).await?,
         }
         Ok(())
     }
 
     /// The database, where it is one that can be stopped.
-    fn postgres(&self) -> Result<&Postgres<S>, Undisturbed> {
-        match &self.database {
-            Database::Launched(postgres) => Ok(postgres),
-            Database::InServer(_) => {
-                Err(Undisturbed::Lacks(format!("its database is in the server of {VARIABLE}, which runs on")))
-            }
-        }
+    fn postgres(&self) -> Result<&Launched<S>, Undisturbed> {
+        let lacks = || Undisturbed::Lacks(format!("its database is in the server of {VARIABLE}, which runs on"));
+        self.database.launched().ok_or_else(lacks)
     }
 
     /// All instances at once, as if the machine they are on had been.
@@ -72,15 +68,10 @@ impl<S: Site> Stack<S> {
     /// Starts again what is stopped, and waits until every gateway is ready.
     pub(in super::super) async fn restore(&self) -> Result<(), LaunchError> {
         let Stack { site, common, .. } = self;
-        if let Database::Launched(postgres) = &self.database
-            && site.stopped(&postgres.launched).await.is_some()
-        {
-            postgres.start_again(site, common.limits.launch).await?;
-        }
-        if let Some(redis) = self.redis.get()
-            && site.stopped(&redis.launched).await.is_some()
-        {
-            redis.start_again(site, common.limits.launch).await?;
+        for store in self.stores() {
+            if site.stopped(store).await.is_some() {
+                start_again(site, store, common.limits.launch).await?;
+            }
         }
         let restore = async |node: &Node<S>| match site.stopped(&node.launched).await {
             Some(_) => node.start_again(site, common).await,

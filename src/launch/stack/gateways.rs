@@ -157,38 +157,28 @@ impl<S: Site> Node<S> {
     }
 }
 
-/// The gateways of a target, as far as they are launched.
-pub(super) struct Gateways<N> {
-    without_redis: Instances<N>,
-    with_redis: Instances<N>,
-}
-
-struct Instances<N> {
-    first: OnceCell<N>,
-    second: OnceCell<N>,
-}
+/// The gateways of a target, as far as they are launched: without Redis and with it, each the first and the second.
+pub(super) struct Gateways<N>([[OnceCell<N>; 2]; 2]);
 
 impl<N> Gateways<N> {
     pub(super) fn begun_with(first: N) -> Gateways<N> {
-        let without_redis = Instances { first: OnceCell::new_with(Some(first)), second: OnceCell::new() };
-        Gateways { without_redis, with_redis: Instances { first: OnceCell::new(), second: OnceCell::new() } }
+        let first = OnceCell::new_with(Some(first));
+        Gateways([[first, OnceCell::new()], [OnceCell::new(), OnceCell::new()]])
     }
 
     pub(super) fn of(&self, topology: Topology, instance: Instance) -> &OnceCell<N> {
-        let instances = if topology.redis { &self.with_redis } else { &self.without_redis };
+        let [first, second] = &self.0[usize::from(topology.redis)];
         match instance {
-            Instance::First => &instances.first,
-            Instance::Second => &instances.second,
+            Instance::First => first,
+            Instance::Second => second,
         }
     }
 
     pub(super) fn launched(&self) -> impl Iterator<Item = &N> {
-        let all = [&self.without_redis, &self.with_redis].into_iter();
-        all.flat_map(|instances| [&instances.first, &instances.second]).filter_map(OnceCell::get)
+        self.0.iter().flatten().filter_map(OnceCell::get)
     }
 
     pub(super) fn into_launched(self) -> impl Iterator<Item = N> {
-        let all = [self.without_redis, self.with_redis].into_iter();
-        all.flat_map(|instances| [instances.first, instances.second]).filter_map(OnceCell::into_inner)
+        self.0.into_iter().flatten().filter_map(OnceCell::into_inner)
     }
 }

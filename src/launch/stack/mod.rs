@@ -15,7 +15,6 @@ use async_trait::async_trait;
 use futures_util::future::{join_all, try_join_all};
 use tokio::sync::OnceCell;
 
-use super::server::Own;
 use super::template::Tables;
 use super::{Kept, LaunchError, Live, Target, Topology, Undisturbed};
 use crate::gateway::Gateway;
@@ -27,8 +26,8 @@ use begin::{Begun, begin};
 pub(super) use gateways::Common;
 pub use gateways::config;
 use gateways::{Gateways, Node};
-use stores::{Database, Redis};
-pub(super) use stores::{Postgres, USER};
+use stores::launch_redis;
+pub(super) use stores::{Database, Postgres, USER};
 
 /// Where the parts of a target run: how one is started there, stopped, asked and looked at. Not: which there are.
 #[async_trait]
@@ -41,8 +40,6 @@ pub(super) trait Site: Sized + Send + Sync {
     const TOLD: (How, &str, u16);
     /// The name of the database in its PostgreSQL.
     const DATABASE: &str;
-    /// Whether a database has its tables before it listens: a gateway can then be launched at the same time.
-    const LISTENS_WHEN_FILLED: bool;
     /// How often is asked whether a part is ready.
     const LOOK: Duration;
 
@@ -68,8 +65,9 @@ pub(super) trait Site: Sized + Send + Sync {
         Ok(())
     }
 
-    /// A database in a server that runs already, where none can be launched.
-    async fn in_server(&self) -> Result<Option<Own>, LaunchError> {
+    /// A database that is there before it is known what it begins with; what gateways need is made meanwhile. None where
+    /// a database fills itself before it listens: a gateway can then be launched at the same time.
+    async fn empty_database(&self, _limit: Duration) -> Result<Option<Database<Self>>, LaunchError> {
         Ok(None)
     }
 
@@ -84,8 +82,7 @@ pub(super) trait Site: Sized + Send + Sync {
         schema: Schema,
     ) -> Result<Self::Guard, LaunchError>;
 
-    /// Starts a PostgreSQL. One that is to begin with tables fills itself before it listens
-    /// ([`Site::LISTENS_WHEN_FILLED`]), or has them in its home ([`TABLES`]).
+    /// Starts a PostgreSQL, which fills itself with these tables if it can.
     async fn start_database(
         &self,
         spot: &Spot,
@@ -93,6 +90,11 @@ pub(super) trait Site: Sized + Send + Sync {
         tables: Option<&Tables>,
         limit: Duration,
     ) -> Result<Self::Guard, LaunchError>;
+
+    /// Fills a PostgreSQL that could not do so itself.
+    async fn fill(&self, _postgres: &Postgres<Self>, _tables: &Tables) -> Result<(), LaunchError> {
+        Ok(())
+    }
 
     async fn start_redis(&self, spot: &Spot) -> Result<Self::Guard, LaunchError>;
 
@@ -135,9 +137,6 @@ pub(super) trait Site: Sized + Send + Sync {
         LaunchError::new(self.target(), what)
     }
 }
-
-/// What a database begins with, in its home.
-pub(super) const TABLES: &str = "tables.sql";
 
 /// Where a part is: the address at which the others reach it, and the folder of its files.
 #[derive(Debug, Clone)]
@@ -201,7 +200,7 @@ pub(super) struct Stack<S: Site> {
     common: Common,
     database: Database<S>,
     gateways: Gateways<Node<S>>,
-    redis: OnceCell<Redis<S>>,
+    redis: OnceCell<Launched<S>>,
 }
 
 /// Launches a target, with one gateway, on a site that is its own.
@@ -241,7 +240,7 @@ impl<S: Site> Stack<S> {
     async fn gateway(&self, topology: Topology, instance: Instance) -> Result<&Node<S>, LaunchError> {
         let redis = match topology.redis {
             false => None,
-            true => Some(&self.redis().await?.launched.spot),
+            true => Some(&self.redis().await?.spot),
         };
         let launch = || async {
             // The first gateway has made the tables.
@@ -251,8 +250,13 @@ impl<S: Site> Stack<S> {
         self.gateways.of(topology, instance).get_or_try_init(launch).await
     }
 
-    async fn redis(&self) -> Result<&Redis<S>, LaunchError> {
-        self.redis.get_or_try_init(|| Redis::launch(&self.site, self.common.limits.launch)).await
+    async fn redis(&self) -> Result<&Launched<S>, LaunchError> {
+        self.redis.get_or_try_init(|| launch_redis(&self.site, self.common.limits.launch)).await
+    }
+
+    /// What keeps something, as far as it was launched: the database, and Redis if there is one.
+    fn stores(&self) -> impl Iterator<Item = &Launched<S>> {
+        self.database.launched().into_iter().chain(self.redis.get())
     }
 
     pub(super) fn clients(&self) -> Vec<Gateway> {
@@ -262,8 +266,7 @@ impl<S: Site> Stack<S> {
     /// How a part of it died, if one did.
     pub(super) async fn dead(&self) -> Option<String> {
         let gateways = self.gateways.launched().map(|node| &node.launched);
-        let stores = self.database.launched().into_iter().chain(self.redis.get().map(|redis| &redis.launched));
-        for launched in gateways.chain(stores) {
+        for launched in gateways.chain(self.stores()) {
             if let Some(how) = self.site.stopped(launched).await {
                 return Some(format!("{} {how}", launched.name()));
             }
@@ -285,12 +288,11 @@ impl<S: Site> Stack<S> {
     pub(super) async fn remove(self) {
         let Stack { site, database, gateways, redis, .. } = self;
         let gateways = gateways.into_launched().map(|node| node.launched);
-        let redis = redis.into_inner().map(|redis| redis.launched);
         let (postgres, own) = match database {
             Database::Launched(postgres) => (Some(postgres.launched), None),
             Database::InServer(own) => (None, Some(*own)),
         };
-        join_all(gateways.chain(postgres).chain(redis).map(|launched| site.discard(launched))).await;
+        join_all(gateways.chain(postgres).chain(redis.into_inner()).map(|launched| site.discard(launched))).await;
         if let Some(own) = own {
             // One that cannot be dropped now is found again by the sweep, which says so.
             let _ = own.drop().await;

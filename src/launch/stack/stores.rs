@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::server::Own;
 use super::super::template::{COUNT, DUMP_MIGRATIONS, DUMP_TABLES, Tables};
 use super::super::{LaunchError, random_hex};
-use super::{Launched, Site, Spot, TABLES, until};
+use super::{Launched, Site, Spot, until};
 use crate::scenario::Part;
 use crate::secret::Secret;
 
@@ -13,7 +13,7 @@ use crate::secret::Secret;
 pub(in super::super) const USER: &str = "gatecrash";
 
 /// The database of a target.
-pub(super) enum Database<S: Site> {
+pub(in super::super) enum Database<S: Site> {
     Launched(Postgres<S>),
     /// In a server that runs already.
     InServer(Box<Own>),
@@ -54,7 +54,7 @@ pub(in super::super) struct Postgres<S: Site> {
 }
 
 /// One that is not launched yet, but has an address.
-pub(super) struct PostgresToBe {
+pub(in super::super) struct PostgresToBe {
     spot: Spot,
     password: Secret,
     /// For gateways.
@@ -63,7 +63,7 @@ pub(super) struct PostgresToBe {
 
 impl PostgresToBe {
     /// Launches it, empty or with these tables, until it is ready.
-    pub(super) async fn launch<S: Site>(
+    pub(in super::super) async fn launch<S: Site>(
         self,
         site: &S,
         tables: Option<&Tables>,
@@ -72,7 +72,7 @@ impl PostgresToBe {
         let PostgresToBe { spot, password, url } = self;
         let guard = site.start_database(&spot, &password, tables, limit).await?;
         let postgres = Postgres { launched: Launched { part: Part::Database, spot, guard }, password, url };
-        postgres.until_ready(site, limit).await?;
+        until_ready(site, &postgres.launched, limit).await?;
         if let Some(tables) = tables {
             postgres.begins_with(site, tables).await?;
         }
@@ -81,7 +81,7 @@ impl PostgresToBe {
 }
 
 impl<S: Site> Postgres<S> {
-    pub(super) fn to_be(site: &S) -> Result<PostgresToBe, LaunchError> {
+    pub(in super::super) fn to_be(site: &S) -> Result<PostgresToBe, LaunchError> {
         let spot = site.spot(Part::Database)?;
         // It begins as other secrets do, so that it is redacted as they are.
         let password = format!("sk-database-{}{}", random_hex(), random_hex());
@@ -91,11 +91,8 @@ impl<S: Site> Postgres<S> {
     }
 
     /// Fills it, unless it is filled already, and looks whether it holds what it should.
-    async fn begins_with(&self, site: &S, tables: &Tables) -> Result<(), LaunchError> {
-        if !S::LISTENS_WHEN_FILLED {
-            let file = self.launched.spot.home.join(TABLES).display().to_string();
-            self.ask(site, "psql", &["--quiet", "--set", "ON_ERROR_STOP=1", "--file", &file]).await?;
-        }
+    pub(super) async fn begins_with(&self, site: &S, tables: &Tables) -> Result<(), LaunchError> {
+        site.fill(self, tables).await?;
         let holds = self.holds(site).await?.unwrap_or_else(|| "other migrations".to_owned());
         match holds == tables.holds {
             true => Ok(()),
@@ -121,53 +118,52 @@ impl<S: Site> Postgres<S> {
         Ok(answer.trim().to_owned())
     }
 
-    async fn ask(&self, site: &S, client: &str, arguments: &[&str]) -> Result<String, LaunchError> {
+    /// What one of PostgreSQL's clients answers.
+    pub(in super::super) async fn ask(
+        &self,
+        site: &S,
+        client: &str,
+        arguments: &[&str],
+    ) -> Result<String, LaunchError> {
         let own_settings = (client == "psql").then_some("--no-psqlrc");
         let first = ["--username", USER, "--dbname", S::DATABASE].into_iter().chain(own_settings);
         let arguments: Vec<&str> = first.chain(arguments.iter().copied()).collect();
         let answer = site.run(self, client, &arguments).await;
         answer.map_err(|error| site.failed(format!("{} does not answer {client}: {error}", self.launched.name())))
     }
-
-    pub(super) async fn start_again(&self, site: &S, limit: Duration) -> Result<(), LaunchError> {
-        site.start_again(&self.launched).await?;
-        self.until_ready(site, limit).await
-    }
-
-    async fn until_ready(&self, site: &S, limit: Duration) -> Result<(), LaunchError> {
-        until(site, &self.launched, limit, || site.is_ready(&self.launched)).await
-    }
 }
 
-pub(super) struct Redis<S: Site> {
-    pub launched: Launched<S>,
+/// Launches a Redis, until it is ready.
+pub(super) async fn launch_redis<S: Site>(site: &S, limit: Duration) -> Result<Launched<S>, LaunchError> {
+    let spot = site.spot(Part::Redis)?;
+    let guard = site.start_redis(&spot).await?;
+    let redis = Launched { part: Part::Redis, spot, guard };
+    until_ready(site, &redis, limit).await?;
+    Ok(redis)
 }
 
-impl<S: Site> Redis<S> {
-    pub(super) async fn launch(site: &S, limit: Duration) -> Result<Redis<S>, LaunchError> {
-        let spot = site.spot(Part::Redis)?;
-        let guard = site.start_redis(&spot).await?;
-        let redis = Redis { launched: Launched { part: Part::Redis, spot, guard } };
-        redis.until_ready(site, limit).await?;
-        Ok(redis)
-    }
+pub(super) async fn flush<S: Site>(site: &S, redis: &Launched<S>) -> Result<(), LaunchError> {
+    let flushed = ask_redis(site, redis, "FLUSHALL", "OK").await;
+    flushed.map_err(|error| site.failed(format!("{} could not be flushed: {error}", redis.name())))
+}
 
-    pub(super) async fn start_again(&self, site: &S, limit: Duration) -> Result<(), LaunchError> {
-        site.start_again(&self.launched).await?;
-        self.until_ready(site, limit).await
-    }
+/// Starts a PostgreSQL or a Redis that was stopped, until it is ready.
+pub(super) async fn start_again<S: Site>(site: &S, store: &Launched<S>, limit: Duration) -> Result<(), LaunchError> {
+    site.start_again(store).await?;
+    until_ready(site, store, limit).await
+}
 
-    async fn until_ready(&self, site: &S, limit: Duration) -> Result<(), LaunchError> {
-        until(site, &self.launched, limit, || self.ask(site, "PING", "PONG")).await
-    }
+async fn until_ready<S: Site>(site: &S, store: &Launched<S>, limit: Duration) -> Result<(), LaunchError> {
+    let ask = || async {
+        match store.part {
+            Part::Redis => ask_redis(site, store, "PING", "PONG").await,
+            Part::Database | Part::Gateway => site.is_ready(store).await,
+        }
+    };
+    until(site, store, limit, ask).await
+}
 
-    pub(super) async fn flush(&self, site: &S) -> Result<(), LaunchError> {
-        let flushed = self.ask(site, "FLUSHALL", "OK").await;
-        flushed.map_err(|error| site.failed(format!("{} could not be flushed: {error}", self.launched.name())))
-    }
-
-    async fn ask(&self, site: &S, word: &str, expected: &str) -> Result<(), String> {
-        let answer = site.ask_redis(&self.launched, word).await?;
-        if answer == expected { Ok(()) } else { Err(answer) }
-    }
+async fn ask_redis<S: Site>(site: &S, redis: &Launched<S>, word: &str, expected: &str) -> Result<(), String> {
+    let answer = site.ask_redis(redis, word).await?;
+    if answer == expected { Ok(()) } else { Err(answer) }
 }
