@@ -287,7 +287,7 @@ impl Config {
             return Err(wrong(format!("{what}\n  help: {help}")));
         }
         if config.limits.jobs == Some(0) {
-            return Err(wrong("limits.jobs is 0: at least one trial has to run".to_owned()));
+            return Err(wrong("limits.jobs is 0, but at least one trial must run".to_owned()));
         }
         Ok(config)
     }

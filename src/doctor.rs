@@ -39,9 +39,9 @@ fn render(machine: &Machine) -> String {
         }
     }
     let real = match (&machine.docker, machine.has_python()) {
-        (Ok(()), _) => "are launched in Docker, if there is an image of them, unless --launcher process says otherwise",
+        (Ok(()), _) => "run in Docker if they have an image, unless you set --launcher process",
         (Err(_), true) => "are launched as processes",
-        (Err(_), false) => "cannot be launched here; `builtin` can, and a gateway that runs already",
+        (Err(_), false) => "cannot be launched here; `builtin` and gateways that are already running can be used",
     };
     let _ = writeln!(text, "\n{} {real}.", versions());
     text

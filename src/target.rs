@@ -212,7 +212,7 @@ impl Target {
         let version = version.strip_prefix('v').unwrap_or(version);
         if let Some(known) = (adapter.about().compromised)(version).filter(|_| compromised == Compromised::Refuse) {
             let why = format!("{gateway} {version} {known}");
-            return Err(wrong(why, Some("if you know what you do, add --allow-compromised".to_owned())));
+            return Err(wrong(why, Some("if you know what you are doing, add --allow-compromised".to_owned())));
         }
         if version.is_empty() || version.chars().any(|c| !(c.is_ascii_alphanumeric() || "._-+".contains(c))) {
             return Err(wrong(format!("`{version}` is not a version"), example()));

@@ -123,7 +123,7 @@ impl Bisected {
         match event {
             Event::Resumed(targets) => {
                 self.resumed = targets;
-                return Some(format!("going on: {targets} of them were tried before"));
+                return Some(format!("continuing: {targets} of them were tried before"));
             }
             Event::Launching(target) => {
                 self.launches += 1;
@@ -223,7 +223,7 @@ impl Bisected {
                 self.name(bad)
             )),
             End::Broke { target, reason } => Some(format!("{target} cannot be judged: {reason}")),
-            End::Interrupted => Some("interrupted: the same command goes on where this one was".to_owned()),
+            End::Interrupted => Some("interrupted: run the same command to continue from here".to_owned()),
         }
     }
 
@@ -279,7 +279,7 @@ impl Bisected {
             let _ = writeln!(text, "{}\n", self.line());
             text.push_str(&self.answer(id, sought.finding.kind, before, after));
             if !others.is_empty() {
-                let _ = writeln!(text, "not followed, though they differ: {}", others.join(", "));
+                let _ = writeln!(text, "these also differ, but are not followed: {}", others.join(", "));
             }
         } else {
             if self.told.iter().any(Option::is_some) {

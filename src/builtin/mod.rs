@@ -1,4 +1,4 @@
-//! The built-in gateway: in-process, correct unless it is given a fault (DESIGN, decision 4).
+//! The built-in gateway: in-process, correct unless it is given a fault (docs/design.md, decision 4).
 //!
 //! It speaks LiteLLM's HTTP over a real socket, so that the same adapter drives it. It is for speed and for
 //! testing the tests; it is not the product, and not the oracle: it shares no code with the harness's ledger.

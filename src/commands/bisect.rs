@@ -14,31 +14,32 @@ use crate::host::failure::{Exit, Failure};
   gatecrash bisect bug.yaml --good litellm@1.81.0 --bad litellm@1.82.3
   gatecrash bisect bug.yaml --fixed --bad litellm@1.82.3 --good litellm@1.108.7   # which release mended it")]
 pub(super) struct Bisect {
-    /// One file. Of several trials, the one is followed that fails worst on the bad version and not on the good one.
+    /// One file. If it has several trials, bisect follows the one that fails worst on the bad version and does not
+    /// fail on the good one.
     #[arg(value_name = "SCENARIO")]
     scenario: PathBuf,
-    /// A version that does not have the bug; the first of --versions if it is not named.
+    /// A version without the bug; by default the first of --versions.
     #[arg(long, value_name = "TARGET", required_unless_present = "versions")]
     good: Option<String>,
-    /// A version that has the bug; the last of --versions if it is not named.
+    /// A version with the bug; by default the last of --versions.
     #[arg(long, value_name = "TARGET", required_unless_present = "versions")]
     bad: Option<String>,
-    /// The bad version comes first, and the first good one after it is searched for.
+    /// The bad version comes first: find the first good one after it.
     #[arg(long)]
     fixed: bool,
-    /// Search among these versions, in this order, instead of all that were published between the good and the bad one:
-    /// versions of their gateway, or targets.
+    /// Search these versions, in this order, instead of every release between the good and the bad one:
+    /// versions of the gateway, or targets.
     #[arg(long, value_name = "VERSION,...", value_delimiter = ',')]
     versions: Vec<String>,
-    /// Try pre-releases, post-releases and development releases, too.
+    /// Also try pre-releases, post-releases and development releases.
     #[arg(long, conflicts_with = "versions")]
     pre: bool,
-    /// Only trials with this in their name; several add up.
+    /// Only trials with this text in their name; may be repeated.
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
     format: Format,
-    /// Write the answer as JSON, too.
+    /// Also write the answer as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     #[command(flatten)]

@@ -16,7 +16,7 @@ pub(super) struct CacheCommand {
 
 #[derive(Debug, Clone, Copy, Subcommand)]
 enum Act {
-    /// Remove all of it; what is needed is made again.
+    /// Remove everything in it; gatecrash makes it again when needed.
     Clear,
 }
 

@@ -11,13 +11,13 @@ use crate::host::failure::{Exit, Failure};
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash faults > docs/data/faults.md")]
 pub(super) struct Faults {
-    /// Files and folders; without any, the corpus.
+    /// Files and folders. Default: the corpus.
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
-    /// Only faults with this in their name; several add up.
+    /// Only faults with this text in their name; may be repeated.
     #[arg(long, value_name = "TEXT")]
     fault: Vec<String>,
-    /// Instead of trying everything, prove what this file says, by one pair for each fault and each scenario.
+    /// Instead of trying everything, check this file's claims with one pair for each fault and each scenario.
     #[arg(long, value_name = "FILE", conflicts_with = "fault")]
     check: Option<PathBuf>,
 }

@@ -15,12 +15,12 @@ use crate::scenario::Trial;
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash list --tag budget")]
 pub(super) struct List {
-    /// Files and folders; without any, the corpus.
+    /// Files and folders. Default: the corpus.
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
     #[command(flatten)]
     selection: Selection,
-    /// List the faults of the built-in gateway instead.
+    /// List the built-in gateway's faults instead.
     #[arg(long, exclusive = true)]
     faults: bool,
 }

@@ -22,39 +22,41 @@ use crate::scenario::Partition;
 What is run is kept in the cache at once: the same command again goes on where it was stopped."
 )]
 pub(super) struct MatrixCommand {
-    /// Targets, or a range of versions such as litellm@1.81.0..1.108.7, then files and folders; without these, the corpus.
+    /// Targets, or a range of versions such as litellm@1.81.0..1.108.7, then files and folders. Default: the corpus.
     #[arg(value_name = "TARGETS AND SCENARIOS")]
     arguments: Vec<String>,
-    /// Of a range: the newest release of each minor version and the first of all, or each release.
+    /// Which releases of a range to run: the newest of each minor version and the very first, or every release.
     #[arg(long, value_enum, default_value_t = Every::Release)]
     every: Every,
-    /// Show what these say, too, or alone: JSON of this command (of partitions, of other machines), of `run` or of `compare`.
+    /// Include these results, or show only them: JSON written by this command (partitions, other machines), `run` or
+    /// `compare`.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     from: Vec<PathBuf>,
-    /// What gateways promise, instead of the corpus: a short scenario for each promise, to compare gateways of all kinds.
+    /// Test what gateways promise instead of the corpus, with one short scenario per promise, to compare different
+    /// gateways.
     #[arg(long)]
     promises: bool,
     #[command(flatten)]
     selection: Selection,
-    /// How many targets run at the same time. Without it, as many as there is memory for, and two cores for each.
+    /// How many targets run at the same time. Default: as many as memory allows, with two cores for each.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     at_once: Option<u16>,
-    /// How many trials run at the same time, on all targets together.
+    /// How many trials run at the same time, across all targets.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// Run only one of several parts of the targets, each on another machine; --from joins their JSON.
+    /// Run one of several parts of the targets, for example each on its own machine; --from joins their JSON.
     #[arg(long, value_name = "M/N")]
     partition: Option<Partition>,
-    /// Try a trial that fails again, up to so many times: one that then passes is no change between two versions.
+    /// Retry a failing trial up to this many times. One that then passes does not count as a change between versions.
     #[arg(long, value_name = "N", default_value_t = 1)]
     retries: u8,
-    /// Run again what is known.
+    /// Run everything again, even if its result is known.
     #[arg(long)]
     fresh: bool,
-    /// How it was measured: a text under the title, such as the machine, the date, the commit. Markdown, in Markdown.
+    /// How it was measured: text to put under the title, such as the machine, the date or the commit.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
-    /// Say only the defects, and the answer.
+    /// Print only the defects and the answer.
     #[arg(long)]
     quiet: bool,
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
@@ -80,13 +82,13 @@ enum Format {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Files")]
 struct Files {
-    /// Write it as JSON: small, for scripts, and for --from.
+    /// Write it as compact JSON, for scripts and for --from.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write it as Markdown: for a repository, or an issue.
+    /// Write it as Markdown, for a repository or an issue.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
-    /// Write it as a page for a browser, in one file.
+    /// Write it as one self-contained HTML page.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }

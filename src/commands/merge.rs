@@ -11,7 +11,7 @@ use crate::report::merge::merge_files;
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash merge part-1.json part-2.json part-3.json part-4.json")]
 pub(super) struct Merge {
-    /// Reports, as `run` and `compare` write them with --format json.
+    /// JSON reports of `run` or `compare`.
     #[arg(value_name = "REPORT", required = true)]
     reports: Vec<PathBuf>,
     #[command(flatten)]

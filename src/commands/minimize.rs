@@ -13,16 +13,16 @@ use crate::minimize::order::MinimizeOrder;
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash minimize bug.yaml --target litellm@1.82.3 -o smaller.yaml")]
 pub(super) struct Minimize {
-    /// One file; of its axes, the values of the trial that fails worst stay.
+    /// One file. Its axes keep the values of the trial that fails worst.
     #[arg(value_name = "SCENARIO")]
     scenario: PathBuf,
     /// GATEWAY@VERSION (litellm@1.82.3), builtin@fault:NAME, or a [target.NAME] of harness.toml.
     #[arg(long, value_name = "TARGET")]
     target: String,
-    /// Write the smallest scenario to this file, instead of to standard output.
+    /// Write the smallest scenario to this file instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Write it even if there is such a file.
+    /// Overwrite the file if it exists.
     #[arg(long, requires = "output")]
     force: bool,
     #[command(flatten)]

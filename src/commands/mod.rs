@@ -30,15 +30,15 @@ use crate::launch::reaper;
 
 /// Does your LLM gateway let in what it should have turned away?
 ///
-/// Launches gateways, runs scenarios of budgets and limits against them, and says to the cent whether they enforced
-/// what they promised; against two versions, whether anything that used to be refused gets through.
+/// Launches gateways, runs scenarios about budgets and limits against them, and tells to the cent whether they enforced
+/// what they promised. Given two versions, it tells whether anything that used to be refused now gets through.
 #[derive(Debug, Parser)]
 #[command(name = "gatecrash", version, after_help = EXAMPLES)]
 pub struct Cli {
-    /// The settings file; without it, ./harness.toml, or the settings that ship with gatecrash.
+    /// The settings file. Default: ./harness.toml, or else the settings that ship with gatecrash.
     #[arg(long, global = true, value_name = "FILE", env = "GATECRASH_CONFIG")]
     config: Option<PathBuf>,
-    /// No colours.
+    /// Do not use colours.
     #[arg(long, global = true)]
     no_color: bool,
     #[command(subcommand)]
@@ -58,42 +58,42 @@ brought up, 4 nothing was run, 130 interrupted.";
 enum Command {
     /// Run scenarios on a target.
     Run(run::Run),
-    /// Run scenarios on two targets, and say what regressed.
+    /// Run scenarios on two targets and show what regressed.
     #[command(override_usage = "gatecrash compare [OPTIONS] [BASELINE CANDIDATE] [SCENARIO]...")]
     Compare(run::Compare),
-    /// Run scenarios on many versions, and show what each does on each, since when and until when.
+    /// Run scenarios on many versions and show when each defect came and went.
     Matrix(matrix::MatrixCommand),
-    /// Find the release that broke a scenario, or mended it.
+    /// Find the release that broke a scenario, or fixed it.
     Bisect(bisect::Bisect),
-    /// Make a scenario smaller that fails, and keep its finding.
+    /// Shrink a failing scenario as far as its finding remains.
     Minimize(minimize::Minimize),
-    /// Launch targets and keep them running between runs; without any, list what is up.
+    /// Launch targets and keep them running between runs, or list those that are up.
     Up(up::Up),
-    /// Take away what `gatecrash up` keeps.
+    /// Stop and remove targets that `gatecrash up` keeps running.
     Down(up::Down),
-    /// Join the reports of the partitions of a run.
+    /// Join the reports of a run's partitions.
     Merge(merge::Merge),
-    /// Write a commented scenario to start from.
+    /// Write a commented scenario as a starting point.
     New(new::New),
-    /// Write a scenario from what a report shows of a key.
+    /// Write a scenario from what a bug report shows about a key.
     Reproduce(reproduce::Reproduce),
-    /// List trials, or the faults of the built-in gateway.
+    /// List trials, or the built-in gateway's faults.
     List(list::List),
-    /// Run scenarios on every fault of the built-in gateway, and say which catches which.
+    /// Run scenarios on every fault of the built-in gateway and show which scenario catches which fault.
     Faults(faults::Faults),
-    /// Read scenario files, and say what is wrong with them.
+    /// Read scenario files and show the mistakes in them.
     Check(check::Check),
-    /// Try what an adapter promises on its gateway, and say what is lacking.
+    /// Test an adapter's promises on its gateway and show what is missing.
     AdapterCheck(adapter_check::AdapterCheck),
-    /// List what is kept from one run to the next, or remove it.
+    /// List what gatecrash keeps between runs, or remove it.
     Cache(cache::CacheCommand),
-    /// Say what this machine can launch, what is missing, and the command that mends it.
+    /// Show what this machine can launch, what is missing, and the command that installs it.
     Doctor(doctor::Doctor),
     /// Print the JSON Schema of scenario files, for editors.
     Schema(print::Schema),
     /// Print the configuration that a gateway of your own needs.
     Config(print::GatewayConfig),
-    /// Print completions for a shell.
+    /// Print shell completions.
     Completions(print::Completions),
     /// Print the manual page.
     #[command(after_help = "Example: gatecrash man > gatecrash.1")]

@@ -13,10 +13,10 @@ const START: &str = include_str!("new.yaml");
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash new bug.yaml")]
 pub(super) struct New {
-    /// The file; without it, standard output.
+    /// The file. Default: standard output.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Write it even if there is such a file.
+    /// Overwrite the file if it exists.
     #[arg(long, requires = "file")]
     force: bool,
 }

@@ -12,13 +12,13 @@ use crate::launch::config;
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash schema > scenario.schema.json")]
 pub(super) struct Schema {
-    /// That of the JSON report instead.
+    /// Print the schema of the JSON report instead.
     #[arg(long)]
     report: bool,
-    /// That of the JSON of `gatecrash matrix` instead.
+    /// Print the schema of the JSON of `gatecrash matrix` instead.
     #[arg(long, conflicts_with = "report")]
     matrix: bool,
-    /// That of the JSON of `gatecrash bisect` instead.
+    /// Print the schema of the JSON of `gatecrash bisect` instead.
     #[arg(long, conflicts_with_all = ["report", "matrix"])]
     bisection: bool,
 }
@@ -40,7 +40,8 @@ impl Schema {
 pub(super) struct GatewayConfig {
     #[arg(value_parser = PossibleValuesParser::new(ADAPTERS.iter().map(|adapter| adapter.about().name)))]
     gateway: String,
-    /// Where the gateway reaches gatecrash's upstream; the port is `upstream` of the [target.NAME] in harness.toml.
+    /// The address at which the gateway reaches gatecrash's upstream. The port is that of `upstream` under
+    /// [target.NAME] in harness.toml.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9099")]
     upstream: String,
 }

@@ -15,19 +15,19 @@ Examples:
   gatecrash reproduce issue.md --config config.yaml > bug.yaml
   curl -s \"$PROXY/key/info?key=$KEY\" -H \"Authorization: Bearer $ADMIN\" | gatecrash reproduce - -o bug.yaml")]
 pub(super) struct Reproduce {
-    /// What `GET /key/info` answered, or a whole issue with that in it; `-` for standard input.
+    /// The answer to `GET /key/info`, or a whole issue that contains it; `-` for standard input.
     #[arg(value_name = "FILE")]
     report: PathBuf,
-    /// What `GET /user/info` answered for the key's user, if it is not in FILE.
+    /// The answer to `GET /user/info` for the key's user, if FILE does not contain it.
     #[arg(long, value_name = "FILE")]
     user_info: Option<PathBuf>,
-    /// The gateway's own configuration: it says how its models are priced.
+    /// The gateway's own configuration, which says how its models are priced.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Write the scenario to a file.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Write it even if there is such a file.
+    /// Overwrite the file if it exists.
     #[arg(long, requires = "output")]
     force: bool,
 }

@@ -14,10 +14,11 @@ use crate::host::failure::{Exit, Failure};
   gatecrash run bug.yaml --target litellm@1.82.3
   gatecrash run bug.yaml --target litellm@1.82.3 --evidence out   # out/issue.md is to be pasted into an issue")]
 pub(super) struct Run {
-    /// Files and folders; without any, the corpus.
+    /// Files and folders. Default: the corpus.
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
-    /// GATEWAY@VERSION (litellm@1.82.3), builtin, builtin@fault:NAME, or a [target.NAME] of harness.toml; several are run side by side.
+    /// GATEWAY@VERSION (litellm@1.82.3), builtin, builtin@fault:NAME, or a [target.NAME] of harness.toml. Several
+    /// targets run side by side.
     #[arg(long, value_name = "TARGET")]
     target: Vec<String>,
     #[command(flatten)]
@@ -34,11 +35,11 @@ impl Run {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash compare litellm@1.81.0 litellm@1.82.3 scenarios/budget")]
 pub(super) struct Compare {
-    /// Two targets, baseline first, then files and folders. Without targets, those of harness.toml; without files, the
+    /// Two targets, baseline first, then files and folders. Defaults: the targets of harness.toml; the
     /// corpus.
     #[arg(value_name = "TARGETS AND SCENARIOS")]
     arguments: Vec<String>,
-    /// Find both versions in what changed since a revision, as in a pull request: in images, packages, charts.
+    /// Find both versions in the changes since a revision, as in a pull request: in images, packages and charts.
     #[arg(long, value_name = "REVISION")]
     from_git: Option<String>,
     #[command(flatten)]

@@ -13,10 +13,10 @@ use crate::verdict::fail_on::FailOn;
 /// Which trials.
 #[derive(Debug, Args)]
 pub(super) struct Selection {
-    /// Only trials with this in their name; several add up.
+    /// Only trials with this text in their name; may be repeated.
     #[arg(long, value_name = "TEXT")]
     pub filter: Vec<String>,
-    /// Only trials with this tag; several add up.
+    /// Only trials with this tag; may be repeated.
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<String>,
 }
@@ -24,12 +24,13 @@ pub(super) struct Selection {
 /// How often, and what then counts.
 #[derive(Debug, Args)]
 pub(super) struct Retry {
-    /// Try a trial that fails again, up to so many times. One that then passes is `unsteady`: it is told with its rate, and
+    /// Retry a failing trial up to this many times. One that then passes is `unsteady`: it is reported with its rate
+    /// and
     /// does not fail the run.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub retries: u8,
-    /// What fails the run, of bypass, leak, overrun, miscount, false-refusal, wrong-refusal, fault, unsteady. Without it, all
-    /// but unsteady.
+    /// What fails the run: bypass, leak, overrun, miscount, false-refusal, wrong-refusal, fault, unsteady. Default: all
+    /// except unsteady.
     #[arg(long, value_name = "KIND,...")]
     pub fail_on: Option<FailOn>,
 }
@@ -39,11 +40,12 @@ pub(super) struct Retry {
 pub(super) struct Common {
     #[command(flatten)]
     pub selection: Selection,
-    /// How many trials run at the same time, on all targets together. Without it: as many as the gateways' answers stay
+    /// How many trials run at the same time, across all targets. Without it: as many as the gateways' answers stay
     /// quick for.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
-    /// Run only one of several parts of the trials, each on another machine; `gatecrash merge` joins their reports.
+    /// Run one of several parts of the trials, for example each on its own machine; `gatecrash merge` joins their
+    /// reports.
     #[arg(long, value_name = "M/N")]
     pub partition: Option<Partition>,
     #[command(flatten)]
@@ -57,7 +59,7 @@ pub(super) struct Common {
 /// How a report is shown.
 #[derive(Debug, Args)]
 pub(super) struct Output {
-    /// Say only what is not as it should be, and the answer.
+    /// Print only what went wrong and the answer.
     #[arg(long)]
     quiet: bool,
     #[arg(long, value_enum, default_value_t = FormatName::Terminal)]
@@ -89,20 +91,22 @@ enum FormatName {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reports")]
 struct Files {
-    /// Write the report as JSON: for scripts, and for `gatecrash merge`.
+    /// Write the report as JSON, for scripts and for `gatecrash merge`.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the report as JUnit XML: for CI systems.
+    /// Write the report as JUnit XML, for CI systems.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Write the report as Markdown: for a job's summary, or a comment.
+    /// Write the report as Markdown, for a job summary or a comment.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
-    /// Write the report as a page for a browser, in one file: the answer, each trial with its spend, what the gateway said.
+    /// Write the report as one self-contained HTML page: the answer, each trial with its spend, and what the gateway
+    /// said.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write evidence of what failed into a new folder: `issue.md`, a text to paste into an issue, with each request as
-    /// `curl`; the scenario, the gateway's configuration and log, the report. Secrets are names in there.
+    /// Write evidence of the failures into a new folder: `issue.md`, a text to paste into an issue, with each request
+    /// as
+    /// `curl`; the scenario, the gateway's configuration and log, and the report. Secrets are replaced by names.
     #[arg(long, value_name = "FOLDER")]
     evidence: Option<PathBuf>,
 }
@@ -110,11 +114,11 @@ struct Files {
 /// What everything shares that launches.
 #[derive(Debug, Args)]
 pub(super) struct Launching {
-    /// How `GATEWAY@VERSION` is launched. Without it, as harness.toml says; else in Docker if an engine answers, as
-    /// processes if none does.
+    /// How to launch `GATEWAY@VERSION`. Default: as harness.toml says, or else in Docker if an engine answers, and as
+    /// processes otherwise.
     #[arg(long, value_enum, value_name = "LAUNCHER", env = LAUNCHER)]
     launcher: Option<LauncherName>,
-    /// Launch releases that are known to be compromised, too.
+    /// Also launch releases that are known to be compromised.
     #[arg(long)]
     allow_compromised: bool,
 }

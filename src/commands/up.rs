@@ -12,8 +12,9 @@ use crate::standby::{down, up};
                         `run`, `compare`, `cargo test` and `cargo nextest run` use what is up, until \
                         `gatecrash down`.")]
 pub(super) struct Up {
-    /// GATEWAY@VERSION (litellm@1.82.3), builtin, builtin@fault:NAME, or a [target.NAME] of harness.toml; without any, what is up is
-    /// listed.
+    /// GATEWAY@VERSION (litellm@1.82.3), builtin, builtin@fault:NAME, or a [target.NAME] of harness.toml. Default:
+    /// list what is
+    /// up.
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     #[command(flatten)]
@@ -29,7 +30,7 @@ impl Up {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash down litellm@1.81.0")]
 pub(super) struct Down {
-    /// Targets that are up; without any, all of them.
+    /// Targets that are up. Default: all of them.
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
 }

@@ -83,14 +83,14 @@ impl fmt::Display for NoUpgrade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (wrong, places, help): (String, &[Change], String) = match self {
             NoUpgrade::Git(said) => (
-                format!("git does not know what changed: {said}"),
+                format!("git cannot tell what changed: {said}"),
                 &[],
                 format!("--from-git needs git, and to be run in a repository; or {NAME_THEM}"),
             ),
             NoUpgrade::UnknownRevision { name, shallow } => {
                 let wrong = match name.as_str() {
                     "" => "no revision is named".to_owned(),
-                    name => format!("`{name}` is no revision of this repository"),
+                    name => format!("`{name}` is not a revision of this repository"),
                 };
                 let (wrong, help) =
                     missing(wrong, *shallow, "git fetch origin; then for example --from-git origin/main");
@@ -101,7 +101,7 @@ impl fmt::Display for NoUpgrade {
                 (wrong, &[], help)
             }
             NoUpgrade::Nothing { since, files, places } => (
-                format!("nothing that names a version of litellm changed since {since}\n  looked at {}", named(files)),
+                format!("no version of litellm changed since {since}\n  looked at {}", named(files)),
                 places,
                 format!(
                     "images, packages, charts and variables are found in files that git tracks; if the version is \
@@ -109,24 +109,24 @@ impl fmt::Display for NoUpgrade {
                 ),
             ),
             NoUpgrade::SameVersion { since, version, places } => (
-                format!("litellm is {version} as it was; what changed since {since} is not its version:"),
+                format!("litellm is still {version}; the changes since {since} do not affect its version:"),
                 places,
                 format!("versions are compared, not builds of one; to compare others, {NAME_THEM}"),
             ),
             NoUpgrade::OnlyNew { since, places } => (
-                format!("litellm is new since {since}, so that there is no version to compare it with:"),
+                format!("litellm was added since {since}, so there is no version to compare it with:"),
                 places,
                 format!("gatecrash run --target litellm@VERSION runs one version; or {NAME_THEM}"),
             ),
             NoUpgrade::OnlyGone { since, places } => (
-                format!("litellm is gone since {since}, so that there is no version to compare with:"),
+                format!("litellm was removed since {since}, so there is no version to compare with:"),
                 places,
                 format!("if it is elsewhere now, {NAME_THEM}"),
             ),
             NoUpgrade::Several { since, places } => (
                 format!("more than one version of litellm changed since {since}:"),
                 places,
-                format!("one comparison is of two versions; for each, {NAME_THEM}"),
+                format!("a comparison takes two versions; for each, {NAME_THEM}"),
             ),
         };
         f.write_str(&wrong)?;

@@ -44,7 +44,7 @@ fn write_json(out: impl Write, document: &impl Serialize, formatter: impl Format
 fn printed(written: io::Result<()>) -> Exit {
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            say(&format!("error: standard output cannot be written to: {error}"));
+            say(&format!("error: cannot write to standard output: {error}"));
             Exit::Broke
         }
         Ok(()) | Err(_) => Exit::Fine,
@@ -123,7 +123,7 @@ pub fn can_write_new(file: &Path, overwrite: Overwrite) -> Result<(), Failure> {
 fn not_written(file: &Path, error: &io::Error) -> Failure {
     match error.kind() {
         ErrorKind::AlreadyExists => {
-            Failure::wrong(format!("{} is there already", file.display())).help("write to another file, or say --force")
+            Failure::wrong(format!("{} already exists", file.display())).help("write to another file, or use --force")
         }
         _ => Failure::wrong(format!("{} cannot be written: {error}", file.display())),
     }
@@ -153,7 +153,7 @@ pub fn save_new(file: &Path, text: &str) -> Exit {
 
 /// Why a report is not in its file.
 pub fn unwritten(file: &Path, why: impl std::fmt::Display) -> String {
-    format!("the report cannot be written to {}: {why}", file.display())
+    format!("cannot write the report to {}: {why}", file.display())
 }
 
 /// Says a line on standard error.

@@ -39,8 +39,8 @@ impl Interrupts {
 pub fn first(running: usize) -> String {
     match running {
         0 => "interrupted: cleaning up".to_owned(),
-        1 => "interrupted: 1 trial ends; again to stop at once".to_owned(),
-        running => format!("interrupted: {running} trials end; again to stop at once"),
+        1 => "interrupted: waiting for 1 trial to end; interrupt again to stop at once".to_owned(),
+        running => format!("interrupted: waiting for {running} trials to end; interrupt again to stop at once"),
     }
 }
 

@@ -49,7 +49,7 @@ pub fn play<L: fmt::Display>(
 ) -> Result<Ended, Failure> {
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
-        let deaf = |error| Failure::broke(format!("signals cannot be listened to: {error}"));
+        let deaf = |error| Failure::broke(format!("cannot listen for signals: {error}"));
         let mut interrupts = Interrupts::listen().map_err(deaf)?;
         let mut work = tokio::spawn(work);
         let mut ended = tokio::select! {

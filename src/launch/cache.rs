@@ -29,10 +29,10 @@ pub struct Cache {
 /// Why there is no cache.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    #[error("there is no home folder to keep a cache in\n  help: name a folder in the environment variable {VARIABLE}")]
+    #[error("there is no home folder for the cache\n  help: set the environment variable {VARIABLE} to a folder")]
     Homeless,
     #[error(
-        "the cache folder {} has other things in it\n  help: name an empty or a new folder in {VARIABLE}",
+        "the cache folder {} contains other files\n  help: set {VARIABLE} to an empty or a new folder",
         .0.display()
     )]
     Foreign(PathBuf),

@@ -21,7 +21,7 @@ pub(super) async fn attach(
         // Who took it for the key itself must not read it here.
         let name = if is_name { admin_key_env } else { "that `admin_key_env` in harness.toml names" };
         LaunchError::new(target, format!("the environment variable {name} is not set"))
-            .help("it has to hold the admin key of the gateway")
+            .help("it must contain the gateway's admin key")
     })?;
     know(&admin_key);
     let upstream = upstream(target, address).await?;

@@ -253,7 +253,7 @@ pub async fn launch_shared(target: &Target, limits: Limits, run: &RunId) -> Resu
 pub async fn published(target: &Target, run: &RunId) -> Result<Vec<String>, LaunchError> {
     if target.gateway == GatewayName::BUILTIN {
         let what = "the built-in gateway has no versions that are published";
-        return Err(LaunchError::new(target, what).help("name targets, in their order: --versions A,B,C"));
+        return Err(LaunchError::new(target, what).help("name targets, in order: --versions A,B,C"));
     }
     process::published(target, run).await
 }
@@ -318,7 +318,7 @@ fn http(target: &Target) -> Result<reqwest::Client, LaunchError> {
 async fn upstream(target: &Target, address: SocketAddr) -> Result<Upstream, LaunchError> {
     Upstream::start(address).await.map_err(|error| {
         LaunchError::new(target, format!("the upstream cannot listen on {address}: {error}"))
-            .help("is the port taken? name another one as `upstream` in harness.toml")
+            .help("is the port in use? set another one as `upstream` in harness.toml")
     })
 }
 

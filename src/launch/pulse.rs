@@ -159,9 +159,9 @@ impl Live {
         let restarted = match &self.kept {
             // Its keeper counts for itself.
             Kept::Attached(attached) => return attached.revive().await,
-            Kept::External(_) => return Err("it hangs, and nobody here can start it again".to_owned()),
+            Kept::External(_) => return Err("it hangs, and gatecrash cannot restart it".to_owned()),
             Kept::Builtin(_) | Kept::Docker(_) | Kept::Process(_) if self.restarts() >= MOST => {
-                return Err(format!("it has hung {MOST} times, and is not started again"));
+                return Err(format!("it has hung {MOST} times, so it is not restarted any more"));
             }
             Kept::Builtin(in_process) => {
                 in_process.restart();
@@ -172,6 +172,6 @@ impl Live {
         };
         restarted
             .map(|()| Revived::Restarted)
-            .map_err(|error| format!("it hung, and could not be started again: {}", error.what))
+            .map_err(|error| format!("it hung and could not be restarted: {}", error.what))
     }
 }

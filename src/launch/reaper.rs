@@ -106,7 +106,7 @@ impl RunId {
         });
         let told = told.await.unwrap_or_else(|broken| Err(io::Error::other(broken)));
         told.map_err(|error| {
-            LaunchError::new(target, format!("nobody would take it away if gatecrash were killed: {error}"))
+            LaunchError::new(target, format!("nothing would remove it if gatecrash were killed: {error}"))
         })
     }
 

@@ -43,7 +43,7 @@ impl Server {
     pub(super) fn of(text: &str) -> Result<Server, String> {
         let url = Url::parse(text.trim()).map_err(|error| error.to_string())?;
         if !["postgres", "postgresql"].contains(&url.scheme()) {
-            return Err(format!("it begins with {}:, not with postgresql:", url.scheme()));
+            return Err(format!("it starts with {}:, not with postgresql:", url.scheme()));
         }
         let mut to_connect = url.clone();
         let kept: Vec<_> = url.query_pairs().filter(|(name, _)| FOR_CONNECTING.contains(&name.as_ref())).collect();
@@ -101,7 +101,7 @@ impl Own {
             SimpleQueryMessage::Row(row) => row.get(0),
             _ => None,
         });
-        Some(format!("PostgreSQL {}, a server that runs already", version?))
+        Some(format!("PostgreSQL {}, a server that was already running", version?))
     }
 
     /// Whether it can still be reached; else why not.

@@ -58,7 +58,7 @@ impl LeftBehind {
 
 impl fmt::Display for LeftBehind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "something of this run is left behind: {}\n  help: {}", self.what, self.help)
+        write!(f, "this run left something behind: {}\n  help: {}", self.what, self.help)
     }
 }
 
@@ -107,7 +107,7 @@ async fn look(run: &RunId, uses: Uses) -> Result<usize, LeftBehind> {
     let in_docker = in_docker.map_err(|what| LeftBehind { what, help: docker::remove_by_hand(run) })?;
     let in_server = in_server.map_err(|what| LeftBehind {
         what: format!("its databases in the server of {} cannot be dropped: {what}", server::VARIABLE),
-        help: format!("drop the databases whose names begin with {}", server::beginning(run)),
+        help: format!("drop the databases whose names start with {}", server::beginning(run)),
     })?;
     Ok(in_docker + in_server + processes + folder?)
 }

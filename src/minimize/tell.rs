@@ -100,7 +100,7 @@ impl Minimized {
         let _ = match &self.end {
             End::Smallest => Ok(()),
             End::Interrupted if self.smallest.is_some() => writeln!(text, "interrupted: this is the smallest so far"),
-            End::Interrupted => writeln!(text, "interrupted before a finding was there: nothing is written"),
+            End::Interrupted => writeln!(text, "interrupted before there was a finding: nothing was written"),
             End::NotLaunched(error) => writeln!(text, "{}: {error}", painted(ODD, "error")),
             End::Broke(reason, log) => {
                 let log: String = log.iter().map(|line| format!("\n  | {line}")).collect();
@@ -116,7 +116,10 @@ impl Minimized {
             }
             End::NotAgain(tries) => {
                 let tries = counted(*tries, "trial");
-                writeln!(text, "a finding was there once, and in none of {tries} after that: it cannot be kept")
+                writeln!(
+                    text,
+                    "the finding showed once, and in none of the {tries} tries after that, so there is nothing to keep"
+                )
             }
         };
         if let Some(left_behind) = &self.left_behind {

@@ -102,8 +102,8 @@ impl FindingKind {
             FindingKind::Bypass => "accepted a request that had to be refused",
             FindingKind::Leak => "refused a request, yet sent it to the provider",
             FindingKind::Overrun => "accepted more beyond the budget than is allowed",
-            FindingKind::Miscount => "has other figures in its books than what happened",
-            FindingKind::FalseRefusal => "refused a request that had to be accepted",
+            FindingKind::Miscount => "recorded figures that differ from what happened",
+            FindingKind::FalseRefusal => "refused a request that it had to accept",
             FindingKind::WrongRefusal => "refused, but not as promised",
             FindingKind::Fault => "gave no proper answer",
         }

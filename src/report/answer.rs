@@ -42,13 +42,11 @@ fn of_trials(report: &Report) -> String {
     if let [first, ..] = not_launched.as_slice()
         && failed.is_empty()
     {
-        return format!("Nothing can be said: {} could not be launched.", first.name);
+        return format!("No answer: {} could not be launched.", first.name);
     }
     match (report.compares, names.as_slice(), failed.is_empty()) {
-        _ if ran == 0 && report.is_left_without_trials() => {
-            "There was nothing to do in this part of the run.".to_owned()
-        }
-        _ if ran == 0 => "Nothing was run, so nothing can be said.".to_owned(),
+        _ if ran == 0 && report.is_left_without_trials() => "This part of the run had no trials.".to_owned(),
+        _ if ran == 0 => "Nothing was run, so there is no answer.".to_owned(),
         (true, [.., candidate], false) => {
             format!("Do not upgrade to {candidate}: {} new.", are(&kinds(report, &failed)))
         }

@@ -30,8 +30,7 @@ pub fn render(report: &Report) -> String {
         }
     }
     if left_out > 0 {
-        let _ =
-            writeln!(text, "\n{left_out} more are left out here, for there is no room; the other formats have them.");
+        let _ = writeln!(text, "\n{left_out} more are left out here for lack of space; the other formats have them.");
     }
     let rest = [terminal::environment(report), terminal::deviations(&report.deviations)].concat();
     let rest = terminal::without_colours(&rest);

@@ -112,7 +112,7 @@ fn difference(one: &Report, other: &Report) -> Option<String> {
     };
     let selected = || {
         let in_parts = one.partition.is_some() && one.selected != other.selected;
-        in_parts.then(|| "other trials were selected: were the files, --filter and --tag the same?".to_owned())
+        in_parts.then(|| "it selects other trials: were the files, --filter and --tag the same?".to_owned())
     };
     differ("they were made by gatecrash", &one.gatecrash, &other.gatecrash)
         .or_else(|| differ("they ran on", &one.of_targets(), &other.of_targets()))

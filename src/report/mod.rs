@@ -307,7 +307,7 @@ impl Report {
         }
     }
 
-    /// How the command ends (DESIGN, decision 6), and the only place that knows it. A partition for which
+    /// How the command ends (docs/design.md, decision 6), and the only place that knows it. A partition for which
     /// no trial is left is as it should be: the others have them, and whoever merges the reports sees if none has.
     pub fn exit(&self) -> Exit {
         let failed = self.trials.iter().any(|trial| self.failed(trial));

@@ -119,7 +119,7 @@ pub fn check_files<'a>(files: impl Iterator<Item = &'a Path>) -> Result<(), Fail
     for file in files {
         let wrong = |what: String| Failure::wrong(unwritten(file, what));
         if seen.contains(&file) {
-            return Err(wrong("another format is to be written there, too".to_owned()));
+            return Err(wrong("another format is already written there".to_owned()));
         }
         seen.push(file);
         OpenOptions::new().append(true).create(true).open(file).map_err(|error| wrong(error.to_string()))?;

@@ -259,8 +259,8 @@ pub fn deviations<'a>(deviations: impl IntoIterator<Item = &'a Deviation>) -> St
 pub fn hung(times: usize) -> Option<String> {
     match times {
         0 => None,
-        1 => Some("hung for good, and was started again".to_owned()),
-        times => Some(format!("hung for good {times} times, and was started again each time")),
+        1 => Some("hung and was restarted".to_owned()),
+        times => Some(format!("hung {times} times and was restarted each time")),
     }
 }
 
@@ -342,14 +342,14 @@ fn answer(report: &Report) -> String {
     let interrupted = match (report.interrupted, report.not_run.len()) {
         (false, _) => String::new(),
         (true, 0) => "interrupted; until then: ".to_owned(),
-        (true, 1) => "interrupted, 1 trial was not run; until then: ".to_owned(),
-        (true, count) => format!("interrupted, {count} trials were not run; until then: "),
+        (true, 1) => "interrupted, 1 trial was not run; results so far: ".to_owned(),
+        (true, count) => format!("interrupted, {count} trials were not run; results so far: "),
     };
     let counts = match report.selected.len() {
         _ if !counts.is_empty() => counts,
         _ if !report.is_left_without_trials() => "nothing was run".to_owned(),
-        1 => "nothing to do: the one selected trial is in another".to_owned(),
-        selected => format!("nothing to do: the {selected} selected trials are in others"),
+        1 => "nothing to do: the one selected trial is in another partition".to_owned(),
+        selected => format!("nothing to do: the {selected} selected trials are in other partitions"),
     };
     let partition = report.partition.map(|partition| format!("partition {partition}: ")).unwrap_or_default();
     format!("\n{}: {partition}{interrupted}{counts}{fail_on} ({seconds:.1} s)\n", painted(BOLD, report.of_targets()))

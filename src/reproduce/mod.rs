@@ -170,7 +170,7 @@ fn assumed(shown: &Shown, plan: &Plan) -> Vec<String> {
         assumed.push("its model may be priced in each of these ways: each is a trial of its own".to_owned());
     }
     if shown.of(Kind::Team).is_some() && shown.of(Kind::User).is_some_and(|user| user.max_budget.is_some()) {
-        assumed.push("the budget of its user does not hold: the key is in a team".to_owned());
+        assumed.push("its user's budget does not apply, because the key is in a team".to_owned());
     }
     match &plan.asks {
         Asks::Budgets { .. } => assumed.push(format!(

@@ -52,7 +52,7 @@ impl Writer<'_> {
                     self.line(&format!("  - check: {name}"), "");
                     self.line("    spend: 0.00", "");
                     self.line(&format!("    within: {WITHIN_RESET}"), "");
-                    let within = ("    within: 80s".to_owned(), "a gateway may remember it for a minute");
+                    let within = ("    within: 80s".to_owned(), "a gateway may cache it for a minute");
                     ask(self, "chat", "", &[within, accepted]);
                 }
             }
@@ -65,7 +65,8 @@ impl Writer<'_> {
             }
             Asks::Parallel { limit, .. } => {
                 let crowd = limit + 8;
-                let late = ("    upstream: { late: 10s }".to_owned(), "all are there before the first is answered");
+                let late =
+                    ("    upstream: { late: 10s }".to_owned(), "all of them arrive before the first is answered");
                 let of = [(format!("    at_once: {crowd}"), ""), (format!("    accepted: {limit}"), ""), limited, late];
                 ask(self, "chat", "", &of);
                 ask(self, "chat", "", &[("    within: 10s".to_owned(), ""), accepted]);

@@ -230,5 +230,5 @@ fn sum(rows: &[LogRow]) -> Usd {
 }
 
 fn reading(name: &Name, error: AdminError, place: Place) -> Stop {
-    Stop::admin(&format!("reading what is recorded of `{name}`"), error, place)
+    Stop::admin(&format!("reading the recorded spend of `{name}`"), error, place)
 }

@@ -216,7 +216,7 @@ async fn attempt(
         }
     }
     if hung {
-        let got = "the gateway hangs: its health endpoint gives no answer either";
+        let got = "the gateway hangs: its health endpoint does not answer either";
         steps.findings.push(fault("the gateway to answer", got.to_owned()));
         outcome = Outcome::Fail;
     }

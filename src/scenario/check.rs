@@ -49,7 +49,7 @@ impl Found<'_> {
             );
         }
         if scenario.price.value <= Usd::ZERO {
-            let title = format!("the price is {}: a request has to cost something", scenario.price.value);
+            let title = format!("the price is {}, but a request must cost something", scenario.price.value);
             self.mistake(scenario.price.place, title, "expected more than 0");
         }
         self.in_range(scenario.tools.as_ref(), 1..=MOST_TOOLS, "tools");
@@ -62,7 +62,7 @@ impl Found<'_> {
             }
         }
         if !scenario.include_usage.0.contains(&IncludeUsage::Asked) && !scenario.stream.0.contains(&true) {
-            let title = "`include_usage` is about streams, and nothing is streamed";
+            let title = "`include_usage` applies to streams, and nothing here is streamed";
             self.mistake(scenario.include_usage.place, title, "add `stream: true`, or remove it");
         }
         let disturbs = scenario.steps.iter().find(|step| matches!(step, Step::Disturb { .. }));
@@ -84,7 +84,7 @@ impl Found<'_> {
         field: &str,
     ) {
         if let Some(at) = at.filter(|at| !range.contains(&at.value)) {
-            let title = format!("`{field}` is {}: it is out of range", at.value);
+            let title = format!("`{field}` is {}, which is out of range", at.value);
             self.mistake(at.place, title, &format!("expected {} to {}", range.start(), range.end()));
         }
     }
@@ -161,7 +161,7 @@ impl Found<'_> {
             if wrong && state != State::Later {
                 let title = match budget.value {
                     Budget::Usd(amount) => format!("the budget is {amount}: it cannot be negative"),
-                    other => format!("the budget is {other}: that is no amount"),
+                    other => format!("the budget is {other}, which is not an amount"),
                 };
                 let diagnostic = self.mistake(budget.place, title, "expected 0 or more");
                 *diagnostic = diagnostic
@@ -174,7 +174,7 @@ impl Found<'_> {
     fn state(&mut self, entity: &Given) {
         let Given { kind, name, fields } = entity;
         if *kind == Kind::Member && (fields.user.is_none() || fields.team.is_none()) {
-            let title = format!("`{}` is a member of a team, but of which, and who?", name.value);
+            let title = format!("`{}` is a member of a team: name its `user` and its `team`", name.value);
             self.mistake(name.place, title, "give it a `user` and a `team`");
         }
         if *kind == Kind::Key && fields.made_by.as_deref() == Some(&MadeBy::Session) && fields.user.is_none() {
@@ -192,7 +192,7 @@ impl Found<'_> {
         }
         let alone = *kind == Kind::Key && matches!(entity.state(), State::Unknown | State::AdminKey);
         if alone && fields.present().len() > 1 {
-            let title = format!("nobody makes `{}`, so nothing else can hold for it", name.value);
+            let title = format!("`{}` is never created, so it cannot have other fields", name.value);
             self.mistake(name.place, title, "remove its other fields");
         }
     }
@@ -215,7 +215,7 @@ impl Found<'_> {
                         fields.leave_after.as_ref().map(|at| at.place),
                     ];
                     for place in not_of_a_drain.into_iter().flatten() {
-                        self.mistake(place, "a drain asks until it is refused: this is for `chat`", "remove it");
+                        self.mistake(place, "a drain runs until it is refused; this field is for `chat`", "remove it");
                     }
                     if let Some(expect) = fields.expect.as_ref().filter(|at| matches!(at.value, Expect::Accepted)) {
                         self.mistake(expect.place, "a drain ends with a refusal", "expected a refusal");
@@ -251,7 +251,7 @@ impl Found<'_> {
                     };
                     if !possible {
                         let title = format!("the {} cannot be told to {}", part.value.word(), act.word());
-                        let label = "a gateway restarts; a database or Redis stops and starts; Redis is flushed";
+                        let label = "a gateway can be restarted; a database or Redis can be stopped and started; Redis can be flushed";
                         self.mistake(part.place, title, label);
                     }
                 }
@@ -295,7 +295,7 @@ impl Found<'_> {
                 self.mistake(times.place, "one after the other, or at the same time?", "remove one of the two");
             }
             (_, None, Some(accepted)) => {
-                let title = "`accepted` counts a drain or a crowd: what is this one expected to be?";
+                let title = "`accepted` counts the requests of a drain or a crowd; use `expect` for a single request";
                 self.mistake(accepted.place, title, "say `expect`, or `at_once`");
             }
             _ => {}
@@ -308,7 +308,11 @@ impl Found<'_> {
             self.mistake(within.place, "one request is repeated until its answer is as expected", "add `expect`");
         }
         if fields.leave_after.is_some() && (fields.at_once.is_some() || fields.within.is_some()) {
-            self.mistake(key.place, "a client that goes away asks one at a time", "remove `at_once` or `within`");
+            self.mistake(
+                key.place,
+                "a client that leaves early sends one request at a time",
+                "remove `at_once` or `within`",
+            );
         }
     }
 
@@ -334,14 +338,14 @@ impl Found<'_> {
         let Some(given) = scenario.entity(entity) else { return };
         if act == Act::Make && given.state() != State::Later {
             let title = format!("`{}` is already there", entity.value);
-            self.mistake(entity.place, title, "say `state: later` where it is given");
+            self.mistake(entity.place, title, "add `state: later` where it is given");
         }
         match (&fields.into, act == Act::Regenerate) {
             (None, true) => {
                 self.mistake(
                     entity.place,
                     "which key stands for the new secret?",
-                    "add `into`, with a key that is `later`",
+                    "add `into` with a key that has `state: later`",
                 );
             }
             (Some(into), false) => {
@@ -352,7 +356,7 @@ impl Found<'_> {
         }
         match (&fields.to, act == Act::Update) {
             (None, true) => {
-                self.mistake(entity.place, "an update to what?", "add `to`, with the fields that are set");
+                self.mistake(entity.place, "an update to what?", "add `to` with the fields to set");
             }
             (Some(to), false) => {
                 self.mistake(to.place, format!("`{}` sets no fields", act.word()), "remove it, or say `update`");
@@ -374,7 +378,7 @@ impl Found<'_> {
                 (Step::Drain { key, fields }, Allowed::Unlimited) if fields.accepted.is_none() => {
                     self.mistake(
                         key.place,
-                        format!("no budget holds for `{}`: a drain would never end", key.value),
+                        format!("no budget applies to `{}`, so a drain would never end", key.value),
                         "give it a budget, or say how many are `accepted`",
                     );
                 }

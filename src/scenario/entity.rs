@@ -12,14 +12,14 @@ use super::words::{Model, PricedBy, Routes};
 /// What an entity is: the first key of its item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// A budget with a name of its own, for others to refer to.
+    /// A budget with its own name, for others to refer to.
     Budget,
     Organisation,
     Team,
     User,
     /// A user in a team.
     Member,
-    /// A customer of those who hold the keys: requests name it.
+    /// A customer of the keys' owners, named by requests.
     EndUser,
     /// A label that requests carry.
     Tag,
@@ -151,40 +151,40 @@ pub struct Fields {
     /// The organisation it belongs to.
     #[serde(default, deserialize_with = "present")]
     pub organisation: Option<At<Name>>,
-    /// The budget object that holds for it, instead of a budget of its own.
+    /// The budget object that applies to it, instead of a budget of its own.
     #[serde(default, deserialize_with = "present")]
     pub budget: Option<At<Name>>,
-    /// In USD. Without it there is no budget.
+    /// In USD. Default: no budget.
     #[serde(default, deserialize_with = "present")]
     pub max_budget: Option<At<Budget>>,
     /// In USD, for each member of the team that has no budget of its own.
     #[serde(default, deserialize_with = "present")]
     pub member_budget: Option<At<Budget>>,
-    /// When the spend is reset. Without it: never.
+    /// How often the spend is reset. Default: never.
     #[serde(default, deserialize_with = "present")]
     pub budget_duration: Option<At<Period>>,
-    /// The models that may be asked. Without it: all.
+    /// The models that may be used. Default: all.
     #[serde(default, deserialize_with = "present")]
     pub models: Option<At<Vec<Model>>>,
-    /// The routes that may be called. Without it: all.
+    /// The routes that may be called. Default: all.
     #[serde(default, deserialize_with = "present")]
     pub allowed_routes: Option<At<Vec<Routes>>>,
-    /// Requests a minute.
+    /// Requests per minute.
     #[serde(default, deserialize_with = "present")]
     pub rpm_limit: Option<At<u32>>,
-    /// Tokens a minute.
+    /// Tokens per minute.
     #[serde(default, deserialize_with = "present")]
     pub tpm_limit: Option<At<u32>>,
     /// Requests at the same time.
     #[serde(default, deserialize_with = "present")]
     pub max_parallel_requests: Option<At<u32>>,
-    /// How long after it is made it is no longer let in. Without it: never.
+    /// How long after its creation it expires. Default: never.
     #[serde(default, deserialize_with = "present")]
     pub expires: Option<At<Period>>,
     /// How the gateway knows the price of this model. Default: `token`.
     #[serde(default, deserialize_with = "present")]
     pub priced_by: Option<At<PricedBy>>,
-    /// Who made it. Default: `admin`.
+    /// Who creates it. Default: `admin`.
     #[serde(default, deserialize_with = "present")]
     pub made_by: Option<At<MadeBy>>,
     /// Default: `active`.
@@ -274,10 +274,10 @@ pub enum State {
     Active,
     /// Made, then blocked.
     Blocked,
-    /// Never made: the gateway has not heard of it.
+    /// Never created: the gateway does not know it.
     Unknown,
-    /// Not yet made: a `make` step makes it.
+    /// Not created yet: a `make` step creates it.
     Later,
-    /// Not made: it is the gateway's own admin key.
+    /// Not created: it is the gateway's own admin key.
     AdminKey,
 }

@@ -62,7 +62,7 @@ macro_rules! first_key_names {
     };
 }
 
-first_key_names!(Given, "an item that begins with what it is, such as `key:` or `user:`", |word, map| {
+first_key_names!(Given, "an item whose first key says what it is, such as `key:` or `user:`", |word, map| {
     let kind = Kind::named(&word).ok_or_else(|| A::Error::unknown_field(&word, &Kind::WORDS))?;
     Ok(Given { kind, name: map.next_value()?, fields: rest(map)? })
 });
@@ -72,23 +72,27 @@ first_key_names!(Given, "an item that begins with what it is, such as `key:` or 
 #[serde(deny_unknown_fields)]
 struct NoFields {}
 
-first_key_names!(Step, "an item that begins with what happens, such as `drain:`, `chat:` or `check:`", |word, map| {
-    if let Some(act) = Act::ALL.into_iter().find(|act| act.word() == word) {
-        return Ok(Step::Change { act, entity: map.next_value()?, fields: rest(map)? });
+first_key_names!(
+    Step,
+    "an item whose first key says what happens, such as `drain:`, `chat:` or `check:`",
+    |word, map| {
+        if let Some(act) = Act::ALL.into_iter().find(|act| act.word() == word) {
+            return Ok(Step::Change { act, entity: map.next_value()?, fields: rest(map)? });
+        }
+        if let Some(act) = Disturbance::ALL.into_iter().find(|act| act.word() == word) {
+            let part = map.next_value()?;
+            let NoFields {} = rest(map)?;
+            return Ok(Step::Disturb { act, part });
+        }
+        match word.as_str() {
+            "drain" => Ok(Step::Drain { key: map.next_value()?, fields: rest(map)? }),
+            "chat" => Ok(Step::Chat { key: map.next_value()?, fields: rest(map)? }),
+            "list" => Ok(Step::List { key: map.next_value()?, fields: rest(map)? }),
+            "check" => Ok(Step::Check { entity: map.next_value()?, fields: rest(map)? }),
+            other => Err(A::Error::unknown_field(other, STEPS)),
+        }
     }
-    if let Some(act) = Disturbance::ALL.into_iter().find(|act| act.word() == word) {
-        let part = map.next_value()?;
-        let NoFields {} = rest(map)?;
-        return Ok(Step::Disturb { act, part });
-    }
-    match word.as_str() {
-        "drain" => Ok(Step::Drain { key: map.next_value()?, fields: rest(map)? }),
-        "chat" => Ok(Step::Chat { key: map.next_value()?, fields: rest(map)? }),
-        "list" => Ok(Step::List { key: map.next_value()?, fields: rest(map)? }),
-        "check" => Ok(Step::Check { entity: map.next_value()?, fields: rest(map)? }),
-        other => Err(A::Error::unknown_field(other, STEPS)),
-    }
-});
+);
 
 impl<'de> Deserialize<'de> for Expect {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Expect, D::Error> {
@@ -154,18 +158,18 @@ impl JsonSchema for Step {
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut steps = vec![
-            item::<Name, AskFields>(generator, "drain", "Ask with this key until it is refused."),
+            item::<Name, AskFields>(generator, "drain", "Send requests with this key until one is refused."),
             item::<Name, AskFields>(generator, "chat", "Ask with this key."),
-            item::<Name, ListFields>(generator, "list", "Ask with this key for the list of models."),
+            item::<Name, ListFields>(generator, "list", "Use this key to ask for the list of models."),
             item::<Name, CheckFields>(
                 generator,
                 "check",
-                "What the gateway says of this entity is what the harness knows of it.",
+                "The gateway's figures for this entity must match the ledger.",
             ),
         ];
         for act in Act::ALL {
             let description = match act {
-                Act::Make => "Make this entity, which is `later`, through the admin API.",
+                Act::Make => "Create this entity, which has `state: later`, through the admin API.",
                 Act::Update => "Set some fields of this entity through the admin API.",
                 Act::Block => "Block this key, team or end user.",
                 Act::Unblock => "Unblock this key, team or end user.",
@@ -180,8 +184,8 @@ impl JsonSchema for Step {
             let description = match disturbance {
                 Disturbance::Stop => "Stop this part of the target.",
                 Disturbance::Start => "Start this part of the target again.",
-                Disturbance::Restart => "Stop this part of the target as an operator does, and start it again.",
-                Disturbance::Flush => "Let this part of the target forget everything that is kept there.",
+                Disturbance::Restart => "Stop this part of the target the way an operator does, and start it again.",
+                Disturbance::Flush => "Delete everything that this part of the target stores.",
             };
             let mut part = generator.subschema_for::<Part>();
             part.insert("description".to_owned(), description.into());

@@ -34,7 +34,7 @@ pub use step::{
 pub use value::{At, Axis, Count, Name, Period, Place};
 pub use words::{Api, Carrier, ErrorKind, IncludeUsage, Model, PricedBy, Routes};
 
-/// One scenario: who is given, what they ask, and what the gateway has to answer.
+/// One scenario: who exists, what they ask, and what the gateway must answer.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
@@ -43,7 +43,7 @@ pub struct Scenario {
     /// The report it comes from: a link, or `owner/repository#number`.
     #[serde(default, deserialize_with = "present")]
     pub issue: Option<At<String>>,
-    /// Words to select it by.
+    /// Words by which `--tag` selects it.
     #[serde(default)]
     pub tags: Vec<At<Name>>,
     /// What one accepted request costs, in USD.
@@ -79,13 +79,13 @@ pub struct Scenario {
     /// The length of each request's system prompt, in characters. Default: none.
     #[serde(default, deserialize_with = "present")]
     pub system_prompt: Option<At<u32>>,
-    /// The least time from one request to the next. Default: none.
+    /// The minimum time between two requests. Default: none.
     #[serde(default, deserialize_with = "present")]
     pub pace: Option<At<Period>>,
-    /// Whether it runs while no other trial does, before or after them. Default: beside the others.
+    /// Whether it runs alone, before or after all other trials. Default: beside the others.
     #[serde(default, deserialize_with = "present")]
     pub alone: Option<Alone>,
-    /// When recorded spend is waited for. Default: `each`.
+    /// When to wait for recorded spend. Default: `each`.
     #[serde(default)]
     pub settle: Settle,
     /// The entities that exist on the gateway before the first step.
@@ -163,7 +163,7 @@ impl Alone {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Settle {
-    /// After each accepted request: the scenario tests enforcement, not the delay of the gateway's books.
+    /// After each accepted request: the scenario tests enforcement, not how far the gateway's records lag behind.
     #[default]
     Each,
     /// At `check` only: requests follow one another at once, and `accepted` says how many may get through.

@@ -173,7 +173,7 @@ impl FromStr for Spend {
         let spend = Spend { least: least.parse()?, most: most.parse()? };
         match spend.least <= spend.most {
             true => Ok(spend),
-            false => Err(format!("`{}` is an empty range: its first amount is the smaller one", shortened(text))),
+            false => Err(format!("`{}` is an empty range: the first amount must be the smaller one", shortened(text))),
         }
     }
 }

@@ -95,7 +95,7 @@ impl FromStr for Partition {
         let number = |text: &str| text.parse::<u16>().ok().map(usize::from).filter(|number| *number > 0);
         let numbers = text.split_once('/').and_then(|(part, of)| Some((number(part)?, number(of)?)));
         let parsed = numbers.filter(|(part, of)| part <= of).map(|(part, of)| Partition { part, of });
-        parsed.ok_or_else(|| "a partition is one of so many, such as 1/4 to 4/4".to_owned())
+        parsed.ok_or_else(|| "a partition is a part and a total, such as 1/4 or 4/4".to_owned())
     }
 }
 

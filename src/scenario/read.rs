@@ -65,7 +65,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Box<Diagnostic>> {
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > LARGEST_FILE {
         let title = format!("the file is too large: a scenario has at most {} KiB", LARGEST_FILE / 1024);
-        return Err(Box::new(Diagnostic::new(path, title).help("one scenario is one short file; is this one?")));
+        return Err(Box::new(Diagnostic::new(path, title).help("a scenario is a short file; is this one?")));
     }
     Ok(bytes)
 }
@@ -163,7 +163,7 @@ fn said(path: &Path, text: &str, error: &Error) -> Diagnostic {
         }
         Error::MultipleDocuments { .. } => second_document(diagnostic),
         Error::MergeKeyNotAllowed { .. } => {
-            diagnostic("`<<` merges are not part of a scenario".to_owned()).help("write it out")
+            diagnostic("scenarios cannot use `<<` merges".to_owned()).help("write it out")
         }
         Error::UnknownAnchor { .. } => anchor(diagnostic, text),
         Error::Budget { breach, .. } => over_limit(diagnostic, text, breach),
@@ -198,7 +198,7 @@ fn second_document(diagnostic: impl Fn(String) -> Diagnostic) -> Diagnostic {
 
 /// The library points at what an anchor is set on; people look for the anchor, which stands before it.
 fn anchor(diagnostic: impl Fn(String) -> Diagnostic, text: &str) -> Diagnostic {
-    let mut found = diagnostic("anchors and aliases (`&`, `*`) are not part of a scenario".to_owned())
+    let mut found = diagnostic("scenarios cannot use anchors and aliases (`&`, `*`)".to_owned())
         .help("write it out, or quote the text");
     if let Some(place) = &mut found.place {
         let above = text.lines().enumerate().take(place.line).collect::<Vec<_>>();

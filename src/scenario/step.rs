@@ -13,13 +13,13 @@ use super::words::{Api, ErrorKind, PricedBy};
 /// One step. Its first key names what happens, and to whom.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// Ask with a key until it is refused.
+    /// Send requests with a key until one is refused.
     Drain { key: At<Name>, fields: AskFields },
     /// Ask with a key.
     Chat { key: At<Name>, fields: AskFields },
     /// Ask with a key for the list of models, which costs nothing.
     List { key: At<Name>, fields: ListFields },
-    /// What the gateway says of an entity is what the harness knows of it.
+    /// The gateway's figures for an entity must match the ledger.
     Check { entity: At<Name>, fields: CheckFields },
     /// Change an entity through the admin API.
     Change { act: Act, entity: At<Name>, fields: ChangeFields },
@@ -66,9 +66,9 @@ impl Act {
 pub enum Disturbance {
     Stop,
     Start,
-    /// Stop as an operator does, and start again.
+    /// Stop it the way an operator does, and start it again.
     Restart,
-    /// Forget everything that is kept there.
+    /// Delete everything stored there.
     Flush,
 }
 
@@ -124,26 +124,26 @@ pub struct AskFields {
     /// How many requests at the same time.
     #[serde(default, deserialize_with = "present")]
     pub at_once: Option<At<u16>>,
-    /// How many are accepted: of a drain before the refusal that ends it, of `at_once` in all.
+    /// How many are accepted: for a drain, before the refusal that ends it; for `at_once`, in total.
     #[serde(default, deserialize_with = "present")]
     pub accepted: Option<At<Count>>,
-    /// What each is answered; of a drain and of `at_once`, how those are refused that are. Default: what the budgets
-    /// ask for, with any status.
+    /// What each answer must be; for a drain and for `at_once`, how refused requests are refused. Default: what the budgets
+    /// demand, with any status.
     #[serde(default, deserialize_with = "present")]
     pub expect: Option<At<Expect>>,
-    /// Ask again until the answer is as expected, for so long at most.
+    /// Repeat the request until the answer is as expected, for at most this long.
     #[serde(default, deserialize_with = "present")]
     pub within: Option<At<Period>>,
     /// The API of these requests, instead of the scenario's; several of a crowd, whose requests take turns.
     #[serde(default, deserialize_with = "present")]
     pub api: Option<At<Axis<Api>>>,
-    /// Whether these are streamed, instead of what the scenario says.
+    /// Whether these are streamed, overriding the scenario.
     #[serde(default, deserialize_with = "present")]
     pub stream: Option<At<bool>>,
     /// The pricing path of these requests, instead of the scenario's.
     #[serde(default, deserialize_with = "present")]
     pub priced_by: Option<At<PricedBy>>,
-    /// The given model that is asked, instead of the one of the pricing path.
+    /// The given model to use instead of the pricing path's.
     #[serde(default, deserialize_with = "present")]
     pub model: Option<At<Name>>,
     /// The end user that the requests name.
@@ -155,7 +155,7 @@ pub struct AskFields {
     /// The instance of the gateway that is asked. Default: `first`.
     #[serde(default, deserialize_with = "present")]
     pub on: Option<At<Instance>>,
-    /// The largest answer that the requests allow, in tokens. Default: not said.
+    /// The longest answer that the requests allow, in tokens. Default: left out.
     #[serde(default, deserialize_with = "present")]
     pub max_tokens: Option<At<u32>>,
     /// How often the gateway is asked to try again when the provider fails.
@@ -167,10 +167,10 @@ pub struct AskFields {
     /// Whether the gateway may answer from its cache; all requests of the step are then the same. Default: `false`.
     #[serde(default, deserialize_with = "present")]
     pub cached: Option<At<bool>>,
-    /// The client goes away after so many chunks of the stream.
+    /// The client disconnects after this many chunks of the stream.
     #[serde(default, deserialize_with = "present")]
     pub leave_after: Option<At<u16>>,
-    /// What the upstream does, when it is not to answer at once and well.
+    /// What the upstream does instead of answering promptly and correctly.
     #[serde(default, deserialize_with = "present")]
     pub upstream: Option<UpstreamDoes>,
 }
@@ -207,7 +207,7 @@ impl AskFields {
 pub struct Fallback {
     /// The pricing path of the model that is tried then.
     pub priced_by: At<PricedBy>,
-    /// What an answer of it costs, in USD.
+    /// What an answer from it costs, in USD.
     pub price: At<Usd>,
 }
 
@@ -218,19 +218,19 @@ pub struct UpstreamDoes {
     /// It fails with this HTTP status.
     #[serde(default, deserialize_with = "present")]
     pub status: Option<At<u16>>,
-    /// It fails only so many of the calls that each request causes, the first ones. Default: all.
+    /// How many of the calls that each request causes fail, counted from the first. Default: all.
     #[serde(default, deserialize_with = "present")]
     pub calls: Option<At<u16>>,
-    /// It answers this late.
+    /// It waits this long before it answers.
     #[serde(default, deserialize_with = "present")]
     pub late: Option<At<Period>>,
-    /// It streams its text in so many chunks. Default: 1.
+    /// It streams its text in this many chunks. Default: 1.
     #[serde(default, deserialize_with = "present")]
     pub chunks: Option<At<u16>>,
     /// It waits this long before each chunk of a stream.
     #[serde(default, deserialize_with = "present")]
     pub pause: Option<At<Period>>,
-    /// It breaks the stream off after so many chunks.
+    /// It breaks off the stream after this many chunks.
     #[serde(default, deserialize_with = "present")]
     pub break_after: Option<At<u16>>,
 }
@@ -250,8 +250,8 @@ pub struct ListFields {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckFields {
-    /// The recorded spend, or a range of it, in USD; from then on, that is what was spent. Default: what the harness
-    /// knows was spent.
+    /// The recorded spend, or a range, in USD. The ledger continues from it. Default: what the ledger
+    /// says was spent.
     #[serde(default, deserialize_with = "present")]
     pub spend: Option<At<Spend>>,
     /// How long that may take. Default: the limit of harness.toml.
@@ -260,10 +260,10 @@ pub struct CheckFields {
     /// How many calls of this key have reached the upstream.
     #[serde(default, deserialize_with = "present")]
     pub calls: Option<At<Count>>,
-    /// How many rows with a price the spend log has for this key; together they are what it spent.
+    /// How many rows with a price the spend log has for this key. They must add up to what it spent.
     #[serde(default, deserialize_with = "present")]
     pub log: Option<At<Count>>,
-    /// Its values are read back as they were sent.
+    /// The gateway must return its values as they were sent.
     #[serde(default, deserialize_with = "present")]
     pub values: Option<At<Values>>,
 }
@@ -278,10 +278,10 @@ pub enum Values {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeFields {
-    /// Of an update: the fields that are set.
+    /// For `update`: the fields to set.
     #[serde(default, deserialize_with = "present")]
     pub to: Option<At<Fields>>,
-    /// Of a regenerate: the given key, `state: later`, that stands for the new secret; the old name keeps the old one.
+    /// For `regenerate`: the given key with `state: later` that stands for the new secret. The old name keeps the old secret.
     #[serde(default, deserialize_with = "present")]
     pub into: Option<At<Name>>,
     /// Default: `accepted`.

@@ -85,7 +85,7 @@ impl FromStr for Count {
             None => (number(text)?, number(text)?),
         };
         if least > most {
-            return Err(format!("`{text}` is an empty range: its first number is the smaller one"));
+            return Err(format!("`{text}` is an empty range: the first number must be the smaller one"));
         }
         Ok(Count { least, most })
     }
@@ -226,7 +226,7 @@ impl<'de, T: Deserialize<'de> + PartialEq> Deserialize<'de> for Axis<T> {
                     values.push(value);
                 }
                 if values.is_empty() {
-                    return Err(A::Error::custom("the list is empty: name at least one value"));
+                    return Err(A::Error::custom("the list is empty: add at least one value"));
                 }
                 Ok(Axis(values))
             }

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 
-/// The pricing paths: how a gateway can know what a request costs (DESIGN, decision 1).
+/// The pricing paths: how a gateway can know what a request costs (docs/design.md, decision 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PricedBy {
@@ -24,13 +24,13 @@ pub enum PricedBy {
     ParamsBaseModel,
     /// No price at all: the upstream's answer names a model that is in the cost map.
     Alias,
-    /// No price at all: the upstream's answer reports its cost.
+    /// No price at all: the upstream's answer reports what it cost.
     Provider,
-    /// A price of zero, stated: it costs nothing.
+    /// An explicit price of zero: it costs nothing.
     Free,
-    /// Another name for the one that is free.
+    /// Another name for the free model.
     FreeAlias,
-    /// No price at all, and nothing in the answer: nobody knows, so nothing is charged.
+    /// No price at all, and nothing in the answer: the price is never known, so nothing is charged.
     Unpriced,
 }
 
@@ -86,7 +86,7 @@ pub enum Api {
     Embeddings,
     /// `/v1/images/generations`
     Images,
-    /// A route that the gateway passes through to the provider as it is.
+    /// A route that the gateway forwards to the provider unchanged.
     Passthrough,
 }
 
@@ -180,7 +180,7 @@ impl Carrier {
     }
 }
 
-/// Whether a stream is asked to end with its usage.
+/// Whether to ask a stream to end with its usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum IncludeUsage {
     Asked,
@@ -236,7 +236,7 @@ impl JsonSchema for IncludeUsage {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "Whether a stream is asked to end with its usage; `declined` says that none is wanted.",
+            "description": "Whether to ask a stream to end with its usage; `declined` says that the client wants none.",
             "enum": [true, false, "declined"],
         })
     }
@@ -246,7 +246,7 @@ impl JsonSchema for IncludeUsage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Routes {
-    /// Every route that asks a model, and no other.
+    /// Only the routes that call a model.
     LlmApiRoutes,
 }
 
@@ -254,17 +254,17 @@ pub enum Routes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
-    /// The budget of the key, or of who it belongs to, is spent.
+    /// The budget of the key or of its owner is spent.
     BudgetExceeded,
     /// Too many requests or tokens in a window of time.
     RateLimited,
-    /// The key, or who it belongs to, is blocked.
+    /// The key or its owner is blocked.
     Blocked,
     /// The gateway does not know the key.
     KeyUnknown,
-    /// The key's time is over.
+    /// The key has expired.
     KeyExpired,
-    /// The key, user or team may not ask this model.
+    /// The key, user or team may not use this model.
     ModelDenied,
     /// The provider behind the gateway failed.
     UpstreamFailed,

@@ -1,4 +1,4 @@
-//! Secrets, and texts that may be shown although somebody put one into them (DESIGN, decision 8).
+//! Secrets, and texts that may be shown although somebody put one into them (docs/design.md, decision 8).
 //!
 //! All that begins with `sk-` is a secret. What does not, and is one all the same, has to be known by [`Secret::new`] or
 //! [`know_setting`]; then it is found as it is, and as it looks in JSON, in URLs and in base64. [`redact`] is called where a

@@ -1,5 +1,5 @@
 //! The marker that rides in every prompt: which trial and request it belongs to, and what the upstream
-//! shall answer (DESIGN, decision 1).
+//! shall answer (docs/design.md, decision 1).
 
 use std::fmt;
 use std::time::Duration;

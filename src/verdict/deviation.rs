@@ -125,8 +125,8 @@ impl fmt::Display for DeviationState {
             DeviationState::Seen { trials: 1 } => f.write_str("in 1 trial"),
             DeviationState::Seen { trials } => write!(f, "in {trials} trials"),
             DeviationState::NotTried => f.write_str("not all of its trials ran"),
-            DeviationState::Stale => f.write_str("STALE: it no longer happens; remove it"),
-            DeviationState::Expired { until } => write!(f, "EXPIRED: it was accepted until {until}"),
+            DeviationState::Stale => f.write_str("STALE: this no longer happens; remove it"),
+            DeviationState::Expired { until } => write!(f, "EXPIRED: this was accepted until {until}"),
         }
     }
 }

@@ -148,7 +148,7 @@ fn one_that_was_stopped_goes_on_where_it_was() {
         let (code, stdout, stderr) = answer(bisect(folder.path(), &arguments));
         assert_eq!(code, 0, "{stderr}");
         assert!(
-            stderr.contains("going on: 2 of them were tried before") || stderr.contains("going on: 3 of them"),
+            stderr.contains("continuing: 2 of them were tried before") || stderr.contains("continuing: 3 of them"),
             "{stderr}"
         );
         assert!(stdout.contains("first bad: builtin@fault:unpriced-model-skips-budgets (bad)"), "{stdout}");

@@ -31,6 +31,6 @@ fn a_folder_of_somebody_else_is_not_cleared() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "letter.txt", "dear");
     let (code, stdout, stderr) = cache(folder.path(), &["clear"]);
-    assert_eq!((code, stdout.as_str(), stderr.contains("has other things in it")), (3, "", true), "{stderr}");
+    assert_eq!((code, stdout.as_str(), stderr.contains("contains other files")), (3, "", true), "{stderr}");
     assert!(folder.path().join("letter.txt").exists());
 }

@@ -171,14 +171,14 @@ fn what_git_does_not_know_is_said_with_what_to_do() {
     let marker = repository.path().join("written");
     let output = format!("--from-git=--output={}", marker.display());
     let cases: [(&Path, &[&str], &[&str]); 8] = [
-        (repository.path(), &["--from-git", "origin/mian"], &["`origin/mian` is no revision", "git fetch origin"]),
+        (repository.path(), &["--from-git", "origin/mian"], &["`origin/mian` is not a revision", "git fetch origin"]),
         (repository.path(), &["--from-git="], &["no revision is named", "for example --from-git origin/main"]),
-        (repository.path(), &[&output], &["is no revision of this repository"]),
-        (repository.path(), &["--from-git", "main:compose.yaml"], &["is no revision of this repository"]),
+        (repository.path(), &[&output], &["is not a revision of this repository"]),
+        (repository.path(), &["--from-git", "main:compose.yaml"], &["is not a revision of this repository"]),
         (repository.path(), &["--from-git", "unrelated"], &["have no commit in common", "name the two targets"]),
         (&to, &["--from-git", "origin/main"], &["shallow", "fetch-depth: 0", "git fetch --unshallow"]),
         (outside.path(), &["--from-git", "main"], &["not a git repository", "name the two targets"]),
-        (empty.path(), &["--from-git", "main"], &["`main` is no revision"]),
+        (empty.path(), &["--from-git", "main"], &["`main` is not a revision"]),
     ];
     for (folder, arguments, expected) in cases {
         let (code, said) = compare(folder, arguments);

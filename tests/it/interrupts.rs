@@ -24,10 +24,10 @@ fn one_interrupt_lets_trials_end_and_begins_none() {
         let run = Running::start(&["run", &long, &quick, &last], None);
         run.until("quick: done");
         signal(&run.child, name);
-        run.until("interrupted: 1 trial ends; again to stop at once");
+        run.until("interrupted: waiting for 1 trial to end; interrupt again to stop at once");
         let (code, stdout) = run.ends();
         assert_eq!(code, 130, "{stdout}");
-        assert!(stdout.contains("interrupted, 1 trial was not run; until then: 2 passed"), "{stdout}");
+        assert!(stdout.contains("interrupted, 1 trial was not run; results so far: 2 passed"), "{stdout}");
     }
 }
 
@@ -38,12 +38,12 @@ fn two_interrupts_end_the_run_at_once() {
     let run = Running::start(&["run", &long, &quick], None);
     run.until("quick: done");
     signal(&run.child, "-INT");
-    run.until("interrupted: 1 trial ends");
+    run.until("interrupted: waiting for 1 trial to end");
     signal(&run.child, "-INT");
     run.until("interrupted again");
     let (code, stdout) = run.ends();
     assert_eq!(code, 130, "{stdout}");
-    assert!(stdout.contains("interrupted, 1 trial was not run; until then: 1 passed"), "{stdout}");
+    assert!(stdout.contains("interrupted, 1 trial was not run; results so far: 1 passed"), "{stdout}");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn what_failed_before_an_interrupt_is_told_in_an_issue() {
     let run = Running::start(&[&["run", &long, &case("good.yaml")], &target[..]].concat(), None);
     run.until("good: done");
     signal(&run.child, "-INT");
-    run.until("interrupted: 1 trial ends");
+    run.until("interrupted: waiting for 1 trial to end");
     signal(&run.child, "-INT");
     run.until("evidence to paste into an issue");
     assert_eq!(run.ends().0, 130);
@@ -75,7 +75,7 @@ fn what_is_being_launched_is_given_up_at_once() {
     signal(&run.child, "-TERM");
     run.until("interrupted: cleaning up");
     let (code, stdout) = run.ends();
-    assert_eq!((code, stdout.contains("until then: nothing was run")), (130, true), "{stdout}");
+    assert_eq!((code, stdout.contains("results so far: nothing was run")), (130, true), "{stdout}");
 }
 
 /// A stand-in of `initdb`: what it has started ends some time after it, as the servers do that it has.

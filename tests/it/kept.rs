@@ -219,7 +219,7 @@ fn a_folder_that_others_can_read_keeps_nothing() {
     std::fs::create_dir(&folder).unwrap();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
     let (code, _, stderr) = place.answer(&["up", "builtin"]);
-    assert_eq!((code, stderr.contains("is not this user's alone")), (3, true), "{stderr}");
+    assert_eq!((code, stderr.contains("other users can access the folder")), (3, true), "{stderr}");
 }
 
 /// The newest of the test programs of `tests/conformance.rs`, which are beside this one.

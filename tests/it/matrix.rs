@@ -162,7 +162,7 @@ fn what_an_interrupted_run_knows_is_shown() {
     let output = run.wait_with_output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(130), "{stdout}");
-    assert!(stdout.contains("Interrupted; what is known until then: 2 trials on 1 version"), "{stdout}");
+    assert!(stdout.contains("Interrupted. Results so far: 2 trials on 1 version"), "{stdout}");
 }
 
 #[test]

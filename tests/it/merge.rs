@@ -107,7 +107,7 @@ fn more_partitions_than_trials_are_not_red_and_a_run_of_nothing_is() {
     let (code, text, _) = answer(gatecrash(&["run", &case("good.yaml"), "--partition", "2/2"]));
     assert_eq!(
         (code, without_seconds(&text)),
-        (0, "\nbuiltin: partition 2/2: nothing to do: the one selected trial is in another".to_owned())
+        (0, "\nbuiltin: partition 2/2: nothing to do: the one selected trial is in another partition".to_owned())
     );
     let (code, text, _) = merged(&[&parts[0].1, &parts[1].1], &[]);
     assert_eq!((code, text.contains("builtin: 1 passed")), (0, true), "{text}");
@@ -173,7 +173,7 @@ fn what_does_not_belong_together_is_refused_with_the_reason() {
     // The same file twice says nothing that it does not say once.
     assert_eq!(merged(&[&whole, &whole], &[]), merged(&[&whole], &[]));
     let (code, _, stderr) = answer(gatecrash(&["run", "--partition", "5/4"]));
-    assert_eq!((code, stderr.contains("such as 1/4 to 4/4")), (2, true), "{stderr}");
+    assert_eq!((code, stderr.contains("such as 1/4 or 4/4")), (2, true), "{stderr}");
 }
 
 /// What a part cannot know: the scenario of the deviation ran, or did not run, on another machine.

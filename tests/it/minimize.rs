@@ -54,7 +54,7 @@ fn it_is_written_to_a_file_and_over_none_unless_told() {
     let bug = write(folder.path(), "bug.yaml", &text);
     let target = "builtin@fault:budget-refused-with-400";
     let (code, _, stderr) = answer(gatecrash(&["minimize", &bug, "--target", target, "-o", &bug]));
-    assert_eq!((code, stderr.contains("is there already")), (2, true), "{stderr}");
+    assert_eq!((code, stderr.contains("already exists")), (2, true), "{stderr}");
     assert_eq!(std::fs::read_to_string(&bug).unwrap(), text);
     let smaller = folder.path().join("smaller.yaml").display().to_string();
     let (code, stdout, stderr) = answer(gatecrash(&["minimize", &bug, "--target", target, "-o", &smaller]));

@@ -75,10 +75,10 @@ fn a_file_that_cannot_be_written_is_said_before_anything_is_launched() {
     let nowhere = folder.path().join("none/r.json").display().to_string();
     let (code, stdout, stderr) = answer(gatecrash(&["run", &case("good.yaml"), "--json", &nowhere]));
     assert_eq!((code, stdout.as_str()), (2, ""));
-    assert!(stderr.starts_with(&format!("error: the report cannot be written to {nowhere}: ")), "{stderr}");
+    assert!(stderr.starts_with(&format!("error: cannot write the report to {nowhere}: ")), "{stderr}");
     let twice = folder.path().join("r").display().to_string();
     let (code, _, stderr) = answer(gatecrash(&["run", &case("good.yaml"), "--json", &twice, "--markdown", &twice]));
-    assert_eq!((code, stderr.contains("another format is to be written there")), (2, true), "{stderr}");
+    assert_eq!((code, stderr.contains("another format is already written there")), (2, true), "{stderr}");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn reports_are_written_if_nothing_could_be_launched() {
     let (code, ..) = answer(gatecrash(&[&run[..], &files[..]].concat()));
     assert_eq!(code, 3);
     assert!(read(folder.path(), "r.xml").contains("type=\"launch\">mine could not be launched"));
-    assert!(read(folder.path(), "r.md").starts_with("## ❌ Nothing can be said: mine could not be launched."));
+    assert!(read(folder.path(), "r.md").starts_with("## ❌ No answer: mine could not be launched."));
 }
 
 #[test]

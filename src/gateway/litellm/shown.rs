@@ -150,7 +150,7 @@ pub enum NoKey {
          keys may do"
     )]
     None,
-    #[error("the user has {0} keys: which one is it about?\n  help: add what `GET /key/info` answers for that one")]
+    #[error("the user has {0} keys: which one is it?\n  help: add the answer to `GET /key/info` for that key")]
     Several(usize),
 }
 
@@ -333,7 +333,7 @@ fn seen(kind: Kind, object: &Object) -> Seen {
         match period(&text) {
             Some(period) => seen.budget_duration = Some((text, period)),
             None => {
-                seen.lost.push(lost("budget_duration", "it is no number of seconds, minutes, hours, days or weeks"))
+                seen.lost.push(lost("budget_duration", "it is not a number of seconds, minutes, hours, days or weeks"))
             }
         }
     }
@@ -381,7 +381,7 @@ fn budget(object: &Object, field: &str, unsaid: &mut Vec<Lost>) -> Option<Usd> {
     let amount = object.amount(field);
     let said = amount.and_then(|Usd(amount)| amount.normalize().to_string().parse().ok());
     if said.is_none() {
-        unsaid.push(lost(field, "it is no amount of at most a billion"));
+        unsaid.push(lost(field, "it is not an amount of at most a billion"));
     }
     said
 }

@@ -55,18 +55,16 @@ impl Network {
         };
         let mut network = Network { target: target.clone(), run: run.clone(), docker, name, door: Door::Open };
         if let Err(error) = network.docker.create_network(request).await {
-            return Err(network.failed(format!("its network could not be made: {error}")));
+            return Err(network.failed(format!("its network could not be created: {error}")));
         }
         if !egress {
             let here = network.bridge(&network.name).await;
             let unreachable = || {
-                network.failed("its closed network is not one of this machine: Docker runs on another one").help(
-                    format!(
-                        "add `egress = true` to [gateway.{}] in harness.toml: the gateway is then reached by a port on \
+                network.failed("its closed network is not on this machine: Docker runs on another one").help(format!(
+                    "add `egress = true` to [gateway.{}] in harness.toml: the gateway is then reached by a port on \
                          loopback, and is free to reach the internet",
-                        target.gateway.name()
-                    ),
-                )
+                    target.gateway.name()
+                ))
             };
             network.door = Door::Closed(here.ok_or_else(unreachable)?);
         }

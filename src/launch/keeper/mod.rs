@@ -209,7 +209,7 @@ pub(super) async fn find(target: &Target, limits: Limits) -> Result<Found, Launc
                 let help = format!("gatecrash down {0} && gatecrash up {0}", target.name);
                 if let Some(why) = stale(&record, target) {
                     return Ok(Found::Other(format!(
-                        "the one that is up is another: {why}; `{help}` launches it anew"
+                        "the target that is up differs: {why}; `{help}` launches it again"
                     )));
                 }
                 match attach(target, limits, &record, &up, Some(format!("`{help}` launches it anew"))).await {
@@ -253,7 +253,7 @@ pub async fn up(target: &Target, limits: Limits) -> Result<Standby, LaunchError>
     let place = Place::up(&target.name);
     let was_up = matches!(place.standing(), Standing::Up(..));
     let order = Order::new(target, limits, None);
-    let listening = |error| LaunchError::new(target, format!("signals cannot be listened to: {error}"));
+    let listening = |error| LaunchError::new(target, format!("cannot listen for signals: {error}"));
     let mut interrupts = Interrupts::listen().map_err(listening)?;
     let launched = tokio::select! {
         launched = until_up(&place, &order, target) => launched,

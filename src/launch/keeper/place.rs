@@ -281,7 +281,7 @@ fn is_private(folder: &Path) -> io::Result<()> {
     let is = std::fs::symlink_metadata(folder)?;
     match is.is_dir() && is.uid() == rustix::process::getuid().as_raw() && is.mode() & 0o077 == 0 {
         true => Ok(()),
-        false => Err(io::Error::other(format!("the folder {} is not this user's alone", folder.display()))),
+        false => Err(io::Error::other(format!("other users can access the folder {}", folder.display()))),
     }
 }
 

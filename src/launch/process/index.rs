@@ -9,7 +9,7 @@ use crate::launch::cache::Cache;
 use crate::launch::{LaunchError, RunId};
 use crate::target::{Package, Target};
 
-const HELP: &str = "name the versions that are to be tried, in their order: --versions A,B,C";
+const HELP: &str = "name the versions to try, in order: --versions A,B,C";
 
 /// Every version in the package index, in no order that says anything. Those that were taken back (yanked) pip does not list.
 pub(in crate::launch) async fn published(target: &Target, run: &RunId) -> Result<Vec<String>, LaunchError> {
@@ -28,7 +28,7 @@ pub(in crate::launch) async fn published(target: &Target, run: &RunId) -> Result
     let said = output(list).await;
     let said = said.map_err(|log| base.failed("its versions cannot be listed").log(log).help(HELP))?;
     let index: Index = serde_json::from_str(&said)
-        .map_err(|error| base.failed(format!("pip's list of versions is not understood: {error}")).help(HELP))?;
+        .map_err(|error| base.failed(format!("cannot read pip's list of versions: {error}")).help(HELP))?;
     base.remove();
     Ok(index.versions)
 }

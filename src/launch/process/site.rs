@@ -152,7 +152,7 @@ impl Site for Processes {
         let (package, environment) = (self.package.of(), self.environment().await?);
         if package.prisma.is_some() {
             let lent = Processes::lend_engines(environment, &spot.home);
-            lent.map_err(|error| self.failed(format!("its folder cannot be made: {error}")))?;
+            lent.map_err(|error| self.failed(format!("its folder cannot be created: {error}")))?;
         }
         for (name, text) in &recipe.files {
             self.base.write(&spot.home.join(name), text)?;

@@ -107,6 +107,6 @@ async fn template(target: &Target, site: &impl Site, common: &Common) -> Result<
 async fn keep<S: Site>(site: &S, template: Result<Template, String>, postgres: &Postgres<S>) -> Result<(), String> {
     let template = template?;
     let tables = postgres.tables(site).await.map_err(|error| error.what)?;
-    let tables = tables.ok_or("not every migration has ended well")?;
+    let tables = tables.ok_or("not every migration succeeded")?;
     template.keep(&tables).map_err(|error| error.to_string())
 }

@@ -66,7 +66,8 @@ pub fn render(matrix: &Matrix) -> String {
 }
 
 fn defects(view: &View<'_>) -> Markup {
-    let lasting = (Course::Lasting, "Defects", "Between two versions that were run, others may lie that were not.");
+    let lasting =
+        (Course::Lasting, "Defects", "There may be other versions, which were not run, between two that were.");
     let sections = std::iter::once(lasting).chain(UNSTEADY);
     html! {
         @for (course, title, about) in sections {
@@ -121,7 +122,7 @@ fn promises(view: &View<'_>) -> Markup {
         @if !promises.is_empty() {
             section class="wide" {
                 h2 { "Promises" }
-                p class="about" { "Each is a short scenario, in the file that is named." }
+                p class="about" { "Each promise is a short scenario; the file is named below it." }
                 div class="scrolls" tabindex="0" role="region" aria-label="Promises" { table class="promises" {
                     thead { tr {
                         th scope="col" { "Promise" }
@@ -292,7 +293,7 @@ fn known(view: &View<'_>) -> Markup {
         @if !known.is_empty() {
             section {
                 h2 { "Known deviations" }
-                p class="about" { "They are accepted by harness.toml." }
+                p class="about" { "harness.toml accepts these." }
                 ul class="deviations" {
                     @for (reason, ranges) in known {
                         li { (reason) ": " (ranges.iter().map(|range| view.range(range)).collect::<Vec<_>>().join(", ")) }

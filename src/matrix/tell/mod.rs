@@ -21,12 +21,12 @@ const UNSTEADY: [(Course, &str, &str); 2] = [
     (
         Course::ComesAndGoes,
         "Come and go",
-        "Between versions that have it are some that do not: chance, or the load of the machine.",
+        "Some versions between those that have it do not: this may be chance, or the load of the machine.",
     ),
     (
         Course::Once,
         "Seen once",
-        "In one trial, on one version: it may be chance. It counts when another run shows it again.",
+        "Seen in one trial on one version, so it may be chance. It counts once another run shows it again.",
     ),
 ];
 
@@ -161,7 +161,7 @@ impl<'a> View<'a> {
         let has_run =
             |column: &&Column| self.matrix.count(column, |state| state != State::NotRun) > 0 && column.error.is_none();
         let ran = columns.iter().filter(has_run).count();
-        let interrupted = if self.matrix.interrupted { "Interrupted; what is known until then: " } else { "" };
+        let interrupted = if self.matrix.interrupted { "Interrupted. Results so far: " } else { "" };
         let (trials, versions) = (counted(self.matrix.rows.len(), "trial"), counted(ran, "version"));
         let missing = match columns.iter().filter(|column| column.error.is_some()).count() {
             0 => String::new(),

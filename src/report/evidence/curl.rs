@@ -183,7 +183,7 @@ impl<'a> Variables<'a> {
         what.push_str(match company {
             Company::Alone => "",
             Company::AtOnce => ", one of several at the same time",
-            Company::Again => ", one of several until the answer is as expected",
+            Company::Again => ", repeated until the answer is as expected",
         });
         if let Some(expected) = &exchange.expected {
             let _ = write!(what, ": expected {expected}");

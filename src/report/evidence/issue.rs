@@ -153,10 +153,10 @@ fn with_curl(failed: &Failed<'_>, room: Room) -> String {
     let mut text = String::from("\n## To see it with curl\n");
     match provider::program(failed) {
         Some(program) => {
-            let what = "What the provider answered here, each time (`python3 provider.py`):";
+            let what = "This provider gives the same answers (`python3 provider.py`):";
             let _ = writeln!(text, "\n{what}\n\n{}", fenced("python", program.trim_end()));
         }
-        None => text.push_str("\nThe provider of this run did as it was told in the square brackets of each prompt; any other does as it likes.\n"),
+        None => text.push_str("\nThe provider in this run followed the instructions in the square brackets of each prompt; a real provider ignores them.\n"),
     }
     if let Some(setup) = failed.target.and_then(|target| target.setup.as_ref()) {
         let file = super::of_target(&failed.result.target).join("config.yaml").display().to_string();
@@ -165,7 +165,7 @@ fn with_curl(failed: &Failed<'_>, room: Room) -> String {
         let config = failed.adapter().map_or(setup.config.clone(), |adapter| adapter.excerpt(&setup.config, &bodies));
         let config = with_provider(&config, setup);
         let (config, cut) = cut(config.trim_end(), room.characters, &file);
-        let what = "The gateway's `config.yaml`, with those of its models that were asked:";
+        let what = "The gateway's `config.yaml`, reduced to the models that were used:";
         let _ = write!(text, "\n{what}\n\n{}\n{cut}", fenced("yaml", config));
     }
     let Script { head, parts } = Script::of(failed);
@@ -221,7 +221,7 @@ fn said(failed: &Failed<'_>, room: Room) -> String {
     let all = failed.folder().join("said.json");
     let said = failed.own(&format!("{:#}", condensed(failed.said())));
     let (said, cut) = cut(&said, room.characters, &all.display().to_string());
-    let what = "What the admin API said of them afterwards, but for what is empty";
+    let what = "What the admin API said about them afterwards, without empty values";
     format!("\n<details><summary>{what}</summary>\n\n{}\n{cut}\n</details>\n", fenced("json", said))
 }
 
@@ -255,7 +255,7 @@ fn log(failed: &Failed<'_>, room: Room) -> String {
     let last = &log[log.len().saturating_sub(room.log)..];
     let lines = last.iter().map(|line| without_colours(&failed.own(line)).chars().take(LINE).collect::<String>());
     let lines: Vec<String> = lines.collect();
-    let what = "The end of its log when the first of this was seen; other trials may have run then";
+    let what = "The end of its log when this first showed. Other trials may have been running.";
     format!("\n<details><summary>{what}</summary>\n\n{}\n\n</details>\n", fenced("text", &lines.join("\n")))
 }
 

@@ -103,7 +103,7 @@ fn head(report: &Report, answer: &str, tone: Tone) -> Markup {
                 @for target in &report.targets { li { (of_target(report, target)) } }
                 li { (of_run(report)) }
                 @if !terminal::environment(report).is_empty() {
-                    li { a href="#environment" { "What broke that is not the gateway's fault" } }
+                    li { a href="#environment" { "What broke without the gateway being at fault" } }
                 }
                 @match report.deviations.len() {
                     0 => {}
@@ -211,7 +211,7 @@ fn environment(report: &Report) -> Markup {
     html! {
         @if !broke.trim().is_empty() {
             section id="environment" {
-                h2 { "What broke that is not the gateway's fault" }
+                h2 { "What broke without the gateway being at fault" }
                 pre tabindex="0" { (broke.trim()) }
             }
         }
@@ -223,7 +223,7 @@ fn deviations(deviations: &[Deviation]) -> Markup {
         @if !deviations.is_empty() {
             section id="deviations" {
                 h2 { "Known deviations" }
-                p { "What is accepted for now, by harness.toml. Outcomes with one are marked *." }
+                p { "harness.toml accepts these for now. Outcomes with a known deviation are marked *." }
                 ul class="deviations" { @for deviation in deviations { li { (of_deviation(deviation)) } } }
             }
         }

@@ -220,7 +220,7 @@ fn evidence(result: &TrialResult) -> Markup {
         @if !log.is_empty() {
             details class="evidence" {
                 summary { "What " b { (result.target) } " had logged by the first finding" }
-                p class="note" { "The end of its log then. Other trials may have run at the same time." }
+                p class="note" { "The end of its log at that time. Other trials may have been running." }
                 pre tabindex="0" { @for line in log { (line) "\n" } }
             }
         }
@@ -237,7 +237,7 @@ fn evidence(result: &TrialResult) -> Markup {
             details class="evidence" {
                 summary { "What " b { (result.target) } " was sent" }
                 @for (exchange, sent) in shown {
-                    p class="note" { "request " (exchange.request) ", as it went over the wire but for the key" }
+                    p class="note" { "request " (exchange.request) ", as sent, except for the key" }
                     pre tabindex="0" {
                         (sent.method) " " (sent.route) "\n"
                         @for (name, value) in &sent.headers { (name) ": " (value) "\n" }
