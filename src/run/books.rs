@@ -78,7 +78,7 @@ impl<'a> Steps<'a> {
         {
             let began = Instant::now();
             let expected = Spend::exactly(self.ledger.spent(name));
-            let stayed = stays(&gateway, &entity, expected, refused).await;
+            let stayed = stays(&gateway, &entity, expected, refused + gateway.pace.behind).await;
             self.time.settle += began.elapsed();
             let stayed = stayed.map_err(|error| reading(name, error, name.place))?;
             self.note(name, name.place, expected, stayed, began)?;
@@ -94,9 +94,8 @@ impl<'a> Steps<'a> {
         // An answer that was broken off may be charged late, or not at all: who looks at once sees neither.
         if self.uncertain.remove(&name.value) && !gateway.pace.behind.is_zero() {
             let spent = Spend::exactly(self.ledger.spent(name));
-            stays(&gateway, &entity, spent, began + gateway.pace.behind)
-                .await
-                .map_err(|error| reading(name, error, name.place))?;
+            let arrives = gateway.pace.behind.max(gateway.books.slowest()) * 2;
+            stays(&gateway, &entity, spent, began + arrives).await.map_err(|error| reading(name, error, name.place))?;
         }
         let settled = settle(&gateway, &entity, stated, First::AtOnce, began, self.patience(fields)).await;
         self.time.settle += began.elapsed();

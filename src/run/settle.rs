@@ -93,16 +93,15 @@ pub(super) async fn moves(
     poll(gateway, entity, &waiting, until, |recorded| !recorded.agrees_with(from), |_| false).await
 }
 
-/// Looks until a charge that was on its way `since` then would have arrived, and stops early if the spend is not what it
-/// was.
+/// Looks until a charge that may be on its way would have arrived, and stops early if the spend is not what it was.
 pub(super) async fn stays(
     gateway: &Gateway,
     entity: &Entity,
     expected: Spend,
-    since: Instant,
+    arrived: Instant,
 ) -> Result<Settled, AdminError> {
-    let until = Until::Stated(since + gateway.pace.behind);
-    let waiting = gateway.books.waiting(entity, since);
+    let until = Until::Stated(arrived);
+    let waiting = gateway.books.waiting(entity, Instant::now());
     Ok(match poll(gateway, entity, &waiting, until, |recorded| !expected.holds(recorded), |_| false).await? {
         Settled::As(recorded, took) if expected.holds(recorded) => Settled::As(recorded, took),
         Settled::Differs(recorded) if expected.holds(recorded) => Settled::As(recorded, Duration::ZERO),
