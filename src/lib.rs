@@ -12,8 +12,8 @@ pub mod conformance;
 pub use launch::{LaunchError, Origin, Setup};
 #[doc(inline)]
 pub use outcome::{
-    Acted, AdminCall, Answer, Broken, Company, Evidence, Exchange, Finding, FindingKind, Gives, Outcome, OutcomeKind,
-    Rate, Said, Sent, Standing, Time, TrialResult,
+    Acted, AdminAnswer, AdminCall, Answer, Broken, Company, Evidence, Exchange, Finding, FindingKind, Gives, Outcome,
+    OutcomeKind, Rate, Sent, Standing, Time, TrialResult,
 };
 #[doc(inline)]
 pub use report::json::{NotAReport, read as read_report};

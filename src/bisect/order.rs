@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::ser::PrettyFormatter;
 
-use super::run::{Event, Plan, bisect};
+use super::run::{SearchEvent, SearchPlan, bisect};
 use super::tell::Bisected;
 use crate::config::Config;
 use crate::host::console::{Overwrite, can_write_new, print, print_json, save_json, say};
@@ -14,7 +14,7 @@ use crate::launch::{on_stage, settled};
 use crate::run::published::published;
 use crate::run::select::{Selected, select};
 use crate::target::{Compromised, Target};
-use crate::versions::{LeftOut, NoRange, Versions, Wanted, between, said_of};
+use crate::versions::{Eligible, LeftOut, NoRange, Versions, between, said_of};
 
 /// What is to be searched for, as its user says it.
 #[derive(Debug, Clone)]
@@ -70,15 +70,20 @@ impl BisectOrder {
             versions => Searched { targets: self.named(config, versions)?, left_out: Vec::new() },
         };
         let targets = targets.iter().map(settled).collect();
-        let plan =
-            Plan { targets, trials, fixed: self.fixed, limits: config.limits, known: config.known_deviations.clone() };
+        let plan = SearchPlan {
+            targets,
+            trials,
+            fixed: self.fixed,
+            limits: config.limits,
+            known: config.known_deviations.clone(),
+        };
         let names: Vec<String> = plan.targets.iter().map(|target| target.name.clone()).collect();
         say(&format!("{} versions, from {} to {}", names.len(), names[0], names[names.len() - 1]));
         said_of(&left_out).iter().for_each(|line| say(line));
         let bisected = Arc::new(Mutex::new(Bisected::new(&plan, left_out)));
         let told = Arc::clone(&bisected);
         let mut ended = on_stage(say, |run, gate| async move {
-            let tell = |event: Event| {
+            let tell = |event: SearchEvent| {
                 let line = told.lock().unwrap_or_else(PoisonError::into_inner).add(event);
                 line.iter().for_each(|line| say(line));
             };
@@ -143,7 +148,7 @@ impl BisectOrder {
             return Err(Failure::wrong(format!("{} and {} are versions of two gateways", first.name, last.name)));
         }
         let all = published(first)?;
-        let wanted = if self.pre { Wanted::All } else { Wanted::Releases };
+        let wanted = if self.pre { Eligible::All } else { Eligible::Releases };
         let Versions { versions, left_out } = between(first.gateway.adapter().about(), &all, from, to, wanted)
             .map_err(|why| match (&why, self.fixed) {
                 (NoRange::Reversed { .. }, false) => {

@@ -27,7 +27,7 @@ use crate::verdict::deviation;
 
 /// What is to be done.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct SearchPlan {
     /// In their order: the change is between the first and the last.
     pub targets: Vec<Target>,
     /// All of one scenario.
@@ -40,7 +40,7 @@ pub struct Plan {
 
 /// What happened.
 #[derive(Debug, Clone)]
-pub enum Event {
+pub enum SearchEvent {
     /// So many targets were tried before, by a search that was stopped.
     Resumed(usize),
     Launching(String),
@@ -62,12 +62,12 @@ pub enum Event {
     },
     /// What is learned is not kept, because of this.
     Forgets(String),
-    Ended(End),
+    Ended(SearchEnd),
 }
 
 /// Why it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub enum SearchEnd {
     /// No other version can tell more.
     Found {
         last_before: usize,
@@ -92,13 +92,13 @@ const TRIES: usize = 2;
 const MORE: usize = 3;
 
 /// Runs a plan. Once the gate is closed no trial begins any more.
-pub async fn bisect(plan: &Plan, run: &RunId, gate: &Gate, tell: &(dyn Fn(Event) + Sync)) {
-    let state = State::of(plan).unwrap_or_else(|why| {
-        tell(Event::Forgets(why));
-        State::default()
+pub async fn bisect(plan: &SearchPlan, run: &RunId, gate: &Gate, tell: &(dyn Fn(SearchEvent) + Sync)) {
+    let state = Learned::of(plan).unwrap_or_else(|why| {
+        tell(SearchEvent::Forgets(why));
+        Learned::default()
     });
     if !state.kept.is_empty() {
-        tell(Event::Resumed(state.kept.len()));
+        tell(SearchEvent::Resumed(state.kept.len()));
     }
     let mut work = Work {
         plan,
@@ -112,10 +112,10 @@ pub async fn bisect(plan: &Plan, run: &RunId, gate: &Gate, tell: &(dyn Fn(Event)
         fetching: JoinSet::new(),
     };
     let end = work.bisect().await.unwrap_or_else(|end| end);
-    if matches!(end, End::Found { .. } | End::Passes | End::BothFail) {
+    if matches!(end, SearchEnd::Found { .. } | SearchEnd::Passes | SearchEnd::BothFail) {
         work.state.forget();
     }
-    tell(Event::Ended(end));
+    tell(SearchEvent::Ended(end));
 }
 
 /// What one target did in each trial, as often as it was run.
@@ -123,14 +123,14 @@ type Results = BTreeMap<TrialId, Vec<TrialResult>>;
 
 /// What was learned of each target, by its name.
 #[derive(Debug, Default)]
-struct State {
+struct Learned {
     file: Option<PathBuf>,
     kept: BTreeMap<String, Results>,
 }
 
-impl State {
+impl Learned {
     /// What a search for the same, on the same versions, with the same build of this program has left.
-    fn of(plan: &Plan) -> Result<State, String> {
+    fn of(plan: &SearchPlan) -> Result<Learned, String> {
         let cache = Cache::find().map_err(|error| error.to_string())?;
         let under = Under::of(plan.limits, 0).ok_or("which build of gatecrash this is cannot be told")?;
         let mut digest = Sha256::new();
@@ -150,7 +150,7 @@ impl State {
         let file = folder.join(format!("{gateway}-{}-{key:.16}.bisection", versions(ends)));
         // One that was cut off, or is of another build, says nothing.
         let kept = fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok());
-        Ok(State { file: Some(file), kept: kept.unwrap_or_default() })
+        Ok(Learned { file: Some(file), kept: kept.unwrap_or_default() })
     }
 
     /// Keeps what is known, whole or not at all. Whether that can be done only decides what is run again.
@@ -185,11 +185,11 @@ fn differs(results: &[TrialResult], has: impl Fn(&TrialResult) -> bool) -> bool 
 }
 
 struct Work<'a> {
-    plan: &'a Plan,
+    plan: &'a SearchPlan,
     run: &'a RunId,
     gate: &'a Gate,
-    tell: &'a (dyn Fn(Event) + Sync),
-    state: State,
+    tell: &'a (dyn Fn(SearchEvent) + Sync),
+    state: Learned,
     /// Of the last target that was launched.
     number: usize,
     /// How often each trial is run.
@@ -200,28 +200,28 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn bisect(&mut self) -> Result<End, End> {
+    async fn bisect(&mut self) -> Result<SearchEnd, SearchEnd> {
         let last = self.plan.targets.len() - 1;
         let mut search = Search::new(self.plan.targets.len());
         let (bad, good) = if self.plan.fixed { (0, last) } else { (last, 0) };
         let all: Vec<&Trial> = self.plan.trials.iter().collect();
         let middle: Vec<usize> = search.next().into_iter().collect();
-        let of_bad = self.results(bad, &all, None, &[good]).await?.map_err(End::NotLaunched)?;
+        let of_bad = self.results(bad, &all, None, &[good]).await?.map_err(SearchEnd::NotLaunched)?;
         // One that comes and goes: two that pass say little.
         if of_bad.values().any(|own| differs(own, |result| result.outcome.has_failed())) {
             self.tries = TRIES + MORE;
         }
-        let of_good = self.results(good, &all, None, &middle).await?.map_err(End::NotLaunched)?;
+        let of_good = self.results(good, &all, None, &middle).await?.map_err(SearchEnd::NotLaunched)?;
         let (trial, sought, others) = self.followed(bad, &of_bad, &of_good)?;
-        let follows = Event::Follows { trial: trial.id.clone(), sought: Box::new(sought.clone()), others };
+        let follows = SearchEvent::Follows { trial: trial.id.clone(), sought: Box::new(sought.clone()), others };
         (self.tell)(follows);
         for (end, results) in [(bad, &of_bad), (good, &of_good)] {
             let results = results.get(&trial.id).cloned().unwrap_or_default();
             match self.told(end, &sought, results) {
                 Told::Nothing(reason) => {
-                    return Err(End::Broke { target: self.plan.targets[end].name.clone(), reason });
+                    return Err(SearchEnd::Broke { target: self.plan.targets[end].name.clone(), reason });
                 }
-                Told::Has(_) if end == good => return Err(End::BothFail),
+                Told::Has(_) if end == good => return Err(SearchEnd::BothFail),
                 Told::Has(_) | Told::HasNot(_) => {}
             }
         }
@@ -234,8 +234,8 @@ impl Work<'_> {
                 }
                 Err(error) => {
                     let told = Told::Nothing(error.what.clone());
-                    (self.tell)(Event::NotLaunched(error));
-                    (self.tell)(Event::Told { target: version, told: told.clone(), results: Vec::new() });
+                    (self.tell)(SearchEvent::NotLaunched(error));
+                    (self.tell)(SearchEvent::Told { target: version, told: told.clone(), results: Vec::new() });
                     told
                 }
             };
@@ -250,18 +250,23 @@ impl Work<'_> {
             );
         }
         let Between { last_before, first_after } = search.between();
-        Ok(End::Found { last_before, first_after })
+        Ok(SearchEnd::Found { last_before, first_after })
     }
 
     fn told(&self, target: usize, sought: &Sought, results: Vec<TrialResult>) -> Told {
         let told = sought.told(&results);
-        (self.tell)(Event::Told { target, told: told.clone(), results });
+        (self.tell)(SearchEvent::Told { target, told: told.clone(), results });
         told
     }
 
     /// The trial that is followed: the one whose finding on the bad end is the worst of those that the good end has not. And
     /// the names of the others that could be.
-    fn followed(&self, bad: usize, of_bad: &Results, of_good: &Results) -> Result<(Trial, Sought, Vec<TrialId>), End> {
+    fn followed(
+        &self,
+        bad: usize,
+        of_bad: &Results,
+        of_good: &Results,
+    ) -> Result<(Trial, Sought, Vec<TrialId>), SearchEnd> {
         let results = |of: &Results, trial: &Trial| of.get(&trial.id).cloned().unwrap_or_default();
         let worst = |trial: &Trial| {
             let results = results(of_bad, trial);
@@ -283,7 +288,7 @@ impl Work<'_> {
                 let others = others.iter().map(|(trial, _)| trial.id.clone()).collect();
                 Ok(((*trial).clone(), sought.clone(), others))
             }
-            ([], false) => Err(End::BothFail),
+            ([], false) => Err(SearchEnd::BothFail),
             ([], true) => {
                 let outcomes = of_bad.values().flatten().map(|result| &result.outcome);
                 let mut broke = outcomes.filter_map(|outcome| match outcome {
@@ -291,7 +296,7 @@ impl Work<'_> {
                     Outcome::Pass | Outcome::Fail | Outcome::Unsteady { .. } => None,
                 });
                 let target = self.plan.targets[bad].name.clone();
-                Err(broke.next().map_or(End::Passes, |reason| End::Broke { target, reason }))
+                Err(broke.next().map_or(SearchEnd::Passes, |reason| SearchEnd::Broke { target, reason }))
             }
         }
     }
@@ -303,7 +308,7 @@ impl Work<'_> {
         trials: &[&Trial],
         sought: Option<&Sought>,
         ahead: &[usize],
-    ) -> Result<Result<Results, LaunchError>, End> {
+    ) -> Result<Result<Results, LaunchError>, SearchEnd> {
         let name = &self.plan.targets[target].name;
         let is_enough =
             |kept: &&Results| trials.iter().all(|trial| kept.get(&trial.id).is_some_and(|own| own.len() >= self.tries));
@@ -317,7 +322,7 @@ impl Work<'_> {
         if let Ok(results) = &results {
             self.state.kept.insert(name.clone(), results.clone());
             if let Err(why) = self.state.keep() {
-                (self.tell)(Event::Forgets(why));
+                (self.tell)(SearchEvent::Forgets(why));
                 self.state.file = None;
             }
         }
@@ -348,18 +353,18 @@ impl Work<'_> {
         trials: &[&Trial],
         sought: Option<&Sought>,
         prefix: &str,
-    ) -> Result<Result<Results, LaunchError>, End> {
+    ) -> Result<Result<Results, LaunchError>, SearchEnd> {
         let target = &self.plan.targets[target];
-        (self.tell)(Event::Launching(target.name.clone()));
+        (self.tell)(SearchEvent::Launching(target.name.clone()));
         let launched = tokio::select! {
             launched = launch(target, self.plan.limits, self.run) => launched,
-            () = self.gate.closed() => return Err(End::Interrupted),
+            () = self.gate.closed() => return Err(SearchEnd::Interrupted),
         };
         let live = match launched {
             Ok(live) => live,
             Err(error) => return Ok(Err(error)),
         };
-        (self.tell)(Event::Launched { target: target.name.clone(), seconds: live.took.as_secs_f64() });
+        (self.tell)(SearchEvent::Launched { target: target.name.clone(), seconds: live.took.as_secs_f64() });
         let mut results = Results::new();
         self.tries(&live, trials, self.tries, prefix, &mut results).await;
         // What does not do the same each time is asked more often.
@@ -378,7 +383,7 @@ impl Work<'_> {
         match trials.iter().all(is_whole) {
             true => Ok(Ok(results)),
             // Those that are missing never began.
-            false => Err(End::Interrupted),
+            false => Err(SearchEnd::Interrupted),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::run::{End, Event, Plan};
+use super::run::{SearchEnd, SearchEvent, SearchPlan};
 use crate::bisect::{Sought, Told};
 use crate::host::failure::Exit;
 use crate::launch::LaunchError;
@@ -23,7 +23,7 @@ const FORMAT: u32 = 1;
 /// What is left of the events of such a search.
 #[derive(Debug)]
 pub struct Bisected {
-    plan: Plan,
+    plan: SearchPlan,
     left_out: Vec<LeftOut>,
     began: Instant,
     resumed: usize,
@@ -32,7 +32,7 @@ pub struct Bisected {
     /// By the places of the targets.
     told: Vec<Option<(Told, Vec<TrialResult>)>>,
     not_launched: Vec<LaunchError>,
-    end: End,
+    end: SearchEnd,
     left_behind: Option<String>,
 }
 
@@ -63,7 +63,7 @@ enum Is {
 /// The answer of `gatecrash bisect`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Bisection")]
-pub struct Document<'a> {
+pub struct Bisection<'a> {
     /// Grows with every change that could break who reads an answer.
     format: u32,
     /// The version of gatecrash that made it.
@@ -98,11 +98,11 @@ pub struct Document<'a> {
 
 /// The JSON Schema of [`Bisected::document`].
 pub fn schema() -> schemars::Schema {
-    schemars::schema_for!(Document<'_>)
+    schemars::schema_for!(Bisection<'_>)
 }
 
 impl Bisected {
-    pub fn new(plan: &Plan, left_out: Vec<LeftOut>) -> Bisected {
+    pub fn new(plan: &SearchPlan, left_out: Vec<LeftOut>) -> Bisected {
         Bisected {
             told: vec![None; plan.targets.len()],
             plan: plan.clone(),
@@ -113,29 +113,31 @@ impl Bisected {
             followed: None,
             not_launched: Vec::new(),
             // Unless it says otherwise.
-            end: End::Interrupted,
+            end: SearchEnd::Interrupted,
             left_behind: None,
         }
     }
 
     /// Adds what happened, and gives the line of progress that it is worth.
-    pub fn add(&mut self, event: Event) -> Option<String> {
+    pub fn add(&mut self, event: SearchEvent) -> Option<String> {
         match event {
-            Event::Resumed(targets) => {
+            SearchEvent::Resumed(targets) => {
                 self.resumed = targets;
                 return Some(format!("continuing: {targets} of them were tried before"));
             }
-            Event::Launching(target) => {
+            SearchEvent::Launching(target) => {
                 self.launches += 1;
                 return Some(format!("launching {target}"));
             }
-            Event::Launched { target, seconds } => return Some(format!("{target} is ready after {seconds:.1} s")),
-            Event::NotLaunched(error) => {
+            SearchEvent::Launched { target, seconds } => {
+                return Some(format!("{target} is ready after {seconds:.1} s"));
+            }
+            SearchEvent::NotLaunched(error) => {
                 let line = error.to_string();
                 self.not_launched.push(error);
                 return Some(line);
             }
-            Event::Follows { trial, sought, others } => {
+            SearchEvent::Follows { trial, sought, others } => {
                 let finding = &sought.finding;
                 let line = match others.len() {
                     0 => format!("{trial} is followed: {}", finding.kind.word()),
@@ -146,14 +148,14 @@ impl Bisected {
                 self.followed = Some((trial, *sought, others));
                 return Some(line);
             }
-            Event::Told { target, told, results } => {
+            SearchEvent::Told { target, told, results } => {
                 let name = &self.plan.targets[target].name;
                 let line = format!("{name}: {}", in_words(&told));
                 self.told[target] = Some((told, results));
                 return Some(line);
             }
-            Event::Forgets(why) => return Some(format!("what is learned is not kept: {why}")),
-            Event::Ended(end) => self.end = end,
+            SearchEvent::Forgets(why) => return Some(format!("what is learned is not kept: {why}")),
+            SearchEvent::Ended(end) => self.end = end,
         }
         None
     }
@@ -167,11 +169,11 @@ impl Bisected {
     /// for, 130 interrupted.
     pub fn exit(&self) -> Exit {
         match (&self.end, &self.left_behind) {
-            (End::Interrupted, _) => Exit::Interrupted,
-            (End::NotLaunched(_) | End::Broke { .. }, _) | (_, Some(_)) => Exit::Broke,
-            (End::Passes | End::BothFail, None) => Exit::NothingRun,
-            (End::Found { .. }, None) if !self.undecided().is_empty() => Exit::Broke,
-            (End::Found { .. }, None) => Exit::Fine,
+            (SearchEnd::Interrupted, _) => Exit::Interrupted,
+            (SearchEnd::NotLaunched(_) | SearchEnd::Broke { .. }, _) | (_, Some(_)) => Exit::Broke,
+            (SearchEnd::Passes | SearchEnd::BothFail, None) => Exit::NothingRun,
+            (SearchEnd::Found { .. }, None) if !self.undecided().is_empty() => Exit::Broke,
+            (SearchEnd::Found { .. }, None) => Exit::Fine,
         }
     }
 
@@ -182,7 +184,7 @@ impl Bisected {
     /// The targets on both sides of the change.
     fn sides(&self) -> Option<(usize, usize)> {
         match self.end {
-            End::Found { last_before, first_after } => Some((last_before, first_after)),
+            SearchEnd::Found { last_before, first_after } => Some((last_before, first_after)),
             _ => None,
         }
     }
@@ -214,21 +216,21 @@ impl Bisected {
         let bad = if self.plan.fixed { 0 } else { self.plan.targets.len() - 1 };
         let good = self.plan.targets.len() - 1 - bad;
         match &self.end {
-            End::Found { .. } => None,
-            End::NotLaunched(error) => Some(error.to_string()),
-            End::Passes => Some(format!("{} passes it: there is nothing to search for", self.name(bad))),
-            End::BothFail => Some(format!(
+            SearchEnd::Found { .. } => None,
+            SearchEnd::NotLaunched(error) => Some(error.to_string()),
+            SearchEnd::Passes => Some(format!("{} passes it: there is nothing to search for", self.name(bad))),
+            SearchEnd::BothFail => Some(format!(
                 "{} fails in the same way as {}: there is nothing to search for",
                 self.name(good),
                 self.name(bad)
             )),
-            End::Broke { target, reason } => Some(format!("{target} cannot be judged: {reason}")),
-            End::Interrupted => Some("interrupted: run the same command to continue from here".to_owned()),
+            SearchEnd::Broke { target, reason } => Some(format!("{target} cannot be judged: {reason}")),
+            SearchEnd::Interrupted => Some("interrupted: run the same command to continue from here".to_owned()),
         }
     }
 
     /// What is written as JSON.
-    pub fn document(&self) -> Document<'_> {
+    pub fn document(&self) -> Bisection<'_> {
         let tried = |(target, told): (usize, &Option<(Told, Vec<TrialResult>)>)| {
             let tried =
                 Tried { target: self.name(target).to_owned(), is: Is::NotTried, rate: None, other: None, reason: None };
@@ -240,7 +242,7 @@ impl Bisected {
             }
         };
         let sides = self.sides();
-        Document {
+        Bisection {
             format: FORMAT,
             gatecrash: env!("CARGO_PKG_VERSION"),
             exit_code: self.exit().code(),

@@ -13,7 +13,7 @@ use crate::scenario::Period;
 
 /// What an account is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum AccountKind {
     Key,
     User,
     Team,
@@ -28,17 +28,17 @@ pub(super) enum Kind {
 /// Which one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Id {
-    pub(super) kind: Kind,
+    pub(super) kind: AccountKind,
     pub(super) name: String,
 }
 
 impl Id {
-    pub(super) fn new(kind: Kind, name: impl Into<String>) -> Id {
+    pub(super) fn new(kind: AccountKind, name: impl Into<String>) -> Id {
         Id { kind, name: name.into() }
     }
 
     pub(super) fn member(user: &str, team: &str) -> Id {
-        Id::new(Kind::Member, format!("{user} in {team}"))
+        Id::new(AccountKind::Member, format!("{user} in {team}"))
     }
 }
 
@@ -119,19 +119,19 @@ pub(super) struct Account {
     /// By how much more is enforced than was spent: nothing, but by a fault.
     pub(super) skew: Decimal,
     pub(super) reset: Option<Reset>,
-    pub(super) rate: Rate,
+    pub(super) rate: RateCount,
     /// Requests let in on its budget that have no price yet.
     pub(super) in_flight: u64,
     pub(super) last_cost: Option<Decimal>,
     pub(super) last_tokens: Option<u64>,
     /// Told when one of its requests has ended.
     pub(super) ended: Arc<Notify>,
-    pub(super) log: Vec<Row>,
+    pub(super) log: Vec<SpendLogRow>,
 }
 
 /// A row of the spend log.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(super) struct SpendLogRow {
     pub(super) id: usize,
     pub(super) model: String,
     pub(super) spend: Decimal,
@@ -211,7 +211,7 @@ impl Reset {
 
 /// What was asked for in the current minute, and now.
 #[derive(Debug, Default)]
-pub(super) struct Rate {
+pub(super) struct RateCount {
     began: Option<Instant>,
     pub(super) requests: u64,
     pub(super) tokens: u64,
@@ -220,7 +220,7 @@ pub(super) struct Rate {
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-impl Rate {
+impl RateCount {
     /// Begins a new minute when the last one is over.
     pub(super) fn roll(&mut self) {
         if self.began.is_none_or(|began| began.elapsed() >= MINUTE / SPEED) {

@@ -16,10 +16,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
-use super::account::{Account, Id, Kind};
+use super::account::{Account, AccountKind, Id};
 use super::refusal::{Refusal, bad, refuse};
 use super::{Shared, World, bearer};
-use routes::{Act, Found};
+use routes::{AdminAct, Matched};
 
 /// What a request of the administrator says: its query and its body, as one.
 type Said = Map<String, Value>;
@@ -52,39 +52,39 @@ fn said(uri: &Uri, body: &Bytes) -> Result<Said, Refusal> {
 }
 
 impl World {
-    fn administer(&mut self, instance: usize, found: &Found, said: Said, by: &str) -> Result<Response, Refusal> {
-        if found.act == Act::Readiness {
+    fn administer(&mut self, instance: usize, found: &Matched, said: Said, by: &str) -> Result<Response, Refusal> {
+        if found.act == AdminAct::Readiness {
             return Ok(self.readiness());
         }
         if self.store.is_down {
             let message = "Can't reach database server.";
             return Err(refuse(StatusCode::INTERNAL_SERVER_ERROR, "no_db_connection", message));
         }
-        if found.act == Act::LogIn {
+        if found.act == AdminAct::LogIn {
             return self.log_in(&said);
         }
         let by_session = self.store.key(by).is_some_and(|key| key.session);
-        let may = by == self.admin_key || (by_session && (found.kind, found.act) == (Kind::Key, Act::Make));
+        let may = by == self.admin_key || (by_session && (found.kind, found.act) == (AccountKind::Key, AdminAct::Make));
         if !may {
             return Err(refuse(StatusCode::UNAUTHORIZED, "auth_error", "Only the administrator may do this."));
         }
         let json = match found.act {
-            Act::Make => self.make(found, said, by_session)?,
-            Act::Update => self.update(found, said)?,
-            Act::Info => self.info(found, &said)?,
-            Act::Block => self.block(instance, found, &said, true)?,
-            Act::Unblock => self.block(instance, found, &said, false)?,
-            Act::Delete => self.delete(found, &said)?,
-            Act::Regenerate => self.regenerate(found, said)?,
-            Act::ResetSpend => self.reset_spend(found, &said)?,
-            Act::AddMember => self.add_members(&said)?,
-            Act::UpdateMember => self.update_member(&said)?,
-            Act::DeleteMember => self.delete_member(&said)?,
-            Act::Logs => self.logs(&said)?,
-            Act::MakeModel => self.make_model(said)?,
-            Act::UpdateModel => self.update_model(&said)?,
-            Act::DeleteModel => self.delete_model(&said)?,
-            Act::Readiness | Act::LogIn => Value::Null,
+            AdminAct::Make => self.make(found, said, by_session)?,
+            AdminAct::Update => self.update(found, said)?,
+            AdminAct::Info => self.info(found, &said)?,
+            AdminAct::Block => self.block(instance, found, &said, true)?,
+            AdminAct::Unblock => self.block(instance, found, &said, false)?,
+            AdminAct::Delete => self.delete(found, &said)?,
+            AdminAct::Regenerate => self.regenerate(found, said)?,
+            AdminAct::ResetSpend => self.reset_spend(found, &said)?,
+            AdminAct::AddMember => self.add_members(&said)?,
+            AdminAct::UpdateMember => self.update_member(&said)?,
+            AdminAct::DeleteMember => self.delete_member(&said)?,
+            AdminAct::Logs => self.logs(&said)?,
+            AdminAct::MakeModel => self.make_model(said)?,
+            AdminAct::UpdateModel => self.update_model(&said)?,
+            AdminAct::DeleteModel => self.delete_model(&said)?,
+            AdminAct::Readiness | AdminAct::LogIn => Value::Null,
         };
         Ok(Json(json).into_response())
     }
@@ -112,7 +112,7 @@ impl World {
         let key = self.new_secret();
         let mut session = Account::new(Said::from_iter([("user_id".to_owned(), user.into())]));
         session.session = true;
-        self.store.accounts.insert(Id::new(Kind::Key, &key), session);
+        self.store.accounts.insert(Id::new(AccountKind::Key, &key), session);
         let payload = URL_SAFE_NO_PAD.encode(json!({ "key": key }).to_string());
         let cookie = format!("token=e30.{payload}.unsigned; Path=/");
         Ok(([(SET_COOKIE, cookie)], Json(json!({}))).into_response())

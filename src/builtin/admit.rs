@@ -8,10 +8,10 @@ use rust_decimal::Decimal;
 use tokio::sync::futures::OwnedNotified;
 
 use super::World;
-use super::account::{Account, Id, Kind};
+use super::account::{Account, AccountKind, Id};
 use super::asked::{Asked, Route};
 use super::faults::Fault;
-use super::price::{Model, Origin, Source};
+use super::price::{PricedModel, SetBy, Source};
 use super::refusal::{Form, Refusal, bad, refuse};
 
 /// What becomes of a request.
@@ -121,7 +121,7 @@ impl World {
             false => &[],
         };
         if let Some(end_user) = end_user {
-            self.store.accounts.entry(Id::new(Kind::EndUser, end_user)).or_default();
+            self.store.accounts.entry(Id::new(AccountKind::EndUser, end_user)).or_default();
         }
         let beside = end_user.is_some() && self.has(Fault::TagUnchargedBesideEndUser);
         self.store.charged(&asked.key, end_user, if beside { &[] } else { tags })
@@ -134,26 +134,38 @@ impl World {
             let through_this = self.memories[instance].blocked.contains(id);
             let is_blocked = through_this || self.store.accounts.get(id).is_some_and(|account| account.blocked);
             let is_overlooked = match id.kind {
-                Kind::Key => self.has(Fault::BlockedKeyServed) || (is_cached && self.has(Fault::KeyBlockSeenLate)),
-                Kind::Team => self.has(Fault::BlockedTeamServed) || (is_cached && self.has(Fault::TeamBlockSeenLate)),
-                Kind::EndUser => self.has(Fault::BlockedEndUserServed),
-                Kind::User | Kind::Member | Kind::Organisation | Kind::Tag | Kind::Budget => false,
+                AccountKind::Key => {
+                    self.has(Fault::BlockedKeyServed) || (is_cached && self.has(Fault::KeyBlockSeenLate))
+                }
+                AccountKind::Team => {
+                    self.has(Fault::BlockedTeamServed) || (is_cached && self.has(Fault::TeamBlockSeenLate))
+                }
+                AccountKind::EndUser => self.has(Fault::BlockedEndUserServed),
+                AccountKind::User
+                | AccountKind::Member
+                | AccountKind::Organisation
+                | AccountKind::Tag
+                | AccountKind::Budget => false,
             };
             if !is_blocked || is_overlooked {
                 continue;
             }
             let message = match id.kind {
-                Kind::Key => {
+                AccountKind::Key => {
                     "Authentication Error, Key is blocked. Update via `/key/unblock` if you're admin.".to_owned()
                 }
-                Kind::Team => {
+                AccountKind::Team => {
                     format!(
                         "Authentication Error, Team={} is blocked. Update via `/team/unblock` if your admin.",
                         id.name
                     )
                 }
-                Kind::EndUser => format!("User blocked from making LLM API Calls. End user={}", id.name),
-                Kind::User | Kind::Member | Kind::Organisation | Kind::Tag | Kind::Budget => {
+                AccountKind::EndUser => format!("User blocked from making LLM API Calls. End user={}", id.name),
+                AccountKind::User
+                | AccountKind::Member
+                | AccountKind::Organisation
+                | AccountKind::Tag
+                | AccountKind::Budget => {
                     format!("{} is blocked.", id.name)
                 }
             };
@@ -171,13 +183,17 @@ impl World {
             let Some(account) = self.store.accounts.get(id) else { continue };
             let allows = |model: &String| *model == asked.model || model.starts_with("all-");
             let error_type = match id.kind {
-                Kind::Team => "team_model_access_denied",
-                Kind::User | Kind::Member => "user_model_access_denied",
-                Kind::Key | Kind::Organisation | Kind::EndUser | Kind::Tag | Kind::Budget => "key_model_access_denied",
+                AccountKind::Team => "team_model_access_denied",
+                AccountKind::User | AccountKind::Member => "user_model_access_denied",
+                AccountKind::Key
+                | AccountKind::Organisation
+                | AccountKind::EndUser
+                | AccountKind::Tag
+                | AccountKind::Budget => "key_model_access_denied",
             };
             let is_overlooked = self.has(Fault::ModelListIgnored)
                 || (asked.route == Route::Passthrough && self.has(Fault::PassthroughIgnoresModelList))
-                || (id.kind == Kind::Team && self.has(Fault::TeamModelListIgnored));
+                || (id.kind == AccountKind::Team && self.has(Fault::TeamModelListIgnored));
             let models = &account.terms.models;
             if !models.is_empty() && !models.iter().any(allows) && !is_overlooked {
                 let status = match self.has(Fault::ModelRefusedWith401) {
@@ -193,17 +209,17 @@ impl World {
     /// Whether budgets hold for a request: not if its model is free.
     fn is_on_budget(&self, asked: &Asked) -> bool {
         let model = self.models.get(&asked.model);
-        let is_free = model.is_some_and(Model::is_free)
+        let is_free = model.is_some_and(PricedModel::is_free)
             && !self.has(Fault::FreeModelRefused)
             && !(self.has(Fault::FreeAliasRefused) && self.models.is_alias(&asked.model));
         let source = model.and_then(|model| model.before).map(|(_, source)| source);
         let origin = model.map(|model| model.origin);
-        let by_admin = matches!(origin, Some(Origin::Admin | Origin::Updated));
+        let by_admin = matches!(origin, Some(SetBy::Admin | SetBy::Updated));
         let is_skipped = match self.fault {
             Some(Fault::UnpricedModelSkipsBudgets) => model.is_some() && source.is_none(),
             Some(Fault::ModelInfoPriceSkipsBudgets) => source == Some(Source::ModelInfo),
             Some(Fault::AdminModelSkipsBudgets) => by_admin,
-            Some(Fault::UpdatedModelSkipsBudgets) => origin == Some(Origin::Updated),
+            Some(Fault::UpdatedModelSkipsBudgets) => origin == Some(SetBy::Updated),
             Some(Fault::StreamSkipsBudgets) => asked.stream,
             Some(Fault::CompletionsSkipBudgets) => asked.route == Route::Completions,
             Some(Fault::MessagesSkipBudgets) => asked.route == Route::Messages,
@@ -224,12 +240,13 @@ impl World {
         asked: &Asked,
         charged: &[Id],
     ) -> Result<Option<OwnedNotified>, Refusal> {
-        let in_team = charged.iter().any(|id| id.kind == Kind::Team);
+        let in_team = charged.iter().any(|id| id.kind == AccountKind::Team);
         let mut wait = None;
         for id in charged {
-            let beside_key = id.kind == Kind::User && self.has(Fault::UserBudgetSkippedBesideKeyBudget);
-            let without_team =
-                id.kind == Kind::Organisation && !in_team && self.has(Fault::OrganisationBudgetSkippedWithoutTeam);
+            let beside_key = id.kind == AccountKind::User && self.has(Fault::UserBudgetSkippedBesideKeyBudget);
+            let without_team = id.kind == AccountKind::Organisation
+                && !in_team
+                && self.has(Fault::OrganisationBudgetSkippedWithoutTeam);
             let is_overlooked = without_team
                 || self.is_overlooked(id, in_team)
                 || (beside_key && charged.first().is_some_and(|key| self.budget_of(key).is_some()));
@@ -247,7 +264,7 @@ impl World {
                 return Err(self.over_budget(id, if held { budget } else { used }, budget));
             }
             let is_raced = self.has(Fault::CrowdOverruns)
-                || (self.has(Fault::NewEndUserCrowdOverruns) && id.kind == Kind::EndUser);
+                || (self.has(Fault::NewEndUserCrowdOverruns) && id.kind == AccountKind::EndUser);
             let each = account.last_cost.unwrap_or(budget - used);
             let expected = each * Decimal::from(account.in_flight);
             if account.in_flight > 0 && used + expected >= budget && !is_raced {
@@ -267,8 +284,14 @@ impl World {
             false => "budget_exceeded",
         };
         let name = match id.kind {
-            Kind::Key => String::new(),
-            Kind::User | Kind::Team | Kind::Member | Kind::Organisation | Kind::EndUser | Kind::Tag | Kind::Budget => {
+            AccountKind::Key => String::new(),
+            AccountKind::User
+            | AccountKind::Team
+            | AccountKind::Member
+            | AccountKind::Organisation
+            | AccountKind::EndUser
+            | AccountKind::Tag
+            | AccountKind::Budget => {
                 format!(" {:?}={}", id.kind, id.name)
             }
         };

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::World;
-use super::account::{Account, Id, Kind, Reset, Terms};
+use super::account::{Account, AccountKind, Id, Reset, Terms};
 use super::faults::Fault;
 
 impl World {
@@ -12,23 +12,35 @@ impl World {
         let account = self.store.accounts.get(id)?;
         let of_object = || self.named_object(account)?.terms.max_budget;
         let of_all = || match id.kind {
-            Kind::Member => {
-                let team = Id::new(Kind::Team, account.terms.team.as_deref()?);
+            AccountKind::Member => {
+                let team = Id::new(AccountKind::Team, account.terms.team.as_deref()?);
                 self.store.accounts.get(&team)?.terms.member_budget
             }
-            Kind::EndUser => self.default_object(id)?.terms.max_budget,
-            Kind::Key | Kind::User | Kind::Team | Kind::Organisation | Kind::Tag | Kind::Budget => None,
+            AccountKind::EndUser => self.default_object(id)?.terms.max_budget,
+            AccountKind::Key
+            | AccountKind::User
+            | AccountKind::Team
+            | AccountKind::Organisation
+            | AccountKind::Tag
+            | AccountKind::Budget => None,
         };
         let own = account.terms.max_budget;
         let objects = Some(of_object).filter(|_| !self.has(Fault::BudgetObjectIgnored));
         let of_all = Some(of_all).filter(|_| match id.kind {
-            Kind::Member => !self.has(Fault::LateMemberBudgetIgnored),
-            Kind::EndUser => !self.has(Fault::DefaultEndUserBudgetIgnored),
-            Kind::Key | Kind::User | Kind::Team | Kind::Organisation | Kind::Tag | Kind::Budget => true,
+            AccountKind::Member => !self.has(Fault::LateMemberBudgetIgnored),
+            AccountKind::EndUser => !self.has(Fault::DefaultEndUserBudgetIgnored),
+            AccountKind::Key
+            | AccountKind::User
+            | AccountKind::Team
+            | AccountKind::Organisation
+            | AccountKind::Tag
+            | AccountKind::Budget => true,
         });
         let budget = own.or_else(|| objects?()).or_else(|| of_all?());
         match self.fault {
-            Some(Fault::PhantomBudget) if id.kind == Kind::Key => budget.or(Some(account.spend + Decimal::new(-2, 2))),
+            Some(Fault::PhantomBudget) if id.kind == AccountKind::Key => {
+                budget.or(Some(account.spend + Decimal::new(-2, 2)))
+            }
             Some(Fault::ZeroBudgetIsUnlimited) => budget.filter(|budget| !budget.is_zero()),
             // A healthy gateway has none that is negative.
             Some(Fault::NegativeBudgetAccepted) => budget.filter(|budget| !budget.is_sign_negative()),
@@ -42,32 +54,32 @@ impl World {
     }
 
     fn named_object(&self, account: &Account) -> Option<&Account> {
-        self.store.accounts.get(&Id::new(Kind::Budget, account.terms.budget.as_deref()?))
+        self.store.accounts.get(&Id::new(AccountKind::Budget, account.terms.budget.as_deref()?))
     }
 
     /// The one for all end users that have no budget of their own.
     fn default_object(&self, id: &Id) -> Option<&Account> {
         let has_own = self.store.accounts.get(id)?.terms.max_budget.is_some();
         let default =
-            self.models.default_end_user_budget.as_deref().filter(|_| id.kind == Kind::EndUser && !has_own)?;
-        self.store.accounts.get(&Id::new(Kind::Budget, default))
+            self.models.default_end_user_budget.as_deref().filter(|_| id.kind == AccountKind::EndUser && !has_own)?;
+        self.store.accounts.get(&Id::new(AccountKind::Budget, default))
     }
 
     /// Whether the check of this account's budget is left out: by LiteLLM's rule, which is kept, for a user whose key
     /// is in a team; else by a fault.
     pub(super) fn is_overlooked(&self, id: &Id, in_team: bool) -> bool {
         let ignored = match id.kind {
-            Kind::Key => Fault::KeyBudgetIgnored,
-            Kind::User => Fault::UserBudgetIgnored,
-            Kind::Team => Fault::TeamBudgetIgnored,
-            Kind::Member => Fault::MemberBudgetIgnored,
-            Kind::Organisation => Fault::OrganisationBudgetIgnored,
-            Kind::EndUser => Fault::EndUserBudgetIgnored,
-            Kind::Tag | Kind::Budget => Fault::TagBudgetIgnored,
+            AccountKind::Key => Fault::KeyBudgetIgnored,
+            AccountKind::User => Fault::UserBudgetIgnored,
+            AccountKind::Team => Fault::TeamBudgetIgnored,
+            AccountKind::Member => Fault::MemberBudgetIgnored,
+            AccountKind::Organisation => Fault::OrganisationBudgetIgnored,
+            AccountKind::EndUser => Fault::EndUserBudgetIgnored,
+            AccountKind::Tag | AccountKind::Budget => Fault::TagBudgetIgnored,
         };
-        let is_key = id.kind == Kind::Key;
+        let is_key = id.kind == AccountKind::Key;
         let is_reset = || self.store.accounts.get(id).is_some_and(|account| account.reset.is_some());
-        (id.kind == Kind::User && in_team)
+        (id.kind == AccountKind::User && in_team)
             || self.has(ignored)
             || (is_key && !in_team && self.has(Fault::KeyBudgetSkippedWithoutTeam))
             || (is_key && self.has(Fault::BudgetWithDurationIgnored) && is_reset())
@@ -88,10 +100,12 @@ impl World {
 
     /// What is held against a budget.
     pub(super) fn enforced(&self, instance: usize, id: &Id, charged: &[Id]) -> Decimal {
-        let of = |kind: Kind| charged.iter().find(|id| id.kind == kind);
+        let of = |kind: AccountKind| charged.iter().find(|id| id.kind == kind);
         let counted = match (self.fault, id.kind) {
-            (Some(Fault::TeamBudgetPerKey), Kind::Team) | (Some(Fault::UserBudgetPerKey), Kind::User) => of(Kind::Key),
-            (Some(Fault::OrganisationBudgetPerTeam), Kind::Organisation) => of(Kind::Team),
+            (Some(Fault::TeamBudgetPerKey), AccountKind::Team) | (Some(Fault::UserBudgetPerKey), AccountKind::User) => {
+                of(AccountKind::Key)
+            }
+            (Some(Fault::OrganisationBudgetPerTeam), AccountKind::Organisation) => of(AccountKind::Team),
             (Some(_) | None, _) => None,
         };
         let counted = counted.unwrap_or(id);
@@ -110,8 +124,8 @@ impl World {
         if !Reset::is_due(&mut account.reset, every) {
             return;
         }
-        let never =
-            self.has(Fault::BudgetNeverReset) || (self.has(Fault::EndUserBudgetNeverReset) && id.kind == Kind::EndUser);
+        let never = self.has(Fault::BudgetNeverReset)
+            || (self.has(Fault::EndUserBudgetNeverReset) && id.kind == AccountKind::EndUser);
         if never {
             return;
         }
@@ -126,9 +140,9 @@ impl World {
         (account.spend, account.unwritten) = (to, Decimal::ZERO);
         account.skew = if stale { before - to } else { Decimal::ZERO };
         let Terms { user, team, .. } = account.terms.clone();
-        if self.has(Fault::ResetTakesOthers) && id.kind == Kind::Key {
-            user.iter().for_each(|user| self.reset(&Id::new(Kind::User, user), to));
-            team.iter().for_each(|team| self.reset(&Id::new(Kind::Team, team), to));
+        if self.has(Fault::ResetTakesOthers) && id.kind == AccountKind::Key {
+            user.iter().for_each(|user| self.reset(&Id::new(AccountKind::User, user), to));
+            team.iter().for_each(|team| self.reset(&Id::new(AccountKind::Team, team), to));
         }
     }
 }

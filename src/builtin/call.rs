@@ -13,18 +13,18 @@ use futures_util::Stream;
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use super::Node;
+use super::RouteState;
 use super::admit::Admitted;
 use super::asked::Asked;
-use super::charge::{Bill, End, LATE};
+use super::charge::{Bill, LATE, RequestEnd};
 use super::faults::Fault;
 use super::refusal::refuse;
 use super::store::Cached;
-use super::usage::{Reader, Usage};
+use super::usage::{Counted, Reader};
 
 /// A request that was let in, until it ends: at the latest when it is dropped.
 pub(super) struct Ticket {
-    node: Node,
+    node: RouteState,
     asked: Arc<Asked>,
     admitted: Admitted,
     /// The model that is asked now.
@@ -36,12 +36,12 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    pub(super) fn new(node: Node, asked: Arc<Asked>, admitted: Admitted) -> Ticket {
+    pub(super) fn new(node: RouteState, asked: Arc<Asked>, admitted: Admitted) -> Ticket {
         let model = asked.model.clone();
         Ticket { node, asked, admitted, model, attempts: 0, advance: None, is_open: true }
     }
 
-    pub(super) fn close(&mut self, end: End, usage: &Usage) {
+    pub(super) fn close(&mut self, end: RequestEnd, usage: &Counted) {
         if !std::mem::take(&mut self.is_open) {
             return;
         }
@@ -60,7 +60,7 @@ impl Ticket {
     }
 
     /// Charges for a stream that begins: whoever leaves it has paid for what he has seen, before he is missed.
-    fn begin(&mut self, usage: &Usage) {
+    fn begin(&mut self, usage: &Counted) {
         if self.advance.is_none() {
             let advance = self.node.lock().charge_advance(self.node.instance, &self.admitted, &self.model, usage);
             self.advance = Some(advance);
@@ -72,7 +72,7 @@ impl Ticket {
         let response = match self.answered().await {
             Ok(response) => response,
             Err(error) => {
-                self.close(End::Failed, &Usage::default());
+                self.close(RequestEnd::Failed, &Counted::default());
                 return refuse(StatusCode::BAD_GATEWAY, "upstream", error.to_string()).into_response();
             }
         };
@@ -87,12 +87,12 @@ impl Ticket {
         }
         match response.bytes().await {
             Err(error) => {
-                self.close(End::BrokenOff, &Usage::default());
+                self.close(RequestEnd::BrokenOff, &Counted::default());
                 refuse(StatusCode::BAD_GATEWAY, "upstream", error.to_string()).into_response()
             }
             Ok(body) => {
-                let usage = Usage::of_body(&body);
-                let end = if status.is_success() { End::Answered } else { End::Failed };
+                let usage = Counted::of_body(&body);
+                let end = if status.is_success() { RequestEnd::Answered } else { RequestEnd::Failed };
                 if status.is_success() {
                     self.keep(content_type.clone(), body.clone(), &usage);
                 }
@@ -129,7 +129,7 @@ impl Ticket {
     }
 
     /// Keeps an answer, if it may be given again.
-    fn keep(&self, content_type: HeaderValue, body: Bytes, usage: &Usage) {
+    fn keep(&self, content_type: HeaderValue, body: Bytes, usage: &Counted) {
         if let Some(key) = self.asked.cache_key.clone() {
             let cached = Cached { content_type, body, usage: usage.clone() };
             self.node.lock().store.cache.insert(key, cached);
@@ -139,12 +139,12 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.close(End::Left, &Usage::default());
+        self.close(RequestEnd::Left, &Counted::default());
     }
 }
 
 /// One call of the provider.
-pub(super) async fn call_of(node: &Node, asked: &Asked, model: &str) -> reqwest::Result<reqwest::Response> {
+pub(super) async fn call_of(node: &RouteState, asked: &Asked, model: &str) -> reqwest::Result<reqwest::Response> {
     let (name, with_usage) = {
         let world = node.lock();
         let name = world.models.get(model).map_or_else(|| model.to_owned(), |model| model.provider_model.clone());
@@ -179,12 +179,12 @@ impl Stream for Passing {
                 if reader.is_whole && ticket.is_open {
                     let usage = reader.usage();
                     ticket.keep(HeaderValue::from_static("text/event-stream"), seen.clone().into(), &usage);
-                    ticket.close(End::Answered, &usage);
+                    ticket.close(RequestEnd::Answered, &usage);
                 } else if reader.has_begun && ticket.is_open {
                     ticket.begin(&reader.usage());
                 }
             }
-            Some(Err(_)) | None => ticket.close(End::BrokenOff, &reader.usage()),
+            Some(Err(_)) | None => ticket.close(RequestEnd::BrokenOff, &reader.usage()),
         }
         Poll::Ready(chunk)
     }
@@ -193,6 +193,6 @@ impl Stream for Passing {
 impl Drop for Passing {
     fn drop(&mut self) {
         let Passing { reader, ticket, .. } = self;
-        ticket.close(End::Left, &reader.usage());
+        ticket.close(RequestEnd::Left, &reader.usage());
     }
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use super::World;
-use super::account::{Account, Id, Kind, Row};
+use super::account::{Account, AccountKind, Id, SpendLogRow};
 use super::admit::Admitted;
 use super::asked::{Asked, Route};
 use super::faults::Fault;
-use super::usage::Usage;
+use super::usage::Counted;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum RequestEnd {
     Answered,
     /// By the provider, for good.
     Failed,
@@ -30,10 +30,10 @@ pub(super) enum End {
 #[derive(Debug)]
 pub(super) struct Bill<'a> {
     pub(super) asked: &'a Asked,
-    pub(super) end: End,
+    pub(super) end: RequestEnd,
     /// The model that answered; not the one asked for, after a fallback.
     pub(super) model: &'a str,
-    pub(super) usage: &'a Usage,
+    pub(super) usage: &'a Counted,
     /// How many calls of the provider it took.
     pub(super) attempts: u64,
     /// What was charged when its stream began.
@@ -53,7 +53,7 @@ impl World {
         instance: usize,
         admitted: &Admitted,
         model: &str,
-        usage: &Usage,
+        usage: &Counted,
     ) -> Decimal {
         let advance = match self.has(Fault::DroppedStreamNotCharged) {
             true => Decimal::ZERO,
@@ -69,10 +69,10 @@ impl World {
         for id in &admitted.charged {
             self.record(instance, id, cost - bill.advance);
             let keeps_slot = match bill.end {
-                End::Left => self.has(Fault::DroppedStreamKeepsSlot),
-                End::BrokenOff => self.has(Fault::BrokenStreamKeepsSlot),
-                End::Failed => self.has(Fault::FailedCallKeepsSlot),
-                End::Answered | End::Cached => false,
+                RequestEnd::Left => self.has(Fault::DroppedStreamKeepsSlot),
+                RequestEnd::BrokenOff => self.has(Fault::BrokenStreamKeepsSlot),
+                RequestEnd::Failed => self.has(Fault::FailedCallKeepsSlot),
+                RequestEnd::Answered | RequestEnd::Cached => false,
             };
             let per_instance = self.has(Fault::RatesPerInstance);
             let reserves = self.has(Fault::ReservationNeverReleased);
@@ -84,7 +84,7 @@ impl World {
             rate.tokens += bill.usage.tokens();
             rate.running = rate.running.saturating_sub(u64::from(!keeps_slot));
             account.in_flight = account.in_flight.saturating_sub(u64::from(admitted.on_budget));
-            if bill.end == End::Answered {
+            if bill.end == RequestEnd::Answered {
                 account.last_tokens = Some(bill.usage.tokens()).filter(|tokens| *tokens > 0).or(account.last_tokens);
                 account.last_cost = Some(cost).filter(|cost| !cost.is_zero()).or(account.last_cost);
             }
@@ -100,12 +100,12 @@ impl World {
     fn record(&mut self, instance: usize, id: &Id, amount: Decimal) {
         let is_unwritten = self.store.is_down || self.has(Fault::SpendWrittenLate);
         let is_recorded = match id.kind {
-            Kind::Team => !self.has(Fault::TeamSpendNotRecorded),
-            Kind::Member => !self.has(Fault::MemberSpendNotRecorded),
-            Kind::EndUser => !self.has(Fault::EndUserSpendNotRecorded),
-            Kind::Tag => !self.has(Fault::TagSpendNotRecorded),
-            Kind::Organisation => !self.has(Fault::OrganisationSpendNotRecorded),
-            Kind::Key | Kind::User | Kind::Budget => true,
+            AccountKind::Team => !self.has(Fault::TeamSpendNotRecorded),
+            AccountKind::Member => !self.has(Fault::MemberSpendNotRecorded),
+            AccountKind::EndUser => !self.has(Fault::EndUserSpendNotRecorded),
+            AccountKind::Tag => !self.has(Fault::TagSpendNotRecorded),
+            AccountKind::Organisation => !self.has(Fault::OrganisationSpendNotRecorded),
+            AccountKind::Key | AccountKind::User | AccountKind::Budget => true,
         };
         match self.store.accounts.get_mut(id).filter(|_| is_recorded) {
             Some(account) if is_unwritten => account.unwritten += amount,
@@ -122,15 +122,15 @@ impl World {
         let Bill { asked, end, model, usage, attempts, .. } = bill;
         let priced_as = if self.has(Fault::FallbackChargedAsFirst) { asked.model.as_str() } else { model };
         let cost = match end {
-            End::Left if self.has(Fault::DroppedStreamNotCharged) => Decimal::ZERO,
-            End::Answered | End::Left | End::BrokenOff => self.models.cost(priced_as, usage),
-            End::Cached if self.has(Fault::CacheHitCharged) => self.models.cost(priced_as, usage),
-            End::Failed if self.has(Fault::FailedCallCharged) => Decimal::new(2, 2),
-            End::Cached | End::Failed => Decimal::ZERO,
+            RequestEnd::Left if self.has(Fault::DroppedStreamNotCharged) => Decimal::ZERO,
+            RequestEnd::Answered | RequestEnd::Left | RequestEnd::BrokenOff => self.models.cost(priced_as, usage),
+            RequestEnd::Cached if self.has(Fault::CacheHitCharged) => self.models.cost(priced_as, usage),
+            RequestEnd::Failed if self.has(Fault::FailedCallCharged) => Decimal::new(2, 2),
+            RequestEnd::Cached | RequestEnd::Failed => Decimal::ZERO,
         };
         let by_admin = || {
             let model = self.models.get(&asked.model);
-            model.is_some_and(|model| model.origin != super::price::Origin::Config)
+            model.is_some_and(|model| model.origin != super::price::SetBy::Config)
         };
         let nothing = Decimal::ZERO;
         match self.fault {
@@ -149,7 +149,7 @@ impl World {
             Some(Fault::StreamWithoutUsageNotCharged) if asked.hides_usage => nothing,
             Some(Fault::StreamWithoutUsageEstimated) if asked.hides_usage => cost * Decimal::new(14, 1),
             Some(Fault::MessagesStreamInputNotCharged) if asked.stream && asked.route == Route::Messages => {
-                self.models.cost(priced_as, &Usage { input: 0, ..Usage::clone(usage) })
+                self.models.cost(priced_as, &Counted { input: 0, ..Counted::clone(usage) })
             }
             Some(Fault::ResponsesChargedTwice) if asked.route == Route::Responses => cost + cost,
             Some(Fault::ImagesNotCharged) if asked.route == Route::Images => nothing,
@@ -190,7 +190,7 @@ impl World {
         for _ in 0..rows {
             let id = self.store.next();
             let Some(account) = self.store.accounts.get_mut(key) else { return };
-            let status = if bill.end == End::Failed { "failure" } else { "success" };
+            let status = if bill.end == RequestEnd::Failed { "failure" } else { "success" };
             account.log.push(row(id, bill.asked, cost, status));
         }
     }
@@ -198,7 +198,7 @@ impl World {
     /// What a faulty gateway writes of a request that it refused.
     pub(super) fn log_refused(&mut self, asked: &Asked) {
         let id = self.store.next();
-        let Some(account) = self.store.accounts.get_mut(&Id::new(Kind::Key, &asked.key)) else { return };
+        let Some(account) = self.store.accounts.get_mut(&Id::new(AccountKind::Key, &asked.key)) else { return };
         let cost = account.last_cost.unwrap_or_default();
         account.log.push(row(id, asked, cost, "failure"));
     }
@@ -215,6 +215,6 @@ impl Account {
     }
 }
 
-fn row(id: usize, asked: &Asked, spend: Decimal, status: &'static str) -> Row {
-    Row { id, model: asked.model.clone(), spend, status, call_type: asked.route.call_type() }
+fn row(id: usize, asked: &Asked, spend: Decimal, status: &'static str) -> SpendLogRow {
+    SpendLogRow { id, model: asked.model.clone(), spend, status, call_type: asked.route.call_type() }
 }

@@ -10,7 +10,7 @@ pub use table::{FAULTS, Fault};
 
 /// What there is to say about a fault.
 #[derive(Debug, Clone, Copy)]
-pub struct About {
+pub struct AboutFault {
     pub fault: Fault,
     /// Its name, as in `builtin@fault:NAME`.
     pub name: &'static str,
@@ -26,7 +26,7 @@ impl Fault {
         FAULTS.iter().find(|about| about.name == name).map(|about| about.fault)
     }
 
-    pub fn about(self) -> &'static About {
+    pub fn about(self) -> &'static AboutFault {
         &FAULTS[self as usize]
     }
 }

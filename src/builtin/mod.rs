@@ -34,8 +34,8 @@ use serde_json::Map;
 use tokio::task::JoinHandle;
 
 use crate::secret::Secret;
-use account::{Account, Id, Kind};
-pub use faults::{About, FAULTS, Fault};
+use account::{Account, AccountKind, Id};
+pub use faults::{AboutFault, FAULTS, Fault};
 use price::Models;
 use store::{Memory, Store};
 
@@ -45,7 +45,7 @@ pub const SPEED: u32 = 20;
 /// A running instance of the built-in gateway. Dropping it stops it.
 pub struct Builtin {
     pub address: SocketAddr,
-    node: Node,
+    node: RouteState,
     task: JoinHandle<()>,
 }
 
@@ -64,9 +64,9 @@ impl Builtin {
         let http = reqwest::Client::builder().no_proxy().build().map_err(std::io::Error::other)?;
         let admin_key = admin_key.reveal().to_owned();
         let mut store = Store::default();
-        store.accounts.insert(Id::new(Kind::Key, &admin_key), Account::new(Map::new()));
+        store.accounts.insert(Id::new(AccountKind::Key, &admin_key), Account::new(Map::new()));
         let world = World { models, admin_key, fault, store, memories: Vec::new() };
-        let node = Node { world: Arc::new(Mutex::new(world)), instance: 0, http, upstream: upstream.into() };
+        let node = RouteState { world: Arc::new(Mutex::new(world)), instance: 0, http, upstream: upstream.into() };
         Builtin::listen(node).await
     }
 
@@ -76,10 +76,10 @@ impl Builtin {
     /// When no port can be listened on.
     pub async fn second(&self) -> std::io::Result<Builtin> {
         let instance = self.node.lock().memories.len();
-        Builtin::listen(Node { instance, ..self.node.clone() }).await
+        Builtin::listen(RouteState { instance, ..self.node.clone() }).await
     }
 
-    async fn listen(node: Node) -> std::io::Result<Builtin> {
+    async fn listen(node: RouteState) -> std::io::Result<Builtin> {
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         node.lock().memories.push(Memory::default());
@@ -142,7 +142,7 @@ impl Drop for Builtin {
     }
 }
 
-fn router(node: Node) -> Router {
+fn router(node: RouteState) -> Router {
     let mut router = Router::new().route("/v1/models", get(serve::list));
     for route in asked::Route::ALL {
         router = router.route(route.path(), post(serve::ask));
@@ -153,16 +153,16 @@ fn router(node: Node) -> Router {
 
 /// An instance, as its routes see it.
 #[derive(Clone)]
-struct Node {
+struct RouteState {
     world: Arc<Mutex<World>>,
     instance: usize,
     http: reqwest::Client,
     upstream: Arc<str>,
 }
 
-type Shared = State<Node>;
+type Shared = State<RouteState>;
 
-impl Node {
+impl RouteState {
     /// The world behind its lock, which is never held across a wait.
     fn lock(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::account::exact;
-use super::usage::Usage;
+use super::usage::Counted;
 
 /// USD for one token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) enum Source {
 
 /// Who said it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum SetBy {
     Config,
     Admin,
     /// The admin API, and not at once.
@@ -37,7 +37,7 @@ pub(super) enum Origin {
 
 /// A model that can be asked.
 #[derive(Debug, Clone)]
-pub(super) struct Model {
+pub(super) struct PricedModel {
     pub(super) id: String,
     /// All that was said of it.
     pub(super) said: Value,
@@ -47,13 +47,13 @@ pub(super) struct Model {
     /// As LiteLLM has it: a base model in `litellm_params` is looked at only after the call.
     after: Option<Rates>,
     per_image: Option<Decimal>,
-    pub(super) origin: Origin,
+    pub(super) origin: SetBy,
 }
 
 /// Every model that can be asked, by the name that requests use.
 #[derive(Debug, Default)]
 pub(super) struct Models {
-    known: HashMap<String, Model>,
+    known: HashMap<String, PricedModel>,
     aliases: HashMap<String, String>,
     /// The budget object of end users that have no budget of their own.
     pub(super) default_end_user_budget: Option<String>,
@@ -70,7 +70,7 @@ impl Models {
         for (number, said) in list.iter().enumerate() {
             let id = said["model_info"]["id"].as_str().map_or_else(|| format!("config-{number}"), str::to_owned);
             let name = said["model_name"].as_str().ok_or("a model has no name")?;
-            models.known.insert(name.to_owned(), Model::new(id, said.clone(), Origin::Config));
+            models.known.insert(name.to_owned(), PricedModel::new(id, said.clone(), SetBy::Config));
         }
         let aliases = config["router_settings"]["model_group_alias"].as_object().into_iter().flatten();
         let target = |alias: &Value| alias.as_str().or(alias["model"].as_str()).map(str::to_owned);
@@ -81,7 +81,7 @@ impl Models {
     }
 
     /// A model by its name, or by another name for it.
-    pub(super) fn get(&self, name: &str) -> Option<&Model> {
+    pub(super) fn get(&self, name: &str) -> Option<&PricedModel> {
         self.known.get(self.aliases.get(name).map_or(name, String::as_str))
     }
 
@@ -93,12 +93,12 @@ impl Models {
         self.known.keys().chain(self.aliases.keys())
     }
 
-    pub(super) fn add(&mut self, name: &str, model: Model) {
+    pub(super) fn add(&mut self, name: &str, model: PricedModel) {
         self.known.insert(name.to_owned(), model);
     }
 
     /// The name and the model of an id.
-    pub(super) fn of_id(&self, id: &str) -> Option<(String, &Model)> {
+    pub(super) fn of_id(&self, id: &str) -> Option<(String, &PricedModel)> {
         self.known.iter().find(|(_, model)| model.id == id).map(|(name, model)| (name.clone(), model))
     }
 
@@ -107,7 +107,7 @@ impl Models {
     }
 
     /// What an answer costs: by what is known of the model, else by what the answer itself says.
-    pub(super) fn cost(&self, name: &str, usage: &Usage) -> Decimal {
+    pub(super) fn cost(&self, name: &str, usage: &Counted) -> Decimal {
         let by_rates =
             |rates: Rates| rates.input * Decimal::from(usage.input) + rates.output * Decimal::from(usage.output);
         let model = self.get(name);
@@ -119,8 +119,8 @@ impl Models {
     }
 }
 
-impl Model {
-    pub(super) fn new(id: String, said: Value, origin: Origin) -> Model {
+impl PricedModel {
+    pub(super) fn new(id: String, said: Value, origin: SetBy) -> PricedModel {
         let (params, info) = (&said["litellm_params"], &said["model_info"]);
         let behind = params["model"].as_str().unwrap_or_default();
         let provider_model = behind.split_once('/').map_or(behind, |(_, model)| model).to_owned();
@@ -137,7 +137,7 @@ impl Model {
         let after = named(&params["base_model"]);
         let stated_per_image = PER_IMAGE.iter().find_map(|name| exact(&params[*name]).or_else(|| exact(&info[*name])));
         let per_image = stated_per_image.or_else(|| (behind == "recraft/recraftv3").then(|| Decimal::new(4, 2)));
-        Model { id, provider_model, before, after, per_image, origin, said }
+        PricedModel { id, provider_model, before, after, per_image, origin, said }
     }
 
     /// Whether it is said to cost nothing.

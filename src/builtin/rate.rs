@@ -5,12 +5,12 @@ use axum::http::StatusCode;
 use tokio::sync::futures::OwnedNotified;
 
 use super::World;
-use super::account::{Id, Kind, Terms};
+use super::account::{AccountKind, Id, Terms};
 use super::faults::Fault;
 use super::refusal::{Refusal, refuse};
 
 /// Limits that hold for an account: its own, else those of its budget object.
-struct Limits {
+struct RateLimits {
     rpm: Option<u64>,
     tpm: Option<u64>,
     parallel: Option<u64>,
@@ -20,11 +20,11 @@ impl World {
     pub(super) fn check_rates(&mut self, instance: usize, charged: &[Id]) -> Result<Option<OwnedNotified>, Refusal> {
         let mut wait = None;
         for id in charged {
-            let Some(Limits { rpm, tpm, parallel }) = self.limits_of(id) else { continue };
+            let Some(RateLimits { rpm, tpm, parallel }) = self.limits_of(id) else { continue };
             if rpm.is_none() && tpm.is_none() && parallel.is_none() {
                 continue;
             }
-            let is_key = id.kind == Kind::Key;
+            let is_key = id.kind == AccountKind::Key;
             let rpm = rpm.filter(|_| !self.has(Fault::RpmIgnored) && (is_key || !self.has(Fault::RpmOfOthersIgnored)));
             let tpm = tpm.filter(|_| !self.has(Fault::TpmIgnored));
             let parallel = parallel.filter(|_| !self.has(Fault::ParallelIgnored));
@@ -63,11 +63,11 @@ impl World {
         Ok(wait)
     }
 
-    fn limits_of(&self, id: &Id) -> Option<Limits> {
+    fn limits_of(&self, id: &Id) -> Option<RateLimits> {
         let account = self.store.accounts.get(id)?;
         let object = self.object_of(id).map(|object| &object.terms);
         let (own, object) = (&account.terms, |limit: fn(&Terms) -> Option<u64>| limit(object?));
-        Some(Limits {
+        Some(RateLimits {
             rpm: own.rpm.or_else(|| object(|terms| terms.rpm)),
             tpm: own.tpm.or_else(|| object(|terms| terms.tpm)),
             parallel: own.parallel.or_else(|| object(|terms| terms.parallel)),

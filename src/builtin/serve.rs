@@ -11,14 +11,14 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::account::{Id, Kind};
+use super::account::{AccountKind, Id};
 use super::admit::Admission;
 use super::asked::{Asked, Route};
 use super::call::{Ticket, call_of};
-use super::charge::End;
+use super::charge::RequestEnd;
 use super::faults::Fault;
 use super::refusal::{Refusal, refuse};
-use super::{Node, Shared, bearer};
+use super::{RouteState, Shared, bearer};
 
 /// One request of a model.
 pub(super) async fn ask(State(node): Shared, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
@@ -46,7 +46,7 @@ pub(super) async fn ask(State(node): Shared, uri: Uri, headers: HeaderMap, body:
     let mut ticket = Ticket::new(node.clone(), Arc::clone(&asked), admitted);
     let cached = asked.cache_key.as_ref().and_then(|key| node.lock().store.cache.get(key).cloned());
     if let Some(cached) = cached {
-        ticket.close(End::Cached, &cached.usage);
+        ticket.close(RequestEnd::Cached, &cached.usage);
         return ([(CONTENT_TYPE, cached.content_type)], cached.body).into_response();
     }
     // On its own: the provider is paid for a call, also if the client does not wait for its end.
@@ -60,12 +60,12 @@ pub(super) async fn ask(State(node): Shared, uri: Uri, headers: HeaderMap, body:
 
 /// A faulty gateway's lock on the key that asks: it gets stuck where that is locked already.
 struct Asking<'a> {
-    node: &'a Node,
+    node: &'a RouteState,
     key: &'a str,
 }
 
 impl<'a> Asking<'a> {
-    fn begin(node: &'a Node, key: &'a str) -> Option<Asking<'a>> {
+    fn begin(node: &'a RouteState, key: &'a str) -> Option<Asking<'a>> {
         let mut world = node.lock();
         if !world.has(Fault::HangsForGood) {
             return None;
@@ -90,7 +90,7 @@ pub(super) async fn unless_stuck(State(node): Shared, request: Request, next: Ne
     next.run(request).await
 }
 
-async fn refused(node: &Node, asked: &Asked, refusal: Refusal) -> Response {
+async fn refused(node: &RouteState, asked: &Asked, refusal: Refusal) -> Response {
     let (leaks, logs) = {
         let world = node.lock();
         (world.has(Fault::RefusedCallReachesUpstream), world.has(Fault::RefusedCallLogged))
@@ -111,10 +111,10 @@ pub(super) async fn list(State(node): Shared, headers: HeaderMap) -> Response {
     if let Err(refusal) = world.check_key(node.instance, key) {
         return refusal.into_response();
     }
-    let end_user = Asked::end_user_in(&headers).map(|end_user| Id::new(Kind::EndUser, end_user));
+    let end_user = Asked::end_user_in(&headers).map(|end_user| Id::new(AccountKind::EndUser, end_user));
     let refusing = match world.fault {
         Some(Fault::ModelListRefusedForEndUser) => end_user,
-        Some(Fault::ModelListRefusedForKey) => Some(Id::new(Kind::Key, key)),
+        Some(Fault::ModelListRefusedForKey) => Some(Id::new(AccountKind::Key, key)),
         Some(_) | None => None,
     };
     let is_spent = |id: &Id| {

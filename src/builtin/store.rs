@@ -7,9 +7,9 @@ use axum::body::Bytes;
 use axum::http::HeaderValue;
 use rust_decimal::Decimal;
 
-use super::account::{Account, Id, Kind, Rate};
+use super::account::{Account, AccountKind, Id, RateCount};
 use super::asked::Route;
-use super::usage::Usage;
+use super::usage::Counted;
 
 /// Everything, in memory.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(super) struct Store {
 pub(super) struct Cached {
     pub(super) content_type: HeaderValue,
     pub(super) body: Bytes,
-    pub(super) usage: Usage,
+    pub(super) usage: Counted,
 }
 
 /// An instance's own memory, which ends with it.
@@ -45,7 +45,7 @@ pub(super) struct Memory {
     /// Of a faulty one: what was spent through it.
     pub(super) spent: HashMap<Id, Decimal>,
     /// Of a faulty one: what was asked through it.
-    pub(super) rates: HashMap<Id, Rate>,
+    pub(super) rates: HashMap<Id, RateCount>,
     /// Of a faulty one: the API on which each model was asked last.
     pub(super) asked_on: HashMap<String, Route>,
     /// Of a faulty one: the keys that are asking, and whether it is stuck for good.
@@ -60,23 +60,23 @@ impl Store {
     }
 
     pub(super) fn key(&self, secret: &str) -> Option<&Account> {
-        self.accounts.get(&Id::new(Kind::Key, secret))
+        self.accounts.get(&Id::new(AccountKind::Key, secret))
     }
 
     /// Everyone that a request is charged to, of those who exist: the key, its user, its team, that user as a member of
     /// it, the organisation, the end user and the tags that the request names.
     pub(super) fn charged(&self, secret: &str, end_user: Option<&str>, tags: &[String]) -> Vec<Id> {
-        let mut charged = vec![Id::new(Kind::Key, secret)];
+        let mut charged = vec![Id::new(AccountKind::Key, secret)];
         let Some(key) = self.key(secret) else { return Vec::new() };
         let (user, team) = (key.terms.user.as_deref(), key.terms.team.as_deref());
-        charged.extend(user.map(|user| Id::new(Kind::User, user)));
-        charged.extend(team.map(|team| Id::new(Kind::Team, team)));
+        charged.extend(user.map(|user| Id::new(AccountKind::User, user)));
+        charged.extend(team.map(|team| Id::new(AccountKind::Team, team)));
         charged.extend(user.zip(team).map(|(user, team)| Id::member(user, team)));
-        let of_team = || self.accounts.get(&Id::new(Kind::Team, team?))?.terms.organisation.as_deref();
+        let of_team = || self.accounts.get(&Id::new(AccountKind::Team, team?))?.terms.organisation.as_deref();
         let organisation = key.terms.organisation.as_deref().or_else(of_team);
-        charged.extend(organisation.map(|organisation| Id::new(Kind::Organisation, organisation)));
-        charged.extend(end_user.map(|end_user| Id::new(Kind::EndUser, end_user)));
-        charged.extend(tags.iter().map(|tag| Id::new(Kind::Tag, tag)));
+        charged.extend(organisation.map(|organisation| Id::new(AccountKind::Organisation, organisation)));
+        charged.extend(end_user.map(|end_user| Id::new(AccountKind::EndUser, end_user)));
+        charged.extend(tags.iter().map(|tag| Id::new(AccountKind::Tag, tag)));
         charged.retain(|id| self.accounts.contains_key(id));
         charged
     }

@@ -37,8 +37,8 @@ pub(super) struct Bisect {
     /// Only trials with this text in their name; may be repeated.
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
-    #[arg(long, value_enum, default_value_t = Format::Terminal)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = BisectFormat::Terminal)]
+    format: BisectFormat,
     /// Also write the answer as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -47,7 +47,7 @@ pub(super) struct Bisect {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum BisectFormat {
     Terminal,
     Json,
 }
@@ -56,7 +56,7 @@ impl Bisect {
     pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let (config, compromised) = (self.launching.over(config), self.launching.compromised());
         let Bisect { scenario, good, bad, fixed, versions, pre, filter, format, json, launching: _ } = self;
-        let prints_json = format == Format::Json;
+        let prints_json = format == BisectFormat::Json;
         BisectOrder { scenario, good, bad, fixed, versions, pre, filter, prints_json, json, compromised }
             .carry_out(&config)
     }

@@ -5,17 +5,17 @@ use indicatif::HumanBytes;
 
 use crate::host::console::print;
 use crate::host::failure::{Exit, Failure};
-use crate::launch::cache::{Cache, Entry};
+use crate::launch::cache::{Cache, CacheEntry};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash cache clear")]
 pub(super) struct CacheCommand {
     #[command(subcommand)]
-    act: Option<Act>,
+    act: Option<CacheAct>,
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]
-enum Act {
+enum CacheAct {
     /// Remove everything in it; gatecrash makes it again when needed.
     Clear,
 }
@@ -25,7 +25,7 @@ impl CacheCommand {
         let cache = Cache::find().map_err(Failure::broke)?;
         let (entries, did) = match self.act {
             None => (cache.list().map_err(Failure::broke)?, "in"),
-            Some(Act::Clear) => (cache.clear().map_err(Failure::broke)?, "removed from"),
+            Some(CacheAct::Clear) => (cache.clear().map_err(Failure::broke)?, "removed from"),
         };
         let lines: String = entries.iter().map(line).collect();
         let bytes = entries.iter().map(|entry| entry.bytes).sum();
@@ -33,7 +33,7 @@ impl CacheCommand {
     }
 }
 
-fn line(entry: &Entry) -> String {
+fn line(entry: &CacheEntry) -> String {
     let (gateway, version) = entry.gateway().unwrap_or_default();
     let made = jiff::ZonedDateTime::try_from(entry.made).unwrap_or_default().strftime("%F %R");
     let size = HumanBytes(entry.bytes).to_string();

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::shared::Selection;
-use crate::builtin::{About, FAULTS};
+use super::shared::SelectionArgs;
+use crate::builtin::{AboutFault, FAULTS};
 use crate::config::Config;
 use crate::host::console::print;
 use crate::host::failure::{Exit, Failure};
@@ -19,7 +19,7 @@ pub(super) struct List {
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
     #[command(flatten)]
-    selection: Selection,
+    selection: SelectionArgs,
     /// List the built-in gateway's faults instead.
     #[arg(long, exclusive = true)]
     faults: bool,
@@ -28,7 +28,8 @@ pub(super) struct List {
 impl List {
     pub(super) fn execute(&self, config: &Config) -> Result<Exit, Failure> {
         if self.faults {
-            let line = |about: &About| format!("builtin@fault:{:34}  {} ({})\n", about.name, about.what, about.like);
+            let line =
+                |about: &AboutFault| format!("builtin@fault:{:34}  {} ({})\n", about.name, about.what, about.like);
             return Ok(print(&FAULTS.iter().map(line).collect::<String>()));
         }
         let Selected { trials, .. } = select(config, &self.scenarios, &self.selection.filter, &self.selection.tag)?;

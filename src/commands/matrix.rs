@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::shared::{Launching, Selection};
+use super::shared::{Launching, SelectionArgs};
 use crate::config::Config;
 use crate::host::failure::{Exit, Failure};
 use crate::matrix::order::{MatrixFiles, MatrixOrder};
@@ -37,7 +37,7 @@ pub(super) struct MatrixCommand {
     #[arg(long)]
     promises: bool,
     #[command(flatten)]
-    selection: Selection,
+    selection: SelectionArgs,
     /// How many targets run at the same time. Default: as many as memory allows, with two cores for each.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     at_once: Option<u16>,
@@ -59,10 +59,10 @@ pub(super) struct MatrixCommand {
     /// Print only the defects and the answer.
     #[arg(long)]
     quiet: bool,
-    #[arg(long, value_enum, default_value_t = Format::Terminal)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = MatrixFormat::Terminal)]
+    format: MatrixFormat,
     #[command(flatten)]
-    files: Files,
+    files: OutputFiles,
     #[command(flatten)]
     launching: Launching,
 }
@@ -74,14 +74,14 @@ enum Every {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum MatrixFormat {
     Terminal,
     Json,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Files")]
-struct Files {
+struct OutputFiles {
     /// Write it as compact JSON, for scripts and for --from.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -110,7 +110,7 @@ impl MatrixCommand {
             fresh: self.fresh,
             note: self.note,
             quiet: self.quiet,
-            prints_json: self.format == Format::Json,
+            prints_json: self.format == MatrixFormat::Json,
             files: MatrixFiles { json: files.json, markdown: files.markdown, html: files.html },
             compromised: self.launching.compromised(),
         };

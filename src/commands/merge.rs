@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::shared::Output;
+use super::shared::OutputArgs;
 use crate::host::failure::{Exit, Failure};
 use crate::report::merge::merge_files;
 
@@ -15,7 +15,7 @@ pub(super) struct Merge {
     #[arg(value_name = "REPORT", required = true)]
     reports: Vec<PathBuf>,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
 }
 
 impl Merge {

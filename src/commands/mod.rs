@@ -57,10 +57,10 @@ brought up, 4 nothing was run, 130 interrupted.";
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run scenarios on a target.
-    Run(run::Run),
+    Run(run::RunArgs),
     /// Run scenarios on two targets and show what regressed.
     #[command(override_usage = "gatecrash compare [OPTIONS] [BASELINE CANDIDATE] [SCENARIO]...")]
-    Compare(run::Compare),
+    Compare(run::CompareArgs),
     /// Run scenarios on many versions and show when each defect came and went.
     Matrix(matrix::MatrixCommand),
     /// Find the release that broke a scenario, or fixed it.
@@ -90,7 +90,7 @@ enum Command {
     /// Show what this machine can launch, what is missing, and the command that installs it.
     Doctor(doctor::Doctor),
     /// Print the JSON Schema of scenario files, for editors.
-    Schema(print::Schema),
+    Schema(print::SchemaArgs),
     /// Print the configuration that a gateway of your own needs.
     Config(print::GatewayConfig),
     /// Print shell completions.

@@ -11,7 +11,7 @@ use crate::launch::config;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash schema > scenario.schema.json")]
-pub(super) struct Schema {
+pub(super) struct SchemaArgs {
     /// Print the schema of the JSON report instead.
     #[arg(long)]
     report: bool,
@@ -23,7 +23,7 @@ pub(super) struct Schema {
     bisection: bool,
 }
 
-impl Schema {
+impl SchemaArgs {
     pub(super) fn execute(&self) -> Exit {
         let schema = match (self.report, self.matrix, self.bisection) {
             (true, ..) => crate::report::json::schema(),

@@ -13,7 +13,7 @@ use crate::host::failure::{Exit, Failure};
 #[command(after_help = "Examples:
   gatecrash run bug.yaml --target litellm@1.82.3
   gatecrash run bug.yaml --target litellm@1.82.3 --evidence out   # out/issue.md is to be pasted into an issue")]
-pub(super) struct Run {
+pub(super) struct RunArgs {
     /// Files and folders. Default: the corpus.
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
@@ -25,7 +25,7 @@ pub(super) struct Run {
     common: Common,
 }
 
-impl Run {
+impl RunArgs {
     pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let targets = if self.target.is_empty() { config.run.targets.clone() } else { self.target };
         self.common.order(targets, self.scenarios, false, config)
@@ -34,7 +34,7 @@ impl Run {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash compare litellm@1.81.0 litellm@1.82.3 scenarios/budget")]
-pub(super) struct Compare {
+pub(super) struct CompareArgs {
     /// Two targets, baseline first, then files and folders. Defaults: the targets of harness.toml; the
     /// corpus.
     #[arg(value_name = "TARGETS AND SCENARIOS")]
@@ -46,7 +46,7 @@ pub(super) struct Compare {
     common: Common,
 }
 
-impl Compare {
+impl CompareArgs {
     pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let (targets, scenarios) = two_targets(config, &self.arguments, self.from_git.as_deref())?;
         self.common.order(targets, scenarios, true, config)

@@ -12,7 +12,7 @@ use crate::verdict::fail_on::FailOn;
 
 /// Which trials.
 #[derive(Debug, Args)]
-pub(super) struct Selection {
+pub(super) struct SelectionArgs {
     /// Only trials with this text in their name; may be repeated.
     #[arg(long, value_name = "TEXT")]
     pub filter: Vec<String>,
@@ -39,7 +39,7 @@ pub(super) struct Retry {
 #[derive(Debug, Args)]
 pub(super) struct Common {
     #[command(flatten)]
-    pub selection: Selection,
+    pub selection: SelectionArgs,
     /// How many trials run at the same time, across all targets. Without it: as many as the gateways' answers stay
     /// quick for.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -51,14 +51,14 @@ pub(super) struct Common {
     #[command(flatten)]
     pub retry: Retry,
     #[command(flatten)]
-    pub output: Output,
+    pub output: OutputArgs,
     #[command(flatten)]
     pub launching: Launching,
 }
 
 /// How a report is shown.
 #[derive(Debug, Args)]
-pub(super) struct Output {
+pub(super) struct OutputArgs {
     /// Print only what went wrong and the answer.
     #[arg(long)]
     quiet: bool,
@@ -68,8 +68,8 @@ pub(super) struct Output {
     files: Files,
 }
 
-impl From<Output> for output::Output {
-    fn from(Output { quiet, format, files }: Output) -> output::Output {
+impl From<OutputArgs> for output::Output {
+    fn from(OutputArgs { quiet, format, files }: OutputArgs) -> output::Output {
         let format = match format {
             FormatName::Terminal => Format::Terminal,
             FormatName::Json => Format::Json,

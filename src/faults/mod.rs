@@ -21,7 +21,7 @@ use crate::run::select::{Selected, select};
 use crate::run::session::{Event, Plan, execute};
 use crate::scenario::Trial;
 use crate::target::Target;
-use tell::{Claims, Matrix, Tried, render, scenario_of};
+use tell::{Claims, FaultRun, FaultTable, render, scenario_of};
 
 /// What is tried.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ pub fn faults(config: &Config, order: &FaultsOrder) -> Result<Exit, Failure> {
             (Exit::Fine, runtime.block_on(check(&Claims::read(&text), &trials, config.limits)))
         }
         None => {
-            let Matrix { text, gaps } = render(&runtime.block_on(all(&order.faults, &trials, config.limits)));
+            let FaultTable { text, gaps } = render(&runtime.block_on(all(&order.faults, &trials, config.limits)));
             (print(&text), gaps)
         }
     };
@@ -66,13 +66,13 @@ pub fn faults(config: &Config, order: &FaultsOrder) -> Result<Exit, Failure> {
 }
 
 /// Every fault on every trial; on slow ones those that no quick one catches, and one that all of them see.
-async fn all(parts: &[String], trials: &[Trial], limits: Limits) -> Vec<Tried> {
+async fn all(parts: &[String], trials: &[Trial], limits: Limits) -> Vec<FaultRun> {
     let named = |name: &str| parts.is_empty() || parts.iter().any(|part| name.contains(part.as_str()));
     let faults = FAULTS.iter().filter(|about| named(about.name)).map(|about| Some(about.fault));
     let (slow, quick): (Vec<Trial>, Vec<Trial>) = trials.iter().cloned().partition(|trial| trial.has_tag("slow"));
     let (slow, quick) = (slow.as_slice(), quick.as_slice());
     let each = std::iter::once(None).chain(faults).map(|fault| async move {
-        let mut one = Tried { fault, results: tried(fault, quick, limits).await };
+        let mut one = FaultRun { fault, results: tried(fault, quick, limits).await };
         if fault == Some(Fault::SpendDoubled) || (fault.is_some() && !one.is_caught()) {
             one.results.extend(tried(fault, slow, limits).await);
         }
@@ -90,9 +90,9 @@ async fn check(claims: &Claims, trials: &[Trial], limits: Limits) -> Vec<String>
     let of_fault = pairs.iter().map(|(fault, scenarios)| async move {
         let own: Vec<Trial> =
             trials.iter().filter(|trial| scenarios.contains(&scenario_of(&trial.id))).cloned().collect();
-        (scenarios, Tried { fault: Some(*fault), results: tried(Some(*fault), &own, limits).await })
+        (scenarios, FaultRun { fault: Some(*fault), results: tried(Some(*fault), &own, limits).await })
     });
-    let healthy = Tried { fault: None, results: tried(None, &quick, limits).await };
+    let healthy = FaultRun { fault: None, results: tried(None, &quick, limits).await };
     gaps.extend(healthy.failures());
     let all: Vec<_> = futures_util::stream::iter(of_fault).buffer_unordered(AT_ONCE).collect().await;
     for (scenarios, tried) in all {

@@ -4,19 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::builtin::faults::About;
+use crate::builtin::faults::AboutFault;
 use crate::builtin::{FAULTS, Fault};
 use crate::outcome::{Outcome, TrialResult};
 use crate::scenario::Trial;
 
 /// The corpus, or a part of it, on the built-in gateway with one fault, or with none.
 #[derive(Debug)]
-pub struct Tried {
+pub struct FaultRun {
     pub fault: Option<Fault>,
     pub results: Vec<TrialResult>,
 }
 
-impl Tried {
+impl FaultRun {
     /// Whether a scenario has found the fault as what it is.
     pub fn is_caught(&self) -> bool {
         !self.caught_by().is_empty()
@@ -53,7 +53,7 @@ impl Tried {
 
 /// The matrix, and what is missing in it.
 #[derive(Debug)]
-pub struct Matrix {
+pub struct FaultTable {
     pub text: String,
     pub gaps: Vec<String>,
 }
@@ -61,7 +61,7 @@ pub struct Matrix {
 /// More scenarios than this are counted rather than named.
 const NAMED: usize = 6;
 
-pub fn render(tried: &[Tried]) -> Matrix {
+pub fn render(tried: &[FaultRun]) -> FaultTable {
     let mut gaps = Vec::new();
     let mut catches: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     let mut rows = String::new();
@@ -98,11 +98,11 @@ pub fn render(tried: &[Tried]) -> Matrix {
         let faults: Vec<String> = faults.iter().map(|fault| format!("`{fault}`")).collect();
         let _ = writeln!(text, "| {scenario} | {} |", faults.join(", "));
     }
-    Matrix { text, gaps }
+    FaultTable { text, gaps }
 }
 
 /// What the file says of a fault, up to who catches it.
-fn row(about: &About) -> String {
+fn row(about: &AboutFault) -> String {
     format!("| `{}` | {} | {} | {} |", about.name, about.what, link(about.like), about.finding.word())
 }
 

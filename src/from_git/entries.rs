@@ -4,7 +4,7 @@
 
 /// A key and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry<'a> {
+pub(super) struct ConfigEntry<'a> {
     /// Counted from 1.
     pub line: usize,
     /// Entries beside one another are of one block.
@@ -36,8 +36,8 @@ struct Open<'a> {
 const BEFORE_A_VARIABLE: [&str; 4] = ["ARG ", "ENV ", "export ", "readonly "];
 
 /// The entries of a file, from top to bottom.
-pub(super) fn entries(text: &str) -> Vec<Entry<'_>> {
-    let mut entries: Vec<Entry<'_>> = Vec::new();
+pub(super) fn entries(text: &str) -> Vec<ConfigEntry<'_>> {
+    let mut entries: Vec<ConfigEntry<'_>> = Vec::new();
     let mut open: Vec<Open<'_>> = Vec::new();
     let (mut blocks, mut opener) = (0, "");
     let mut new_block = || {
@@ -67,7 +67,7 @@ pub(super) fn entries(text: &str) -> Vec<Entry<'_>> {
         let (block, within) = open.last().map_or((0, ""), |open| (open.block, open.within));
         opener = "";
         if let Some((key, sign, value)) = entry(rest) {
-            entries.push(Entry { line, block, within, key, sign, value });
+            entries.push(ConfigEntry { line, block, within, key, sign, value });
             // What has a value of its own has nothing below it.
             opener = if value.is_empty() || value.starts_with(['{', '[']) { key } else { "" };
         }
@@ -77,7 +77,7 @@ pub(super) fn entries(text: &str) -> Vec<Entry<'_>> {
         {
             let (block, within) = (new_block(), opener);
             let parts = inner.split(',').filter_map(entry);
-            entries.extend(parts.map(|(key, sign, value)| Entry { line, block, within, key, sign, value }));
+            entries.extend(parts.map(|(key, sign, value)| ConfigEntry { line, block, within, key, sign, value }));
         }
     }
     entries
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Vec<String> {
-        let shown = |entry: &Entry<'_>| {
+        let shown = |entry: &ConfigEntry<'_>| {
             format!("{} {} {}/{}={}", entry.line, entry.block, entry.within, entry.key, entry.value)
         };
         entries(text).iter().map(shown).collect()

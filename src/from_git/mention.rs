@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::entries::{Entry, Sign, entries, lines};
+use super::entries::{ConfigEntry, Sign, entries, lines};
 use crate::gateway::litellm::release::{Releases, is_chart, is_package, is_setting, version_of, version_of_chart};
 
 /// A place that names the gateway.
@@ -49,7 +49,7 @@ pub(super) fn mentions(path: &str, text: &str, releases: &Releases<'_>) -> Vec<M
 
 /// A file that is being read.
 struct File<'a> {
-    entries: &'a [Entry<'a>],
+    entries: &'a [ConfigEntry<'a>],
     /// What a variable is set to first, and in which line.
     variables: HashMap<&'a str, (&'a str, usize)>,
     releases: &'a Releases<'a>,
@@ -133,13 +133,14 @@ impl<'a> File<'a> {
         }
     }
 
-    fn entry(&mut self, entry: &Entry<'a>) {
-        let Entry { line, block, within, key, sign, value } = *entry;
+    fn entry(&mut self, entry: &ConfigEntry<'a>) {
+        let ConfigEntry { line, block, within, key, sign, value } = *entry;
         let lower = key.to_ascii_lowercase();
         let beside = |keys: &[&str]| {
             let of_block = self.entries.iter().filter(|other| other.block == block && !other.value.is_empty());
-            let wanted =
-                |other: &Entry<'a>| keys.contains(&other.key.replace(['_', '-'], "").to_ascii_lowercase().as_str());
+            let wanted = |other: &ConfigEntry<'a>| {
+                keys.contains(&other.key.replace(['_', '-'], "").to_ascii_lowercase().as_str())
+            };
             of_block.copied().find(wanted)
         };
         if self.releases.is_image(value) {

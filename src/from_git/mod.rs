@@ -36,13 +36,13 @@ pub struct Upgrade {
 /// What one place said and says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    old: Option<Said>,
-    new: Option<Said>,
+    old: Option<Claim>,
+    new: Option<Claim>,
 }
 
 /// What a line says, right or wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Said {
+struct Claim {
     path: String,
     mention: Mention,
 }
@@ -81,12 +81,12 @@ impl Upgrade {
 
     /// What was said in one place, and is said in another one now, is an upgrade as well, if it is all that there is.
     fn moved(changes: Vec<Change>, since: String, files: Vec<String>) -> Result<Upgrade, NoUpgrade> {
-        let alone = |(side, other): (Option<&Said>, Option<&Said>)| {
+        let alone = |(side, other): (Option<&Claim>, Option<&Claim>)| {
             side.filter(|said| other.is_none() && said.version().is_some()).cloned()
         };
         let sides = || changes.iter().map(|change| (change.old.as_ref(), change.new.as_ref()));
-        let gone: Vec<Said> = sides().filter_map(alone).collect();
-        let come: Vec<Said> = sides().map(|(old, new)| (new, old)).filter_map(alone).collect();
+        let gone: Vec<Claim> = sides().filter_map(alone).collect();
+        let come: Vec<Claim> = sides().map(|(old, new)| (new, old)).filter_map(alone).collect();
         match (one_version(&gone), one_version(&come)) {
             (Some(baseline), Some(candidate)) if !is_same(&baseline, &candidate) => {
                 let places = changes.into_iter().filter(|change| change.version().is_some()).collect();
@@ -114,7 +114,7 @@ impl fmt::Display for Upgrade {
 /// `compose.yaml:4  ghcr.io/berriai/litellm:v1.81.0 -> v1.82.3`
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = |said: &Said| format!("{}:{}", said.path, said.mention.line);
+        let at = |said: &Claim| format!("{}:{}", said.path, said.mention.line);
         match (&self.old, &self.new) {
             (Some(old), Some(new)) if old.path == new.path && old.mention.written == new.mention.written => {
                 write!(f, "{}  {}, as before", at(new), new.mention.written)
@@ -132,7 +132,7 @@ impl fmt::Display for Change {
     }
 }
 
-impl Said {
+impl Claim {
     fn version(&self) -> Option<&str> {
         self.mention.version.as_deref()
     }
@@ -146,7 +146,7 @@ impl Change {
 
     /// Any version that it is about.
     fn version(&self) -> Option<&str> {
-        self.old.iter().chain(&self.new).find_map(Said::version)
+        self.old.iter().chain(&self.new).find_map(Claim::version)
     }
 }
 
@@ -154,14 +154,14 @@ impl Change {
 fn of_file(repository: &Repository, file: &ChangedFile, releases: &Releases<'_>) -> Result<Vec<Change>, NoUpgrade> {
     let said = |side: &Option<Side>| {
         let of_side = |side: &Side| {
-            let say = |mention| Said { path: side.path.clone(), mention };
+            let say = |mention| Claim { path: side.path.clone(), mention };
             mentions(&side.path, &side.text, releases).into_iter().map(say).collect::<Vec<_>>()
         };
         side.as_ref().map(of_side).unwrap_or_default()
     };
     let (old, new) = (said(&file.old), said(&file.new));
     let of_hunk = |hunk: &Hunk| {
-        let within = |side: &[Said], lines: &std::ops::Range<usize>| {
+        let within = |side: &[Claim], lines: &std::ops::Range<usize>| {
             side.iter().filter(|said| lines.contains(&said.mention.line)).cloned().collect::<Vec<_>>()
         };
         paired(&within(&old, &hunk.old), &within(&new, &hunk.new))
@@ -178,8 +178,8 @@ fn of_file(repository: &Repository, file: &ChangedFile, releases: &Releases<'_>)
 
 /// What takes the place of what, among neighbours: in their order if they are as many, all of them if each side has one
 /// version only.
-fn paired(old: &[Said], new: &[Said]) -> Vec<Change> {
-    let change = |old: Option<&Said>, new: Option<&Said>| Change { old: old.cloned(), new: new.cloned() };
+fn paired(old: &[Claim], new: &[Claim]) -> Vec<Change> {
+    let change = |old: Option<&Claim>, new: Option<&Claim>| Change { old: old.cloned(), new: new.cloned() };
     if old.len() == new.len() {
         return old.iter().zip(new).map(|(old, new)| change(Some(old), Some(new))).collect();
     }
@@ -193,8 +193,8 @@ fn paired(old: &[Said], new: &[Said]) -> Vec<Change> {
 }
 
 /// The version that all of them say.
-fn one_version(all: &[Said]) -> Option<String> {
-    let mut versions = all.iter().map(Said::version);
+fn one_version(all: &[Claim]) -> Option<String> {
+    let mut versions = all.iter().map(Claim::version);
     let first = versions.next()??;
     versions.all(|version| version.is_some_and(|version| is_same(version, first))).then(|| first.to_owned())
 }

@@ -14,7 +14,7 @@ use super::connection::{Connection, Credential};
 use super::price::Priced;
 use super::recipe::{Image, Package, Place, Recipe};
 use super::refusal::Refusals;
-use super::{AdminError, Ask, Definition, Entity, LogRow};
+use super::{AdminError, Ask, Definition, Differing, Entity, LogRow};
 use crate::scenario::{Api, Fields, Kind, PricedBy, Usd};
 use crate::secret::Secret;
 
@@ -183,13 +183,13 @@ pub trait Adapter: Debug + Send + Sync {
     /// What the admin API says of an entity, as it answers.
     async fn info(&self, to: &Connection, entity: &Entity) -> Result<Value, AdminError>;
 
-    /// The fields that are read back otherwise than they were sent: the name, what was sent, what is read.
+    /// The fields that read otherwise than they were sent.
     async fn differing(
         &self,
         _to: &Connection,
         _entity: &Entity,
         _sent: &Fields,
-    ) -> Result<Vec<(&'static str, String, String)>, AdminError> {
+    ) -> Result<Vec<Differing>, AdminError> {
         Err(lacks("values", "its values cannot be read back"))
     }
 

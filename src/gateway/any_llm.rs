@@ -20,8 +20,8 @@ use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, StreamEnd
 use super::connection::{Connection, Credential, amount, number};
 use super::price::{Cost, KNOWN, KNOWN_MODEL, Priced, RATE};
 use super::recipe::{Package, Place, Recipe};
-use super::refusal::{Refusals, Row};
-use super::{AdminError, Ask, Definition, Entity, LogRow, openai};
+use super::refusal::{KnownRefusal, Refusals};
+use super::{AdminError, Ask, Definition, Differing, Entity, LogRow, openai};
 use crate::scenario::{Api, ErrorKind, Fields, Kind, PricedBy, Usd};
 use crate::secret::{Secret, redact};
 
@@ -29,8 +29,8 @@ use crate::secret::{Secret, redact};
 #[derive(Debug)]
 pub struct AnyLlm;
 
-const fn row(statuses: &'static [u16], says: &'static str, means: ErrorKind) -> Row {
-    Row { statuses, error_type: "", says, means }
+const fn row(statuses: &'static [u16], says: &'static str, means: ErrorKind) -> KnownRefusal {
+    KnownRefusal { statuses, error_type: "", says, means }
 }
 
 /// Bodies: `{"detail": "..."}`; of its Anthropic API, an error within that.
@@ -193,7 +193,7 @@ impl Adapter for AnyLlm {
                     body["expires_at"] = (Timestamp::now() + expires.duration).to_string().into();
                 }
                 let request = to.post("/v1/keys", &to.admin_key).json(&body);
-                let made: Made = to.exchange("POST /v1/keys", request).await?;
+                let made: MadeKey = to.exchange("POST /v1/keys", request).await?;
                 let secret = Secret::named(made.key, &format!("key {id}"));
                 to.note_given(secret.reveal(), "key");
                 Ok(Entity::Key { secret, id: made.id })
@@ -278,18 +278,13 @@ impl Adapter for AnyLlm {
         }
     }
 
-    async fn differing(
-        &self,
-        to: &Connection,
-        entity: &Entity,
-        sent: &Fields,
-    ) -> Result<Vec<(&'static str, String, String)>, AdminError> {
+    async fn differing(&self, to: &Connection, entity: &Entity, sent: &Fields) -> Result<Vec<Differing>, AdminError> {
         let user = self.info(to, entity).await?;
         let (Some(sent), Some(own)) = (budget(sent), user["budget_id"].as_str()) else { return Ok(Vec::new()) };
         let got: Value = to.read(&format!("/v1/budgets/{own}"), &[]).await?;
         let fields = [("max_budget", "max_budget"), ("budget_duration", "budget_duration_sec")].into_iter();
         let differs = fields.filter(|(_, own)| sent[*own].is_number() && sent[*own].as_f64() != got[*own].as_f64());
-        Ok(differs.map(|(field, own)| (field, sent[own].to_string(), got[own].to_string())).collect())
+        Ok(differs.map(|(field, own)| Differing { field, sent: sent[own].clone(), got: got[own].clone() }).collect())
     }
 
     async fn log(&self, to: &Connection, key: &Entity) -> Result<Vec<LogRow>, AdminError> {
@@ -301,7 +296,7 @@ impl Adapter for AnyLlm {
 }
 
 #[derive(Deserialize)]
-struct Made {
+struct MadeKey {
     id: String,
     key: String,
 }
@@ -333,15 +328,15 @@ impl AnyLlm {
     /// The rows of the usage log that a key has caused.
     async fn rows(&self, to: &Connection, key: &str) -> Result<Vec<LogRow>, AdminError> {
         #[derive(Deserialize)]
-        struct Row {
+        struct UsageRow {
             api_key_id: Option<String>,
             cost: Option<Box<RawValue>>,
         }
         let info: Value = to.read(&format!("/v1/keys/{key}"), &[]).await?;
         let user = info["user_id"].as_str().unwrap_or_default();
-        let rows: Vec<Row> = to.read(&format!("/v1/users/{user}/usage"), &[("limit", "1000")]).await?;
+        let rows: Vec<UsageRow> = to.read(&format!("/v1/users/{user}/usage"), &[("limit", "1000")]).await?;
         let own = rows.into_iter().filter(|row| row.api_key_id.as_deref() == Some(key));
-        let spend = |row: Row| row.cost.and_then(|cost| amount(cost.get())).unwrap_or_default();
+        let spend = |row: UsageRow| row.cost.and_then(|cost| amount(cost.get())).unwrap_or_default();
         Ok(own.map(|row| LogRow { spend: spend(row) }).collect())
     }
 }

@@ -10,8 +10,8 @@ use super::adapter::{About, Adapter, Feature, Pace, lacks};
 use super::books::Books;
 use super::connection::{Connection, Notes};
 use super::tempo::Tempo;
-use super::{AdminError, Ask, Definition, Entity, LogRow};
-use crate::outcome::{Answer, Broken, Said, Sent};
+use super::{AdminError, Ask, Definition, Differing, Entity, LogRow};
+use crate::outcome::{AdminAnswer, Answer, Broken, Sent};
 use crate::scenario::{Fields, Usd};
 use crate::secret::{Secret, redact_json};
 
@@ -200,23 +200,19 @@ impl Gateway {
     ///
     /// # Errors
     /// As [`Gateway::create`].
-    pub async fn said(&self, entity: &Entity) -> Result<Said, AdminError> {
+    pub async fn said(&self, entity: &Entity) -> Result<AdminAnswer, AdminError> {
         let (connection, notes) = self.connection.noting();
         let info: Value = self.adapter.info(&connection, entity).await?;
         let answer = serde_json::from_str(&redact_json(&info.to_string())).unwrap_or_default();
         let sent = notes.take().pop().map(|call| call.sent);
-        sent.map(|sent| Said { sent, answer }).ok_or_else(|| lacks("info", "nothing was asked"))
+        sent.map(|sent| AdminAnswer { sent, answer }).ok_or_else(|| lacks("info", "nothing was asked"))
     }
 
     /// The fields that are read back otherwise than they were sent: the name, what was sent, what is read.
     ///
     /// # Errors
     /// As [`Gateway::create`].
-    pub async fn differing(
-        &self,
-        entity: &Entity,
-        sent: &Fields,
-    ) -> Result<Vec<(&'static str, String, String)>, AdminError> {
+    pub async fn differing(&self, entity: &Entity, sent: &Fields) -> Result<Vec<Differing>, AdminError> {
         self.adapter.differing(&self.connection, entity, sent).await
     }
 

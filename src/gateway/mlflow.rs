@@ -20,8 +20,8 @@ use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, StreamEnd
 use super::connection::{Connection, Credential, amount, number};
 use super::price::{Cost, KNOWN, KNOWN_MODEL, Priced, RATE};
 use super::recipe::{Package, Place, Recipe};
-use super::refusal::{Refusals, Row};
-use super::{AdminError, Ask, Definition, Entity, openai};
+use super::refusal::{KnownRefusal, Refusals};
+use super::{AdminError, Ask, Definition, Differing, Entity, openai};
 use crate::scenario::{Api, Budget, ErrorKind, Fields, Kind, PricedBy, Usd};
 use crate::secret::{Secret, know, redact};
 
@@ -32,8 +32,13 @@ pub struct Mlflow;
 /// Bodies: `{"detail": "..."}` of the gateway, `{"error_code", "message"}` of the admin API.
 static REFUSALS: Refusals = Refusals {
     rows: &[
-        Row { statuses: &[429], error_type: "", says: "Budget limit exceeded", means: ErrorKind::BudgetExceeded },
-        Row { statuses: &[401], error_type: "", says: "", means: ErrorKind::KeyUnknown },
+        KnownRefusal {
+            statuses: &[429],
+            error_type: "",
+            says: "Budget limit exceeded",
+            means: ErrorKind::BudgetExceeded,
+        },
+        KnownRefusal { statuses: &[401], error_type: "", says: "", means: ErrorKind::KeyUnknown },
     ],
     own_type: None,
     lacks: |status, message| match status {
@@ -258,7 +263,7 @@ impl Adapter for Mlflow {
 
     async fn spend(&self, to: &Connection, entity: &Entity) -> Result<Option<Usd>, AdminError> {
         #[derive(Deserialize)]
-        struct Window {
+        struct BudgetWindow {
             budget_policy_id: String,
             #[serde(default)]
             current_spend: Option<Box<RawValue>>,
@@ -266,7 +271,7 @@ impl Adapter for Mlflow {
         #[derive(Deserialize)]
         struct Windows {
             #[serde(default)]
-            windows: Vec<Window>,
+            windows: Vec<BudgetWindow>,
         }
         // Others have no figure of their own; nor has a user without a budget.
         let Entity::User(id) = entity else { return Ok(None) };
@@ -285,18 +290,13 @@ impl Adapter for Mlflow {
         }
     }
 
-    async fn differing(
-        &self,
-        to: &Connection,
-        entity: &Entity,
-        sent: &Fields,
-    ) -> Result<Vec<(&'static str, String, String)>, AdminError> {
+    async fn differing(&self, to: &Connection, entity: &Entity, sent: &Fields) -> Result<Vec<Differing>, AdminError> {
         let (Entity::User(id), Some(sent)) = (entity, sent.max_budget.as_deref()) else { return Ok(Vec::new()) };
         let sent = number(sent);
         let got = self.policies(to).await?.into_iter().find(|policy| policy["target_value"] == id.as_str());
         let got = got.map_or(Value::Null, |policy| policy["budget_amount"].clone());
         let differs = sent.as_f64() != got.as_f64();
-        Ok(differs.then(|| ("max_budget", sent.to_string(), got.to_string())).into_iter().collect())
+        Ok(differs.then_some(Differing { field: "max_budget", sent, got }).into_iter().collect())
     }
 }
 

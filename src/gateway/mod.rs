@@ -157,6 +157,14 @@ pub struct LogRow {
     pub spend: Usd,
 }
 
+/// A field that reads otherwise than it was sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Differing {
+    pub field: &'static str,
+    pub sent: serde_json::Value,
+    pub got: serde_json::Value,
+}
+
 /// Why the admin API did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AdminError {

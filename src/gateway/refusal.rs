@@ -10,7 +10,7 @@ use crate::upstream::told_to_fail;
 
 /// A refusal that a gateway is known to give: what is left empty may be anything.
 #[derive(Debug, Clone, Copy)]
-pub struct Row {
+pub struct KnownRefusal {
     pub statuses: &'static [u16],
     /// The gateway's own word for it.
     pub error_type: &'static str,
@@ -22,7 +22,7 @@ pub struct Row {
 /// All that a gateway gives; the first that fits says the reason.
 #[derive(Debug)]
 pub struct Refusals {
-    pub rows: &'static [Row],
+    pub rows: &'static [KnownRefusal],
     /// Where its own word is in Anthropic's envelope, whose `type` is one of Anthropic's few and follows the status.
     pub own_type: Option<&'static str>,
     /// Whether a refusal of the admin API says that this gateway cannot do it: status and message.
@@ -32,14 +32,14 @@ pub struct Refusals {
 }
 
 /// What error bodies say: in OpenAI's shape, in Anthropic's, and in FastAPI's `detail`.
-struct Said {
+struct ErrorBody {
     /// The gateway's own word; none where there is only Anthropic's.
     own_type: Option<String>,
     error_type: Option<String>,
     message: String,
 }
 
-fn said(body: &str, own_type: Option<&str>) -> Said {
+fn said(body: &str, own_type: Option<&str>) -> ErrorBody {
     let json: Value = serde_json::from_str(body).unwrap_or(Value::Null);
     let error = if json["error"].is_null() { &json["detail"] } else { &json["error"] };
     let is_anthropics = json["type"] == "error";
@@ -53,7 +53,7 @@ fn said(body: &str, own_type: Option<&str>) -> Said {
         true => own_type.and_then(|field| text(&error[field])).map(|text| redact(&text)),
         false => error_type.clone(),
     };
-    Said { error_type: own_type.clone().or(error_type), own_type, message: redact(&message) }
+    ErrorBody { error_type: own_type.clone().or(error_type), own_type, message: redact(&message) }
 }
 
 impl Refusals {
@@ -64,7 +64,7 @@ impl Refusals {
 
     /// A refusal of a request of a model.
     pub fn read(&self, status: u16, body: &str) -> Answer {
-        let Said { own_type, error_type, message } = said(body, self.own_type);
+        let ErrorBody { own_type, error_type, message } = said(body, self.own_type);
         let kind = self.kind(status, own_type.as_deref().unwrap_or_default(), &message);
         Answer::Refused { status, kind, error_type, message }
     }
@@ -73,7 +73,7 @@ impl Refusals {
         if told_to_fail(message) {
             return Some(ErrorKind::UpstreamFailed);
         }
-        let fits = |row: &&Row| {
+        let fits = |row: &&KnownRefusal| {
             (row.statuses.is_empty() || row.statuses.contains(&status))
                 && (row.error_type.is_empty() || row.error_type == error_type)
                 && message.contains(row.says)
@@ -83,7 +83,7 @@ impl Refusals {
 
     /// A refusal of the admin API.
     pub fn of_admin(&self, endpoint: String, status: u16, body: &str) -> AdminError {
-        let Said { message, .. } = said(body, self.own_type);
+        let ErrorBody { message, .. } = said(body, self.own_type);
         match (self.lacks)(status, &message) {
             true => AdminError::Lacks { endpoint, message },
             false => AdminError::Status { endpoint, status, message },

@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::disturb::Deed;
 use super::stack::config;
-use super::{ADMIN_KEY, Kept, LaunchError, Live, Setup, Undisturbed, http, random_hex, upstream};
+use super::{ADMIN_KEY, Held, LaunchError, Live, Setup, Undisturbed, http, random_hex, upstream};
 use crate::builtin::{Builtin, Fault};
 use crate::config::Limits;
 use crate::gateway::{Gateway, OF_BUILTIN, Pace};
@@ -20,12 +20,12 @@ pub(super) const PACE: Pace = Pace { poll: Duration::from_millis(5), behind: Dur
 
 /// A gateway in this process. Its instances share what they know, with Redis or without.
 pub(super) struct InProcess {
-    first: Node,
-    second: OnceCell<Node>,
+    first: BuiltinInstance,
+    second: OnceCell<BuiltinInstance>,
 }
 
 /// An instance, and how it is asked: by all trials together, who share what they see in its books.
-struct Node {
+struct BuiltinInstance {
     builtin: Builtin,
     client: Gateway,
 }
@@ -48,9 +48,9 @@ pub(super) async fn launch(target: &Target, fault: Option<Fault>, limits: Limits
         config,
     };
     let client = Gateway::new(OF_BUILTIN, http, address(&first), url, admin_key, limit).at(PACE);
-    let in_process = InProcess { first: Node { builtin: first, client }, second: OnceCell::new() };
+    let in_process = InProcess { first: BuiltinInstance { builtin: first, client }, second: OnceCell::new() };
     let setup = Some(setup.redacted());
-    Ok(Live { setup, ..Live::new(target, upstream, Kept::Builtin(Box::new(in_process))) })
+    Ok(Live { setup, ..Live::new(target, upstream, Held::Builtin(Box::new(in_process))) })
 }
 
 impl InProcess {
@@ -74,7 +74,7 @@ impl InProcess {
         self.nodes().all(|node| node.builtin.is_running())
     }
 
-    fn nodes(&self) -> impl Iterator<Item = &Node> {
+    fn nodes(&self) -> impl Iterator<Item = &BuiltinInstance> {
         [&self.first].into_iter().chain(self.second.get())
     }
 
@@ -99,11 +99,11 @@ impl InProcess {
     }
 }
 
-impl Node {
-    async fn second(&self) -> std::io::Result<Node> {
+impl BuiltinInstance {
+    async fn second(&self) -> std::io::Result<BuiltinInstance> {
         let builtin = self.builtin.second().await?;
         let client = self.client.elsewhere(address(&builtin));
-        Ok(Node { builtin, client })
+        Ok(BuiltinInstance { builtin, client })
     }
 }
 

@@ -42,7 +42,7 @@ pub enum CacheError {
 
 /// Something in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct CacheEntry {
     pub kind: EntryKind,
     /// The name of its file or folder.
     pub name: String,
@@ -77,7 +77,7 @@ impl EntryKind {
     }
 }
 
-impl Entry {
+impl CacheEntry {
     /// The gateway and its version, as far as the name says it.
     pub fn gateway(&self) -> Option<(&str, &str)> {
         // The version is what begins with a digit: `any-name-1.14.0-...`
@@ -135,7 +135,7 @@ impl Cache {
     ///
     /// # Errors
     /// When the folder cannot be read, or is in use for something else.
-    pub fn list(&self) -> Result<Vec<Entry>, CacheError> {
+    pub fn list(&self) -> Result<Vec<CacheEntry>, CacheError> {
         if !self.folder.exists() {
             return Ok(Vec::new());
         }
@@ -146,7 +146,7 @@ impl Cache {
         for path in self.paths().map_err(|how| self.broken(how))? {
             // It may go while we look: another run tidies up, or clears.
             let Ok(about) = path.symlink_metadata() else { continue };
-            entries.push(Entry {
+            entries.push(CacheEntry {
                 kind: kind(&path, about.is_dir()),
                 name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
                 bytes: size(&path),
@@ -162,7 +162,7 @@ impl Cache {
     ///
     /// # Errors
     /// When something cannot be removed, or the folder is in use for something else.
-    pub fn clear(&self) -> Result<Vec<Entry>, CacheError> {
+    pub fn clear(&self) -> Result<Vec<CacheEntry>, CacheError> {
         let entries = self.list()?;
         for entry in &entries {
             let path = self.folder.join(&entry.name);

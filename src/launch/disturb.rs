@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kept, LaunchError, Live};
+use super::{Held, LaunchError, Live};
 use crate::gateway::Gateway;
 use crate::gateway::adapter::About;
 use crate::scenario::{Disturbance, Instance, Part};
@@ -94,15 +94,15 @@ impl Live {
             return Err(Undisturbed::Lacks(format!("instances of {name} share no Redis")));
         }
         match (&self.kept, topology, instance) {
-            (Kept::Builtin(in_process), _, _) => in_process.node(instance).await,
-            (Kept::Docker(containers), _, _) => containers.node(topology, instance).await,
-            (Kept::Process(processes), _, _) => processes.node(topology, instance).await,
-            (Kept::Attached(attached), _, _) => attached.node(topology, instance).await,
-            (Kept::External(gateway), Topology::ONE, Instance::First) => Ok(gateway.clone()),
-            (Kept::External(_), Topology { redis: true, .. }, _) => {
+            (Held::Builtin(in_process), _, _) => in_process.node(instance).await,
+            (Held::Docker(containers), _, _) => containers.node(topology, instance).await,
+            (Held::Process(processes), _, _) => processes.node(topology, instance).await,
+            (Held::Attached(attached), _, _) => attached.node(topology, instance).await,
+            (Held::External(gateway), Topology::ONE, Instance::First) => Ok(gateway.clone()),
+            (Held::External(_), Topology { redis: true, .. }, _) => {
                 Err(self.lacks("whether it has a Redis is not known"))
             }
-            (Kept::External(_), Topology { .. }, _) => Err(self.lacks("it has one address")),
+            (Held::External(_), Topology { .. }, _) => Err(self.lacks("it has one address")),
         }
     }
 
@@ -113,11 +113,11 @@ impl Live {
     /// When the launcher cannot do that, or it went wrong.
     pub async fn disturb(&self, topology: Topology, act: Disturbance, part: Part) -> Result<(), Undisturbed> {
         match &self.kept {
-            Kept::Builtin(in_process) => in_process.disturb(act, part),
-            Kept::Docker(containers) => containers.disturb(topology, act, part).await,
-            Kept::Process(processes) => processes.disturb(topology, act, part).await,
-            Kept::Attached(attached) => attached.disturb(topology, act, part).await,
-            Kept::External(_) => Err(self.lacks(&format!("nobody here can {} its {}", act.word(), part.word()))),
+            Held::Builtin(in_process) => in_process.disturb(act, part),
+            Held::Docker(containers) => containers.disturb(topology, act, part).await,
+            Held::Process(processes) => processes.disturb(topology, act, part).await,
+            Held::Attached(attached) => attached.disturb(topology, act, part).await,
+            Held::External(_) => Err(self.lacks(&format!("nobody here can {} its {}", act.word(), part.word()))),
         }
     }
 
@@ -125,11 +125,11 @@ impl Live {
     /// right shows in its health.
     pub async fn restore(&self) {
         match &self.kept {
-            Kept::Builtin(in_process) => in_process.restore(),
-            Kept::Docker(containers) => drop(containers.restore().await),
-            Kept::Process(processes) => drop(processes.restore().await),
-            Kept::Attached(attached) => attached.restore().await,
-            Kept::External(_) => {}
+            Held::Builtin(in_process) => in_process.restore(),
+            Held::Docker(containers) => drop(containers.restore().await),
+            Held::Process(processes) => drop(processes.restore().await),
+            Held::Attached(attached) => attached.restore().await,
+            Held::External(_) => {}
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use super::{ADMIN_KEY, Kept, LaunchError, Live, http, upstream};
+use super::{ADMIN_KEY, Held, LaunchError, Live, http, upstream};
 use crate::config::Limits;
 use crate::gateway::Gateway;
 use crate::secret::{Secret, know};
@@ -34,7 +34,7 @@ pub(super) async fn attach(
             target.gateway.name()
         ))
     })?;
-    let mut live = Live::new(target, upstream, Kept::External(gateway));
+    let mut live = Live::new(target, upstream, Held::External(gateway));
     live.target.version = live.target.version.or(version);
     Ok(live)
 }

@@ -42,7 +42,7 @@ use crate::target::{GatewayName, Launcher, Target};
 use crate::upstream::Upstream;
 pub use choice::settled;
 pub use disturb::{Topology, Undisturbed};
-use keeper::Found;
+use keeper::Lookup;
 pub use keeper::Origin;
 use pulse::Pulse;
 pub use pulse::Revived;
@@ -67,7 +67,7 @@ pub struct Live {
     turns: Turns,
     pulse: Pulse,
     calls: Calls,
-    kept: Kept,
+    kept: Held,
 }
 
 /// Who counts the calls of its upstream.
@@ -98,7 +98,7 @@ fn end_of_log(text: &str) -> Vec<String> {
 const ENGINE: Duration = Duration::from_secs(30);
 
 /// What has to be kept, and given back, for a target to run.
-enum Kept {
+enum Held {
     Builtin(Box<builtin::InProcess>),
     Docker(Box<Stack<docker::Containers>>),
     External(Gateway),
@@ -221,9 +221,9 @@ pub enum Health {
 pub async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
     let target = &settled(target);
     match keeper::find(target, limits).await? {
-        Found::Kept(live) => return Ok(*live),
-        Found::Other(why) => return launch_beside(target, limits, run, why).await,
-        Found::Nothing => {}
+        Lookup::Kept(live) => return Ok(*live),
+        Lookup::Other(why) => return launch_beside(target, limits, run, why).await,
+        Lookup::Nothing => {}
     }
     launch_anew(target, limits, run).await
 }
@@ -238,10 +238,10 @@ pub async fn launch_shared(target: &Target, limits: Limits, run: &RunId) -> Resu
     let nextest_run =
         std::env::var("NEXTEST_RUN_ID").ok().filter(|_| !matches!(target.launcher, Launcher::Builtin { .. }));
     match (nextest_run, keeper::find(target, limits).await?) {
-        (_, Found::Kept(live)) => Ok(*live),
-        (Some(nextest_run), Found::Nothing | Found::Other(_)) => keeper::share(target, limits, &nextest_run).await,
-        (None, Found::Nothing) => launch_anew(target, limits, run).await,
-        (None, Found::Other(why)) => launch_beside(target, limits, run, why).await,
+        (_, Lookup::Kept(live)) => Ok(*live),
+        (Some(nextest_run), Lookup::Nothing | Lookup::Other(_)) => keeper::share(target, limits, &nextest_run).await,
+        (None, Lookup::Nothing) => launch_anew(target, limits, run).await,
+        (None, Lookup::Other(why)) => launch_beside(target, limits, run, why).await,
     }
 }
 
@@ -323,11 +323,11 @@ async fn upstream(target: &Target, address: SocketAddr) -> Result<Upstream, Laun
 }
 
 impl Live {
-    fn new(target: &Target, upstream: Upstream, kept: Kept) -> Live {
+    fn new(target: &Target, upstream: Upstream, kept: Held) -> Live {
         Live::with(target, Calls::Here(upstream), kept)
     }
 
-    fn with(target: &Target, calls: Calls, kept: Kept) -> Live {
+    fn with(target: &Target, calls: Calls, kept: Held) -> Live {
         let (origin, turns, pulse) = (Origin::Launched, Turns::new(), Pulse::default());
         let target = target.clone();
         Live { target, origin, took: Duration::ZERO, remark: None, setup: None, turns, pulse, calls, kept }
@@ -347,19 +347,19 @@ impl Live {
     /// How it is, all instances together, asked when something broke. A container that was just killed counts as
     /// running for a moment, so this looks more than once before it says so.
     pub async fn health(&self) -> Health {
-        if let Kept::Attached(attached) = &self.kept {
+        if let Held::Attached(attached) = &self.kept {
             return attached.health().await;
         }
         let limit = Instant::now() + Duration::from_secs(5);
         loop {
             let dead = match &self.kept {
-                Kept::Builtin(in_process) => (!in_process.is_running()).then(|| "it has stopped".to_owned()),
-                Kept::Docker(containers) => {
+                Held::Builtin(in_process) => (!in_process.is_running()).then(|| "it has stopped".to_owned()),
+                Held::Docker(containers) => {
                     let silent = format!("its Docker engine has not answered within {} s", ENGINE.as_secs());
                     tokio::time::timeout(ENGINE, containers.dead()).await.unwrap_or(Some(silent))
                 }
-                Kept::External(_) | Kept::Attached(_) => None,
-                Kept::Process(processes) => processes.dead().await,
+                Held::External(_) | Held::Attached(_) => None,
+                Held::Process(processes) => processes.dead().await,
             };
             if let Some(how) = dead {
                 return Health::Dead(how);
@@ -405,18 +405,18 @@ impl Live {
     /// Of every instance that there is now.
     fn clients(&self) -> Vec<Gateway> {
         match &self.kept {
-            Kept::Builtin(in_process) => in_process.clients(),
-            Kept::Docker(containers) => containers.clients(),
-            Kept::External(gateway) => vec![gateway.clone()],
-            Kept::Process(processes) => processes.clients(),
-            Kept::Attached(attached) => attached.clients(),
+            Held::Builtin(in_process) => in_process.clients(),
+            Held::Docker(containers) => containers.clients(),
+            Held::External(gateway) => vec![gateway.clone()],
+            Held::Process(processes) => processes.clients(),
+            Held::Attached(attached) => attached.clients(),
         }
     }
 
     fn not_ready(&self, error: &AdminError) -> Health {
         match (&self.kept, error) {
             // Nothing is known of an external gateway's process: who refuses connections is gone.
-            (Kept::External(_), AdminError::Broken { how: Broken::Lost(how), .. }) => {
+            (Held::External(_), AdminError::Broken { how: Broken::Lost(how), .. }) => {
                 Health::Dead(format!("it is gone: {how}"))
             }
             _ => Health::Unresponsive(error.to_string()),
@@ -426,20 +426,20 @@ impl Live {
     /// When the gateway's books can be expected, and how fast its clock runs.
     pub fn pace(&self) -> Pace {
         match &self.kept {
-            Kept::Builtin(_) => builtin::PACE,
-            Kept::Docker(_) | Kept::Process(_) => self.target.gateway.adapter().about().pace,
-            Kept::External(gateway) => gateway.pace,
-            Kept::Attached(attached) => attached.pace,
+            Held::Builtin(_) => builtin::PACE,
+            Held::Docker(_) | Held::Process(_) => self.target.gateway.adapter().about().pace,
+            Held::External(gateway) => gateway.pace,
+            Held::Attached(attached) => attached.pace,
         }
     }
 
     /// The end of its log, as far as there is one.
     pub async fn log_tail(&self) -> Vec<String> {
         match &self.kept {
-            Kept::Docker(containers) => tokio::time::timeout(ENGINE, containers.log_tail()).await.unwrap_or_default(),
-            Kept::Process(processes) => processes.log_tail().await,
-            Kept::Attached(attached) => attached.log_tail().await,
-            Kept::Builtin(_) | Kept::External(_) => Vec::new(),
+            Held::Docker(containers) => tokio::time::timeout(ENGINE, containers.log_tail()).await.unwrap_or_default(),
+            Held::Process(processes) => processes.log_tail().await,
+            Held::Attached(attached) => attached.log_tail().await,
+            Held::Builtin(_) | Held::External(_) => Vec::new(),
         }
     }
 
@@ -447,10 +447,10 @@ impl Live {
     pub async fn stop(self) {
         match self.kept {
             // What an engine that is silent leaves is found by the sweep, or by nobody.
-            Kept::Docker(containers) => drop(tokio::time::timeout(ENGINE, containers.remove()).await),
-            Kept::Process(processes) => processes.remove().await,
-            Kept::Builtin(in_process) => drop(in_process),
-            Kept::External(_) | Kept::Attached(_) => {}
+            Held::Docker(containers) => drop(tokio::time::timeout(ENGINE, containers.remove()).await),
+            Held::Process(processes) => processes.remove().await,
+            Held::Builtin(in_process) => drop(in_process),
+            Held::External(_) | Held::Attached(_) => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use super::{Health, Kept, Live};
+use super::{Health, Held, Live};
 use crate::gateway::AdminError;
 use crate::outcome::Broken;
 
@@ -116,17 +116,17 @@ impl Live {
     /// # Errors
     /// Why it could not be started again.
     pub async fn renew(&self) -> Result<(), String> {
-        if let Kept::Attached(attached) = &self.kept {
+        if let Held::Attached(attached) = &self.kept {
             return attached.renew().await;
         }
         if self.turns.ever() <= TRACES {
             return Ok(());
         }
         let restarted = match &self.kept {
-            Kept::Docker(containers) => containers.restart_all().await,
-            Kept::Process(processes) => processes.restart_all().await,
+            Held::Docker(containers) => containers.restart_all().await,
+            Held::Process(processes) => processes.restart_all().await,
             // This one forgets nothing; that one is not ours.
-            Kept::Builtin(_) | Kept::External(_) | Kept::Attached(_) => Ok(()),
+            Held::Builtin(_) | Held::External(_) | Held::Attached(_) => Ok(()),
         };
         restarted.map_err(|error| format!("it could not be started again: {}", error.what))?;
         self.turns.began_anew();
@@ -158,17 +158,17 @@ impl Live {
     async fn start_again(&self) -> Result<Revived, String> {
         let restarted = match &self.kept {
             // Its keeper counts for itself.
-            Kept::Attached(attached) => return attached.revive().await,
-            Kept::External(_) => return Err("it hangs, and gatecrash cannot restart it".to_owned()),
-            Kept::Builtin(_) | Kept::Docker(_) | Kept::Process(_) if self.restarts() >= MOST => {
+            Held::Attached(attached) => return attached.revive().await,
+            Held::External(_) => return Err("it hangs, and gatecrash cannot restart it".to_owned()),
+            Held::Builtin(_) | Held::Docker(_) | Held::Process(_) if self.restarts() >= MOST => {
                 return Err(format!("it has hung {MOST} times, so it is not restarted any more"));
             }
-            Kept::Builtin(in_process) => {
+            Held::Builtin(in_process) => {
                 in_process.restart();
                 Ok(())
             }
-            Kept::Docker(containers) => containers.restart_all().await,
-            Kept::Process(processes) => processes.restart_all().await,
+            Held::Docker(containers) => containers.restart_all().await,
+            Held::Process(processes) => processes.restart_all().await,
         };
         restarted
             .map(|()| Revived::Restarted)

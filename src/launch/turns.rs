@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore, watch};
 
 use super::keeper::Lease;
-use super::{Kept, Live};
+use super::{Held, Live};
 
 /// So many trials make their entities at the same time: they all begin with that at once, and a gateway's transactions
 /// end by their own limits (LiteLLM 1.108.7 gave up `/team/new` after 5 s behind a hundred others).
@@ -131,8 +131,8 @@ impl Live {
     pub async fn turn(&self, share: Share) -> Turn {
         match &self.kept {
             // A keeper that is gone has nothing left to share; the trial will meet that soon enough.
-            Kept::Attached(attached) => Turn::Leased { _held: attached.turn(share).await.ok() },
-            Kept::Builtin(_) | Kept::Docker(_) | Kept::External(_) | Kept::Process(_) => self.turns.take(share).await,
+            Held::Attached(attached) => Turn::Leased { _held: attached.turn(share).await.ok() },
+            Held::Builtin(_) | Held::Docker(_) | Held::External(_) | Held::Process(_) => self.turns.take(share).await,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Column, Matrix, Row, State};
+use super::{CellState, Column, Matrix, Row};
 use crate::outcome::FindingKind;
 use crate::scenario::TrialId;
 
@@ -134,11 +134,11 @@ impl Matrix {
 }
 
 /// Nothing if it says neither.
-fn failure(state: State<'_>) -> Option<Failure<'_>> {
+fn failure(state: CellState<'_>) -> Option<Failure<'_>> {
     match state {
-        State::Pass | State::Known => Some(None),
-        State::Fail(kind, got) => Some(Some((kind, got))),
-        State::Unsteady | State::Skip | State::Error | State::NotLaunched | State::NotRun => None,
+        CellState::Pass | CellState::Known => Some(None),
+        CellState::Fail(kind, got) => Some(Some((kind, got))),
+        CellState::Unsteady | CellState::Skip | CellState::Error | CellState::NotLaunched | CellState::NotRun => None,
     }
 }
 
@@ -160,7 +160,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::matrix::{Cell, Found};
+    use crate::matrix::{Cell, CellFinding};
     use crate::outcome::{Outcome, Rate};
 
     /// A cell for each letter: `.` passes; bypass, overrun, miscount; unsteady, skipped, could not be judged, ` ` has not run.
@@ -171,7 +171,7 @@ mod tests {
             _ => FindingKind::Miscount,
         };
         let (expected, got) = (String::new(), String::new());
-        let found = Found { finding, line: 1, expected, got, times: 1, known: None };
+        let found = CellFinding { finding, line: 1, expected, got, times: 1, known: None };
         let (outcome, findings) = match letter {
             ' ' => return None,
             '.' => (Outcome::Pass, vec![]),

@@ -78,13 +78,13 @@ pub struct Cell {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub findings: Vec<Found>,
+    pub findings: Vec<CellFinding>,
 }
 
 /// One or several findings that say the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Found {
+pub struct CellFinding {
     pub finding: FindingKind,
     /// The line of its step in the scenario's file.
     pub line: usize,
@@ -109,7 +109,7 @@ fn is_once(times: &usize) -> bool {
 
 /// What is shown of a cell in a table: cells that are equal here are told as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State<'a> {
+pub enum CellState<'a> {
     Pass,
     /// All that was found is known.
     Known,
@@ -219,21 +219,21 @@ impl Matrix {
         named.all(|gateway| Some(gateway) == first)
     }
 
-    pub fn state<'a>(&self, row: &'a Row, column: &Column) -> State<'a> {
+    pub fn state<'a>(&self, row: &'a Row, column: &Column) -> CellState<'a> {
         match (row.cells.get(&column.target), &column.error) {
             (Some(cell), _) => cell.state(),
-            (None, Some(_)) => State::NotLaunched,
-            (None, None) => State::NotRun,
+            (None, Some(_)) => CellState::NotLaunched,
+            (None, None) => CellState::NotRun,
         }
     }
 
     /// Those of a row, in the order of the columns.
-    pub fn states<'a>(&self, row: &'a Row) -> Vec<State<'a>> {
+    pub fn states<'a>(&self, row: &'a Row) -> Vec<CellState<'a>> {
         self.columns.iter().map(|column| self.state(row, column)).collect()
     }
 
     /// How many trials of a column are what.
-    pub fn count(&self, column: &Column, is: impl Fn(State<'_>) -> bool) -> usize {
+    pub fn count(&self, column: &Column, is: impl Fn(CellState<'_>) -> bool) -> usize {
         self.rows.iter().filter(|row| is(self.state(row, column))).count()
     }
 
@@ -309,11 +309,11 @@ impl Row {
 
 impl Cell {
     pub fn of(result: &TrialResult) -> Cell {
-        let mut findings: Vec<Found> = Vec::new();
+        let mut findings: Vec<CellFinding> = Vec::new();
         for Finding { kind, place, request: _, expected, got, known } in result.findings.iter().cloned() {
-            let found = Found { finding: kind, line: place.line, expected, got, times: 1, known };
+            let found = CellFinding { finding: kind, line: place.line, expected, got, times: 1, known };
             let is_same =
-                |own: &&mut Found| (own.finding, own.line, &own.got) == (found.finding, found.line, &found.got);
+                |own: &&mut CellFinding| (own.finding, own.line, &own.got) == (found.finding, found.line, &found.got);
             match findings.iter_mut().find(is_same) {
                 Some(own) => own.times += 1,
                 None => findings.push(found),
@@ -325,21 +325,21 @@ impl Cell {
     }
 
     /// The worst finding that is no known deviation.
-    pub fn worst(&self) -> Option<&Found> {
+    pub fn worst(&self) -> Option<&CellFinding> {
         self.findings.iter().filter(|found| found.known.is_none()).min_by_key(|found| found.finding)
     }
 
-    pub fn state(&self) -> State<'_> {
+    pub fn state(&self) -> CellState<'_> {
         match (&self.outcome, self.worst()) {
-            (Outcome::Pass, _) if self.findings.is_empty() => State::Pass,
-            (Outcome::Pass, _) | (Outcome::Fail, None) => State::Known,
+            (Outcome::Pass, _) if self.findings.is_empty() => CellState::Pass,
+            (Outcome::Pass, _) | (Outcome::Fail, None) => CellState::Known,
             (Outcome::Fail, Some(worst)) => {
                 let other = (worst.finding == FindingKind::WrongRefusal).then_some(worst.got.as_str());
-                State::Fail(worst.finding, other)
+                CellState::Fail(worst.finding, other)
             }
-            (Outcome::Unsteady { .. }, _) => State::Unsteady,
-            (Outcome::Skip { .. }, _) => State::Skip,
-            (Outcome::Error { .. }, _) => State::Error,
+            (Outcome::Unsteady { .. }, _) => CellState::Unsteady,
+            (Outcome::Skip { .. }, _) => CellState::Skip,
+            (Outcome::Error { .. }, _) => CellState::Error,
         }
     }
 
@@ -392,13 +392,15 @@ impl Cell {
     }
 }
 
-impl State<'_> {
+impl CellState<'_> {
     /// Whether it says that all is well; nothing if it says neither.
     pub fn is_good(self) -> Option<bool> {
         match self {
-            State::Pass | State::Known => Some(true),
-            State::Fail(..) => Some(false),
-            State::Unsteady | State::Skip | State::Error | State::NotLaunched | State::NotRun => None,
+            CellState::Pass | CellState::Known => Some(true),
+            CellState::Fail(..) => Some(false),
+            CellState::Unsteady | CellState::Skip | CellState::Error | CellState::NotLaunched | CellState::NotRun => {
+                None
+            }
         }
     }
 }

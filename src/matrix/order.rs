@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Matrix;
-use super::run::{Event, Plan, Record, Wanted, execute, room};
+use super::run::{ColumnPlan, MatrixEvent, MatrixPlan, Record, execute, room};
 use super::tell::{html, json, markdown, terminal};
 use crate::config::{Config, Limits};
 use crate::host::console::{print_json, print_redacted, save_json, save_redacted, say};
@@ -133,13 +133,13 @@ impl MatrixOrder {
     }
 
     /// What is to be done.
-    fn plan(&self, config: &Config, targets: &[String], scenarios: &[String]) -> Result<Plan, Failure> {
+    fn plan(&self, config: &Config, targets: &[String], scenarios: &[String]) -> Result<MatrixPlan, Failure> {
         let scenarios: Vec<PathBuf> = scenarios.iter().map(PathBuf::from).collect();
         let trials = match self.promises {
             true => self.promised(&scenarios)?,
             false => select(config, &scenarios, &self.filter, &self.tag)?.trials,
         };
-        let mut columns: Vec<Wanted> = Vec::new();
+        let mut columns: Vec<ColumnPlan> = Vec::new();
         for spec in targets {
             for wanted in self.wanted(config, spec)? {
                 if !columns.iter().any(|own| own.target.name == wanted.target.name) {
@@ -153,7 +153,7 @@ impl MatrixOrder {
         };
         let jobs = self.jobs.map(usize::from).or(config.limits.jobs);
         let at_once = self.at_once.map_or_else(room, usize::from).min(columns.len()).max(1);
-        Ok(Plan {
+        Ok(MatrixPlan {
             columns,
             trials,
             limits: Limits { jobs, ..config.limits },
@@ -176,12 +176,12 @@ impl MatrixOrder {
     }
 
     /// One target, or those of a range of versions.
-    fn wanted(&self, config: &Config, spec: &str) -> Result<Vec<Wanted>, Failure> {
+    fn wanted(&self, config: &Config, spec: &str) -> Result<Vec<ColumnPlan>, Failure> {
         let parse = |name: &str| -> Result<Target, Failure> {
             Ok(settled(&Target::parse(name, config, self.compromised).map_err(Failure::wrong)?))
         };
         if !spec.contains("..") {
-            return Ok(vec![Wanted { target: parse(spec)?, instead: Vec::new() }]);
+            return Ok(vec![ColumnPlan { target: parse(spec)?, instead: Vec::new() }]);
         }
         let Range { gateway, first, last } = spec.parse().map_err(|what: String| Failure::wrong(what))?;
         let of = |version: &String| parse(&format!("{gateway}@{version}"));
@@ -189,7 +189,7 @@ impl MatrixOrder {
         let ends = [of(&first)?, of(&last)?];
         let published = published(&ends[1])?;
         let about = ends[1].gateway.adapter().about();
-        let found = between(about, &published, &first, &last, versions::Wanted::Releases);
+        let found = between(about, &published, &first, &last, versions::Eligible::Releases);
         let Versions { versions, left_out } = found.map_err(Failure::wrong)?;
         if let (Some(said), false) = (said_of(&left_out), self.quiet) {
             say(&said);
@@ -202,7 +202,7 @@ impl MatrixOrder {
             }
         };
         let wanted = chosen.iter().map(|Chosen { version, instead }| {
-            Ok(Wanted { target: of(version)?, instead: instead.iter().map(of).collect::<Result<_, _>>()? })
+            Ok(ColumnPlan { target: of(version)?, instead: instead.iter().map(of).collect::<Result<_, _>>()? })
         });
         wanted.collect()
     }
@@ -220,28 +220,28 @@ impl MatrixOrder {
 }
 
 /// Runs a plan, and gives what is known at its end.
-fn run(plan: Plan, quiet: bool) -> Result<(Matrix, Ended), Failure> {
+fn run(plan: MatrixPlan, quiet: bool) -> Result<(Matrix, Ended), Failure> {
     let record = Arc::new(Mutex::new(Record::new(&plan)));
     let all = Arc::new(Progress::new(quiet, 0));
     let mut ended = on_stage(|what| all.say(what), {
         let (record, all) = (Arc::clone(&record), Arc::clone(&all));
         |run, gate| async move {
             let columns: Mutex<HashMap<usize, Progress>> = Mutex::default();
-            let tell = |event: Event| {
+            let tell = |event: MatrixEvent| {
                 let mut columns = columns.lock().unwrap_or_else(PoisonError::into_inner);
                 match &event {
-                    Event::Begins { column, target, remark, known, trials } => {
+                    MatrixEvent::Begins { column, target, remark, known, trials } => {
                         let told = format!("{}: {} known, {trials} to be run", target.name, known.len());
                         all.remark(&remark.iter().fold(told, |told, remark| format!("{told}; {remark}")));
                         columns.insert(*column, all.beside(*trials));
                     }
-                    Event::Of { column, event } => {
+                    MatrixEvent::Of { column, event } => {
                         if let Some(progress) = columns.get(column) {
                             progress.show(event);
                         }
                     }
-                    Event::Forgets(why) => all.say(&format!("what is run is not kept: {why}")),
-                    Event::Finished { .. } => {}
+                    MatrixEvent::Forgets(why) => all.say(&format!("what is run is not kept: {why}")),
+                    MatrixEvent::Finished { .. } => {}
                 }
                 record.lock().unwrap_or_else(PoisonError::into_inner).add(&event);
             };

@@ -22,14 +22,14 @@ use crate::target::{Launcher, Target};
 /// Those of one target.
 #[derive(Debug, Default)]
 pub struct Results {
-    known: HashMap<(String, TrialId), Kept>,
+    known: HashMap<(String, TrialId), KeptCell>,
     /// Where they are kept.
     path: Option<PathBuf>,
 }
 
 /// A result, and its day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct KeptCell {
     pub on: Date,
     pub cell: Cell,
 }
@@ -39,7 +39,7 @@ struct Line {
     trial: TrialId,
     /// The digest of its scenario.
     text: String,
-    kept: Kept,
+    kept: KeptCell,
 }
 
 impl Results {
@@ -66,12 +66,12 @@ impl Results {
         Ok(Results { known, path: Some(path) })
     }
 
-    pub fn get(&self, trial: &Trial) -> Option<&Kept> {
+    pub fn get(&self, trial: &Trial) -> Option<&KeptCell> {
         self.known.get(&(digest_of(&trial.file.text), trial.id.clone()))
     }
 
     /// Keeps a result that says something of the gateway. Whether that can be written only decides what is run again.
-    pub fn add(&self, trial: &Trial, kept: &Kept) {
+    pub fn add(&self, trial: &Trial, kept: &KeptCell) {
         if let (Some(path), false) = (&self.path, matches!(kept.cell.outcome, Outcome::Error { .. })) {
             let line = Line { trial: trial.id.clone(), text: digest_of(&trial.file.text), kept: kept.clone() };
             // In one piece, whoever else writes; and on a line of its own, wherever an earlier one was cut off.

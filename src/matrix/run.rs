@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::StreamExt as _;
 
-use super::results::{Kept, Results};
+use super::results::{KeptCell, Results};
 use crate::config::{KnownDeviation, Limits};
 use crate::host::gate::Gate;
 use crate::launch::cache::Cache;
@@ -17,8 +17,8 @@ use crate::target::Target;
 
 /// What is to be done.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    pub columns: Vec<Wanted>,
+pub struct MatrixPlan {
+    pub columns: Vec<ColumnPlan>,
     pub trials: Vec<Trial>,
     pub limits: Limits,
     /// How often a trial that fails is tried again, unless that is known.
@@ -32,26 +32,26 @@ pub struct Plan {
 
 /// A target, and which ones do as well where it cannot be launched.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct ColumnPlan {
     pub target: Target,
     pub instead: Vec<Target>,
 }
 
 /// What happened.
 #[derive(Debug)]
-pub enum Event {
+pub enum MatrixEvent {
     /// A target's turn has come, or that of the next one in its place: this is known of it, and so many trials are to be run.
     Begins {
         column: usize,
         target: Target,
         remark: Option<String>,
-        known: Vec<(TrialId, Kept)>,
+        known: Vec<(TrialId, KeptCell)>,
         trials: usize,
     },
     Finished {
         target: String,
         trial: TrialId,
-        kept: Kept,
+        kept: KeptCell,
     },
     Of {
         column: usize,
@@ -76,11 +76,11 @@ pub fn room() -> usize {
 }
 
 /// Runs a plan, and tells what happens. Once the gate is closed nothing begins any more.
-pub async fn execute(plan: &Plan, run: &RunId, gate: &Gate, tell: &(dyn Fn(Event) + Sync)) {
+pub async fn execute(plan: &MatrixPlan, run: &RunId, gate: &Gate, tell: &(dyn Fn(MatrixEvent) + Sync)) {
     let under = Under::of(plan.limits, plan.retries);
     let cache = Cache::find();
     if let Some(why) = cache.as_ref().err() {
-        tell(Event::Forgets(why.to_string()));
+        tell(MatrixEvent::Forgets(why.to_string()));
     }
     let work = Work { plan, run, gate, tell, kept: under.zip(cache.ok()) };
     let columns = futures_util::stream::iter(0..plan.columns.len());
@@ -88,16 +88,16 @@ pub async fn execute(plan: &Plan, run: &RunId, gate: &Gate, tell: &(dyn Fn(Event
 }
 
 struct Work<'a> {
-    plan: &'a Plan,
+    plan: &'a MatrixPlan,
     run: &'a RunId,
     gate: &'a Gate,
-    tell: &'a (dyn Fn(Event) + Sync),
+    tell: &'a (dyn Fn(MatrixEvent) + Sync),
     kept: Option<(Under, Cache)>,
 }
 
 impl Work<'_> {
     async fn column(&self, column: usize) {
-        let Wanted { target: wanted, instead } = &self.plan.columns[column];
+        let ColumnPlan { target: wanted, instead } = &self.plan.columns[column];
         let mut tried: Vec<(&str, String)> = Vec::new();
         for target in std::iter::once(wanted).chain(instead) {
             if self.gate.is_closed() {
@@ -137,7 +137,7 @@ impl Work<'_> {
                 return Some(error);
             }
         }
-        tell(Event::Begins { column, target: target.clone(), remark, known: there, trials: left.len() });
+        tell(MatrixEvent::Begins { column, target: target.clone(), remark, known: there, trials: left.len() });
         if left.is_empty() {
             return None;
         }
@@ -153,13 +153,13 @@ impl Work<'_> {
         };
         let tell_and_keep = |event: OfSession| {
             if let OfSession::Finished(result) = &event {
-                let kept = Kept { on: jiff::ZonedDateTime::now().date(), cell: Cell::of(result) };
+                let kept = KeptCell { on: jiff::ZonedDateTime::now().date(), cell: Cell::of(result) };
                 if let Some(trial) = plan.trials.iter().find(|trial| trial.id == result.trial) {
                     results.add(trial, &kept);
                 }
-                tell(Event::Finished { target: target.name.clone(), trial: result.trial.clone(), kept });
+                tell(MatrixEvent::Finished { target: target.name.clone(), trial: result.trial.clone(), kept });
             }
-            tell(Event::Of { column, event });
+            tell(MatrixEvent::Of { column, event });
         };
         session::execute(&of_session, run, gate, &tell_and_keep).await;
         None
@@ -168,7 +168,7 @@ impl Work<'_> {
     fn results(&self, target: &Target) -> Results {
         let Some((under, cache)) = &self.kept else { return Results::default() };
         Results::of(target, under, cache).unwrap_or_else(|error| {
-            (self.tell)(Event::Forgets(error.to_string()));
+            (self.tell)(MatrixEvent::Forgets(error.to_string()));
             Results::default()
         })
     }
@@ -182,14 +182,14 @@ pub struct Record {
 }
 
 impl Record {
-    pub fn new(plan: &Plan) -> Record {
+    pub fn new(plan: &MatrixPlan) -> Record {
         let rows = plan.trials.iter().map(|trial| (trial.id.clone(), Row::of(trial))).collect();
         Record { columns: BTreeMap::new(), rows }
     }
 
-    pub fn add(&mut self, event: &Event) {
+    pub fn add(&mut self, event: &MatrixEvent) {
         match event {
-            Event::Begins { column, target, remark, known, trials: _ } => {
+            MatrixEvent::Begins { column, target, remark, known, trials: _ } => {
                 let of = Column {
                     target: target.name.clone(),
                     launcher: target.launcher.kind().word().to_owned(),
@@ -203,17 +203,17 @@ impl Record {
                     self.cell(&target.name, trial, kept);
                 }
             }
-            Event::Finished { target, trial, kept } => self.cell(target, trial, kept),
-            Event::Of { column, event: OfSession::NotLaunched(error) } => {
+            MatrixEvent::Finished { target, trial, kept } => self.cell(target, trial, kept),
+            MatrixEvent::Of { column, event: OfSession::NotLaunched(error) } => {
                 if let Some(column) = self.columns.get_mut(column) {
                     column.error = Some(error.what.clone());
                 }
             }
-            Event::Of { .. } | Event::Forgets(_) => {}
+            MatrixEvent::Of { .. } | MatrixEvent::Forgets(_) => {}
         }
     }
 
-    fn cell(&mut self, target: &str, trial: &str, kept: &Kept) {
+    fn cell(&mut self, target: &str, trial: &str, kept: &KeptCell) {
         if let Some(column) = self.columns.values_mut().find(|column| column.target == target) {
             column.ran_on = column.ran_on.max(Some(kept.on));
         }

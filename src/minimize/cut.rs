@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::scenario::outline::{Entry, EntryId, Node, Outline, Value};
+use crate::scenario::outline::{Entry, EntryId, Located, Outline, Value};
 
 /// Something that can go: entries, or part of a count.
 #[derive(Debug, Clone, Default)]
@@ -75,7 +75,7 @@ fn fields(fields: &[Entry], found: &mut Vec<Cut>) {
 }
 
 /// Each entry of a list or mapping that has several.
-fn inside(node: &Node, found: &mut Vec<Cut>) {
+fn inside(node: &Located, found: &mut Vec<Cut>) {
     if let Value::Block(entries) | Value::Flow(entries) = &node.value
         && entries.len() > 1
     {

@@ -7,7 +7,7 @@ use crate::outcome::{Finding, FindingKind, TrialResult};
 
 /// What in the original scenario a finding is about, whatever has gone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
+pub enum Subject {
     /// A step, by its number from 0.
     Step(usize),
     /// An entity, by its name.
@@ -15,23 +15,23 @@ pub enum Origin {
 }
 
 /// A way to fail.
-pub type Way = (FindingKind, Option<Origin>);
+pub type Way = (FindingKind, Option<Subject>);
 
 /// A finding that has to stay.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct KeptFinding {
     pub finding: Finding,
     way: Way,
     /// The ways in which the original fails: a version that fails in another one has another finding.
     pub others: BTreeSet<Way>,
 }
 
-impl Kept {
+impl KeptFinding {
     /// The worst finding of a result, the first of them; a known deviation only if there is nothing else.
-    pub fn of(version: &Version, result: &TrialResult) -> Option<Kept> {
+    pub fn of(version: &Version, result: &TrialResult) -> Option<KeptFinding> {
         let finding = result.findings.iter().min_by_key(|finding| (finding.known.is_some(), finding.kind))?.clone();
         let way = (finding.kind, version.origin(finding.place));
-        Some(Kept { way, others: ways(version, result), finding })
+        Some(KeptFinding { way, others: ways(version, result), finding })
     }
 
     /// The finding in a version's result: of the same kind, about the same step; refused in the same way, if it is about how.

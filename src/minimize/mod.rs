@@ -2,7 +2,7 @@
 //! came of it. It is run in [`run`], and shown in [`tell`].
 //!
 //! A [`Version`] is the scenario with some of it gone; a [`Reduction`] goes from one to the next until nothing more can
-//! go; what has to stay is a [`Kept`].
+//! go; what has to stay is a [`KeptFinding`].
 
 mod cut;
 mod kept;
@@ -12,14 +12,14 @@ pub mod tell;
 mod version;
 
 use cut::{Cut, cuts};
-pub use kept::{Kept, Origin, Way, ways};
+pub use kept::{KeptFinding, Subject, Way, ways};
 pub use version::{Dropped, Version};
 
 use crate::outcome::Finding;
 
 /// A version of the scenario, and the finding in it.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct Failing {
     pub version: Version,
     pub finding: Finding,
 }
@@ -30,7 +30,7 @@ pub struct Found {
 /// them, and so on, and goes on with the most that keep it.
 #[derive(Debug)]
 pub struct Reduction {
-    smallest: Found,
+    smallest: Failing,
     round: Round,
 }
 
@@ -39,7 +39,7 @@ enum Round {
     /// Cuts by themselves, the largest first.
     Alone(Vec<Candidate>),
     /// Several at once, the most first; and the largest of them by itself, which keeps the finding.
-    Together(Vec<Candidate>, Box<Found>),
+    Together(Vec<Candidate>, Box<Failing>),
 }
 
 /// The smallest so far with something more gone.
@@ -50,13 +50,13 @@ struct Candidate {
 }
 
 impl Reduction {
-    pub fn new(start: Found) -> Reduction {
+    pub fn new(start: Failing) -> Reduction {
         let round = alone(&start.version);
         Reduction { smallest: start, round }
     }
 
     /// The smallest version that is known to keep the finding.
-    pub fn smallest(&self) -> &Found {
+    pub fn smallest(&self) -> &Failing {
         match &self.round {
             Round::Together(_, largest) => largest,
             Round::Alone(_) => &self.smallest,
@@ -75,7 +75,7 @@ impl Reduction {
             Round::Alone(candidates) => {
                 let kept: Vec<(Candidate, Finding)> = keeping(candidates, findings).collect();
                 let Some((largest, finding)) = kept.first().cloned() else { return };
-                let largest = Found { version: largest.version, finding };
+                let largest = Failing { version: largest.version, finding };
                 let together = self.together(&kept);
                 if !together.is_empty() {
                     self.round = Round::Together(together, Box::new(largest));
@@ -85,7 +85,7 @@ impl Reduction {
             }
             Round::Together(candidates, largest) => {
                 let most = keeping(candidates, findings).next();
-                most.map_or(*largest, |(most, finding)| Found { version: most.version, finding })
+                most.map_or(*largest, |(most, finding)| Failing { version: most.version, finding })
             }
         };
         self.round = alone(&taken.version);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::run::{Event, Plan, minimize};
+use super::run::{ReductionEvent, ReductionPlan, minimize};
 use super::tell::Minimized;
 use crate::config::Config;
 use crate::host::console::{Overwrite, can_write_new, print, say, write_new};
@@ -45,11 +45,11 @@ impl MinimizeOrder {
         }
         let shown = self.output.as_ref().map_or("standard output".to_owned(), |file| file.display().to_string());
         let known = config.known_deviations.clone();
-        let plan = Plan { target: settled(&target), trials, limits: config.limits, known };
+        let plan = ReductionPlan { target: settled(&target), trials, limits: config.limits, known };
         let minimized = Arc::new(Mutex::new(Minimized::new(&self.target, &shown)));
         let told = Arc::clone(&minimized);
         let mut ended = on_stage(say, |run, gate| async move {
-            let tell = |event: Event| {
+            let tell = |event: ReductionEvent| {
                 let line = told.lock().unwrap_or_else(PoisonError::into_inner).add(event);
                 line.iter().for_each(|line| say(line));
             };

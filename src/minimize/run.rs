@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use crate::config::{KnownDeviation, Limits};
 use crate::host::gate::Gate;
 use crate::launch::{Health, LaunchError, Live, RunId, launch};
-use crate::minimize::{Found, Kept, Reduction, Version, Way, ways};
+use crate::minimize::{Failing, KeptFinding, Reduction, Version, Way, ways};
 use crate::outcome::{Finding, FindingKind, Outcome, Rate, TrialResult};
 use crate::run::jobs::AT_FIRST;
 use crate::run::run_trial;
@@ -18,7 +18,7 @@ use crate::verdict::deviation;
 
 /// What is to be done.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct ReductionPlan {
     pub target: Target,
     /// All of one scenario.
     pub trials: Vec<Trial>,
@@ -28,7 +28,7 @@ pub struct Plan {
 
 /// What happened.
 #[derive(Debug, Clone)]
-pub enum Event {
+pub enum ReductionEvent {
     Launching,
     Launched,
     /// The scenario fails, and this is to stay.
@@ -36,20 +36,20 @@ pub enum Event {
     /// So many versions are tried now.
     Trying(usize),
     /// A smaller version keeps the finding.
-    Smaller(Box<Found>),
+    Smaller(Box<Failing>),
     /// So many trials more were run on the target.
     Ran(usize),
     /// So many versions more were not tried on the target, for a correct gateway fails them.
     Wrong(usize),
     /// So many versions more could not be judged: they could not be set up.
     NotJudged(usize),
-    Ended(End),
+    Ended(ReductionEnd),
 }
 
 /// What is made smaller.
 #[derive(Debug, Clone)]
 pub struct Start {
-    pub found: Found,
+    pub found: Failing,
     /// How often the finding was there.
     pub rate: Rate,
     pub reference: Reference,
@@ -68,7 +68,7 @@ pub enum Reference {
 
 /// Why it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub enum ReductionEnd {
     /// Nothing more can go.
     Smallest,
     NotLaunched(LaunchError),
@@ -89,30 +89,30 @@ pub enum End {
 const TRIES: usize = 5;
 
 /// Runs a plan. Once the gate is closed no trial begins any more.
-pub async fn minimize(plan: &Plan, run: &RunId, gate: &Gate, tell: &(dyn Fn(Event) + Sync)) {
-    tell(Event::Launching);
+pub async fn minimize(plan: &ReductionPlan, run: &RunId, gate: &Gate, tell: &(dyn Fn(ReductionEvent) + Sync)) {
+    tell(ReductionEvent::Launching);
     let launched = tokio::select! {
         launched = both(plan, run) => launched,
-        () = gate.closed() => return tell(Event::Ended(End::Interrupted)),
+        () = gate.closed() => return tell(ReductionEvent::Ended(ReductionEnd::Interrupted)),
     };
     let (live, correct) = match launched {
         Ok(both) => both,
-        Err(error) => return tell(Event::Ended(End::NotLaunched(error))),
+        Err(error) => return tell(ReductionEvent::Ended(ReductionEnd::NotLaunched(error))),
     };
-    tell(Event::Launched);
+    tell(ReductionEvent::Launched);
     let mut bench = Bench { plan, live: &live, correct: &correct, run, gate, tell, number: 0 };
     let end = match bench.minimize().await {
-        Ok(()) => End::Smallest,
-        Err(End::Broke(how, _)) => End::Broke(how, live.log_tail().await),
+        Ok(()) => ReductionEnd::Smallest,
+        Err(ReductionEnd::Broke(how, _)) => ReductionEnd::Broke(how, live.log_tail().await),
         Err(end) => end,
     };
-    tell(Event::Ended(end));
+    tell(ReductionEvent::Ended(end));
     live.stop().await;
     correct.stop().await;
 }
 
 /// The target, and a gateway that is right.
-async fn both(plan: &Plan, run: &RunId) -> Result<(Live, Live), LaunchError> {
+async fn both(plan: &ReductionPlan, run: &RunId) -> Result<(Live, Live), LaunchError> {
     let correct = launch(&Target::builtin(None), plan.limits, run).await?;
     Ok((launch(&plan.target, plan.limits, run).await?, correct))
 }
@@ -125,24 +125,24 @@ fn worst(result: &TrialResult) -> Option<Worst> {
 }
 
 struct Bench<'a> {
-    plan: &'a Plan,
+    plan: &'a ReductionPlan,
     live: &'a Live,
     correct: &'a Live,
     run: &'a RunId,
     gate: &'a Gate,
-    tell: &'a (dyn Fn(Event) + Sync),
+    tell: &'a (dyn Fn(ReductionEvent) + Sync),
     /// Of the last trial.
     number: usize,
 }
 
 impl Bench<'_> {
-    async fn minimize(&mut self) -> Result<(), End> {
+    async fn minimize(&mut self) -> Result<(), ReductionEnd> {
         let (version, worst) = self.failing().await?;
         let (kept, rate) = self.kept(&version, worst).await?;
         let reference = self.reference(&version, &kept).await?;
-        let found = Found { version, finding: kept.finding.clone() };
+        let found = Failing { version, finding: kept.finding.clone() };
         let start = Start { found: found.clone(), rate, reference: reference.clone() };
-        (self.tell)(Event::Fails(Box::new(start)));
+        (self.tell)(ReductionEvent::Fails(Box::new(start)));
         let tries = if rate.failed == rate.of { 1 } else { TRIES };
         let mut reduction = Reduction::new(found);
         loop {
@@ -150,7 +150,7 @@ impl Bench<'_> {
             if candidates.is_empty() {
                 return Ok(());
             }
-            (self.tell)(Event::Trying(candidates.len()));
+            (self.tell)(ReductionEvent::Trying(candidates.len()));
             let findings = self.findings(&candidates, &kept, &reference, tries).await;
             let before = reduction.smallest().version.text().to_owned();
             let ended = match findings {
@@ -161,18 +161,18 @@ impl Bench<'_> {
                 Err(end) => Some(end),
             };
             if reduction.smallest().version.text() != before {
-                (self.tell)(Event::Smaller(Box::new(reduction.smallest().clone())));
+                (self.tell)(ReductionEvent::Smaller(Box::new(reduction.smallest().clone())));
             }
             match ended {
                 Some(end) => return Err(end),
-                None if self.gate.is_closed() => return Err(End::Interrupted),
+                None if self.gate.is_closed() => return Err(ReductionEnd::Interrupted),
                 None => {}
             }
         }
     }
 
     /// The trial that fails worst, the first of them that a scenario can have alone.
-    async fn failing(&mut self) -> Result<(Version, Worst), End> {
+    async fn failing(&mut self) -> Result<(Version, Worst), ReductionEnd> {
         let trials: Vec<&Trial> = self.plan.trials.iter().collect();
         let results = self.results(&trials).await?;
         let mut failing: Vec<_> =
@@ -180,33 +180,35 @@ impl Bench<'_> {
         failing.sort_by_key(|(worst, _)| *worst);
         if let Some((_, first)) = failing.first() {
             let writable = failing.iter().find_map(|(worst, trial)| Some((Version::of(trial)?, *worst)));
-            return writable.ok_or_else(|| End::NotWritable(first.id.clone()));
+            return writable.ok_or_else(|| ReductionEnd::NotWritable(first.id.clone()));
         }
         if results.iter().any(Option::is_none) {
-            return Err(End::Interrupted);
+            return Err(ReductionEnd::Interrupted);
         }
         let outcomes: Vec<&Outcome> = results.iter().flatten().map(|result| &result.outcome).collect();
         let broke = outcomes.iter().find_map(|outcome| match outcome {
-            Outcome::Error { reason } => Some(End::Broke(reason.clone(), Vec::new())),
+            Outcome::Error { reason } => Some(ReductionEnd::Broke(reason.clone(), Vec::new())),
             _ => None,
         });
         let skipped = outcomes.iter().find_map(|outcome| match outcome {
-            Outcome::Skip { reason } => Some(End::Skipped(reason.clone())),
+            Outcome::Skip { reason } => Some(ReductionEnd::Skipped(reason.clone())),
             _ => None,
         });
         let passed = outcomes.iter().any(|outcome| **outcome == Outcome::Pass);
-        Err(broke.or(skipped.filter(|_| !passed)).unwrap_or(End::Passes))
+        Err(broke.or(skipped.filter(|_| !passed)).unwrap_or(ReductionEnd::Passes))
     }
 
     /// Tries it again, and says what is to stay, and how often it was there.
-    async fn kept(&mut self, version: &Version, first: Worst) -> Result<(Kept, Rate), End> {
-        let mut kept: Option<Kept> = None;
+    async fn kept(&mut self, version: &Version, first: Worst) -> Result<(KeptFinding, Rate), ReductionEnd> {
+        let mut kept: Option<KeptFinding> = None;
         let mut rate = Rate { failed: 1, of: 1 };
         for tries in [1, TRIES - 2] {
             let results = self.results(&vec![version.trial(); tries]).await?;
             for result in results.iter().flatten() {
                 rate.of += 1;
-                let Some(found) = Kept::of(version, result).filter(|_| worst(result) == Some(first)) else { continue };
+                let Some(found) = KeptFinding::of(version, result).filter(|_| worst(result) == Some(first)) else {
+                    continue;
+                };
                 rate.failed += 1;
                 match &mut kept {
                     Some(kept) => kept.others.extend(found.others),
@@ -219,15 +221,15 @@ impl Bench<'_> {
         }
         match kept {
             Some(kept) => Ok((kept, rate)),
-            None if self.gate.is_closed() => Err(End::Interrupted),
-            None => Err(End::NotAgain(rate.of - 1)),
+            None if self.gate.is_closed() => Err(ReductionEnd::Interrupted),
+            None => Err(ReductionEnd::NotAgain(rate.of - 1)),
         }
     }
 
     /// What a correct gateway makes of it.
-    async fn reference(&mut self, version: &Version, kept: &Kept) -> Result<Reference, End> {
+    async fn reference(&mut self, version: &Version, kept: &KeptFinding) -> Result<Reference, ReductionEnd> {
         let results = self.run(self.correct, &[version.trial()]).await;
-        let Some(result) = results.into_iter().next().flatten() else { return Err(End::Interrupted) };
+        let Some(result) = results.into_iter().next().flatten() else { return Err(ReductionEnd::Interrupted) };
         Ok(match &result.outcome {
             Outcome::Skip { reason } | Outcome::Error { reason } => Reference::Silent(reason.clone()),
             _ if kept.find(version, &result).is_some() => Reference::Same,
@@ -239,17 +241,17 @@ impl Bench<'_> {
     async fn findings(
         &mut self,
         versions: &[Version],
-        kept: &Kept,
+        kept: &KeptFinding,
         reference: &Reference,
         tries: usize,
-    ) -> Result<Vec<Option<Finding>>, End> {
+    ) -> Result<Vec<Option<Finding>>, ReductionEnd> {
         let right = self.right(versions, reference).await;
         let tried: Vec<&Version> =
             versions.iter().zip(&right).filter(|(_, right)| **right).map(|(one, _)| one).collect();
         let trials: Vec<&Trial> = tried.iter().flat_map(|version| vec![version.trial(); tries]).collect();
         let results = self.results(&trials).await?;
         let is_error = |result: &&TrialResult| matches!(result.outcome, Outcome::Error { .. });
-        (self.tell)(Event::NotJudged(results.iter().flatten().filter(is_error).count()));
+        (self.tell)(ReductionEvent::NotJudged(results.iter().flatten().filter(is_error).count()));
         let found = |(version, results): (&&Version, &[Option<TrialResult>])| {
             results.iter().flatten().find_map(|result| kept.find(version, result).cloned())
         };
@@ -281,14 +283,14 @@ impl Bench<'_> {
         };
         let right: Vec<bool> = versions.iter().zip(&results).map(is_right).collect();
         let wrong = right.iter().zip(&results).filter(|(right, result)| !**right && result.is_some());
-        (self.tell)(Event::Wrong(wrong.count()));
+        (self.tell)(ReductionEvent::Wrong(wrong.count()));
         right
     }
 
     /// Runs trials on the target, and those again whose environment broke. If it is still not well, that is the end.
-    async fn results(&mut self, trials: &[&Trial]) -> Result<Vec<Option<TrialResult>>, End> {
+    async fn results(&mut self, trials: &[&Trial]) -> Result<Vec<Option<TrialResult>>, ReductionEnd> {
         let mut results = self.run(self.live, trials).await;
-        (self.tell)(Event::Ran(results.iter().flatten().count()));
+        (self.tell)(ReductionEvent::Ran(results.iter().flatten().count()));
         let is_error = |result: &Option<TrialResult>| {
             result.as_ref().is_some_and(|result| matches!(result.outcome, Outcome::Error { .. }))
         };
@@ -296,13 +298,13 @@ impl Bench<'_> {
         if !broken.is_empty() {
             let again: Vec<&Trial> = broken.iter().map(|index| trials[*index]).collect();
             let again = self.run(self.live, &again).await;
-            (self.tell)(Event::Ran(again.iter().flatten().count()));
+            (self.tell)(ReductionEvent::Ran(again.iter().flatten().count()));
             let is_still = again.iter().any(is_error);
             for (index, result) in broken.into_iter().zip(again) {
                 results[index] = result.or(results[index].take());
             }
             if is_still && let Health::Unresponsive(how) | Health::Dead(how) = self.live.health().await {
-                return Err(End::Broke(how, Vec::new()));
+                return Err(ReductionEnd::Broke(how, Vec::new()));
             }
         }
         let today = jiff::ZonedDateTime::now().date();

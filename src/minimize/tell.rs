@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use super::run::{End, Event, Reference, Start};
+use super::run::{ReductionEnd, ReductionEvent, Reference, Start};
 use crate::host::failure::Exit;
-use crate::minimize::{Dropped, Found};
+use crate::minimize::{Dropped, Failing};
 use crate::report::terminal::{BOLD, ODD, painted, pointed_at};
 
 /// What is left of the events of such a run.
@@ -17,11 +17,11 @@ pub struct Minimized {
     shown: String,
     began: Instant,
     start: Option<Start>,
-    smallest: Option<Found>,
+    smallest: Option<Failing>,
     ran: usize,
     wrong: usize,
     not_judged: usize,
-    end: End,
+    end: ReductionEnd,
     left_behind: Option<String>,
 }
 
@@ -37,36 +37,38 @@ impl Minimized {
             wrong: 0,
             not_judged: 0,
             // Unless it says otherwise.
-            end: End::Interrupted,
+            end: ReductionEnd::Interrupted,
             left_behind: None,
         }
     }
 
     /// Adds what happened, and gives the line of progress that it is worth.
-    pub fn add(&mut self, event: Event) -> Option<String> {
+    pub fn add(&mut self, event: ReductionEvent) -> Option<String> {
         match event {
-            Event::Launching => return Some(format!("launching {}", self.target)),
-            Event::Launched => {
+            ReductionEvent::Launching => return Some(format!("launching {}", self.target)),
+            ReductionEvent::Launched => {
                 return Some(format!("{} is ready after {:.1} s", self.target, self.began.elapsed().as_secs_f64()));
             }
-            Event::Fails(start) => {
-                let Found { version, finding } = &start.found;
+            ReductionEvent::Fails(start) => {
+                let Failing { version, finding } = &start.found;
                 let line = format!("{}: {}, {} lines", version.trial().id, finding.kind.word(), version.lines());
                 self.smallest = Some(start.found.clone());
                 self.start = Some(*start);
                 return Some(line);
             }
-            Event::Trying(versions) => return Some(format!("trying {}", counted(versions, "smaller version"))),
-            Event::Smaller(found) => {
+            ReductionEvent::Trying(versions) => {
+                return Some(format!("trying {}", counted(versions, "smaller version")));
+            }
+            ReductionEvent::Smaller(found) => {
                 let of = self.start.as_ref().map_or(0, |start| start.found.version.lines());
                 let line = format!("{} of {of} lines left; {}", found.version.lines(), counted(self.ran, "trial"));
                 self.smallest = Some(*found);
                 return Some(line);
             }
-            Event::Ran(trials) => self.ran += trials,
-            Event::Wrong(versions) => self.wrong += versions,
-            Event::NotJudged(versions) => self.not_judged += versions,
-            Event::Ended(end) => self.end = end,
+            ReductionEvent::Ran(trials) => self.ran += trials,
+            ReductionEvent::Wrong(versions) => self.wrong += versions,
+            ReductionEvent::NotJudged(versions) => self.not_judged += versions,
+            ReductionEvent::Ended(end) => self.end = end,
         }
         None
     }
@@ -84,10 +86,16 @@ impl Minimized {
     /// 0 there is a smallest scenario, 3 the environment broke, 4 there is no finding to keep, 130 interrupted.
     pub fn exit(&self) -> Exit {
         match (&self.end, &self.left_behind) {
-            (End::Interrupted, _) => Exit::Interrupted,
-            (End::NotLaunched(_) | End::Broke(..), _) | (_, Some(_)) => Exit::Broke,
-            (End::Passes | End::Skipped(_) | End::NotAgain(_) | End::NotWritable(_), None) => Exit::NothingRun,
-            (End::Smallest, None) => Exit::Fine,
+            (ReductionEnd::Interrupted, _) => Exit::Interrupted,
+            (ReductionEnd::NotLaunched(_) | ReductionEnd::Broke(..), _) | (_, Some(_)) => Exit::Broke,
+            (
+                ReductionEnd::Passes
+                | ReductionEnd::Skipped(_)
+                | ReductionEnd::NotAgain(_)
+                | ReductionEnd::NotWritable(_),
+                None,
+            ) => Exit::NothingRun,
+            (ReductionEnd::Smallest, None) => Exit::Fine,
         }
     }
 
@@ -98,23 +106,25 @@ impl Minimized {
             text.push_str(&self.found(start, smallest));
         }
         let _ = match &self.end {
-            End::Smallest => Ok(()),
-            End::Interrupted if self.smallest.is_some() => writeln!(text, "interrupted: this is the smallest so far"),
-            End::Interrupted => writeln!(text, "interrupted before there was a finding: nothing was written"),
-            End::NotLaunched(error) => writeln!(text, "{}: {error}", painted(ODD, "error")),
-            End::Broke(reason, log) => {
+            ReductionEnd::Smallest => Ok(()),
+            ReductionEnd::Interrupted if self.smallest.is_some() => {
+                writeln!(text, "interrupted: this is the smallest so far")
+            }
+            ReductionEnd::Interrupted => writeln!(text, "interrupted before there was a finding: nothing was written"),
+            ReductionEnd::NotLaunched(error) => writeln!(text, "{}: {error}", painted(ODD, "error")),
+            ReductionEnd::Broke(reason, log) => {
                 let log: String = log.iter().map(|line| format!("\n  | {line}")).collect();
                 let so_far = if self.smallest.is_some() { "\n  this is the smallest so far" } else { "" };
                 writeln!(text, "{}: the environment broke: {reason}{so_far}{log}", painted(ODD, "error"))
             }
-            End::Passes => writeln!(text, "{} passes it: there is no finding to keep", self.target),
-            End::Skipped(reason) => {
+            ReductionEnd::Passes => writeln!(text, "{} passes it: there is no finding to keep", self.target),
+            ReductionEnd::Skipped(reason) => {
                 writeln!(text, "{} skips it: {reason}\nthere is no finding to keep", self.target)
             }
-            End::NotWritable(trial) => {
+            ReductionEnd::NotWritable(trial) => {
                 writeln!(text, "{trial} fails, and there is no scenario with its values alone: name fewer of them")
             }
-            End::NotAgain(tries) => {
+            ReductionEnd::NotAgain(tries) => {
                 let tries = counted(*tries, "trial");
                 writeln!(
                     text,
@@ -128,8 +138,8 @@ impl Minimized {
         text
     }
 
-    fn found(&self, start: &Start, smallest: &Found) -> String {
-        let Found { version, finding } = smallest;
+    fn found(&self, start: &Start, smallest: &Failing) -> String {
+        let Failing { version, finding } = smallest;
         let line = version.text().lines().nth(finding.place.line.saturating_sub(1)).unwrap_or_default();
         let mut text = format!("{}\n\n", pointed_at(line, &self.shown, &self.target, finding));
         let before = &start.found.version;

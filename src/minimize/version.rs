@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::cut::Cut;
-use super::kept::Origin;
+use super::kept::Subject;
 use crate::scenario::outline::{Entry, Outline};
 use crate::scenario::plan::multiply;
 use crate::scenario::read::understand;
@@ -86,13 +86,13 @@ impl Version {
     }
 
     /// What in the original a place is about.
-    pub fn origin(&self, place: Place) -> Option<Origin> {
+    pub fn origin(&self, place: Place) -> Option<Subject> {
         let scenario = &self.trial.file.scenario;
         let step = scenario.steps.iter().zip(&self.steps).find(|(step, _)| step.place().line == place.line);
         let given = || scenario.given.iter().find(|given| given.name.place.line == place.line);
         match step {
-            Some((_, original)) => Some(Origin::Step(*original)),
-            None => given().map(|given| Origin::Given(given.name.0.clone())),
+            Some((_, original)) => Some(Subject::Step(*original)),
+            None => given().map(|given| Subject::Given(given.name.0.clone())),
         }
     }
 

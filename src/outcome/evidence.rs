@@ -15,7 +15,7 @@ pub struct Evidence {
     /// What it did beside asking, in order.
     pub acts: Vec<Acted>,
     /// What the admin API said of each entity that has books, when the trial had ended: `key laptop` and that.
-    pub said: Vec<(String, Said)>,
+    pub said: Vec<(String, AdminAnswer)>,
     /// What the gateway had logged last when the first finding was made. Other trials may have run then.
     pub log: Vec<String>,
 }
@@ -61,7 +61,7 @@ pub struct Gives {
 /// What the admin API said of an entity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Said {
+pub struct AdminAnswer {
     /// What was asked.
     pub sent: Sent,
     /// Redacted.

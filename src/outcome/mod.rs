@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::{Trial, TrialId};
-pub use evidence::{Acted, AdminCall, Evidence, Gives, Said};
+pub use evidence::{Acted, AdminAnswer, AdminCall, Evidence, Gives};
 pub use exchange::{Answer, Broken, Company, Exchange, Sent, Standing};
 pub use finding::{Finding, FindingKind};
 

@@ -19,7 +19,7 @@ const FORMAT: u32 = 5;
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Report")]
 #[serde(deny_unknown_fields)]
-pub struct Document<'a> {
+pub struct WrittenReport<'a> {
     /// Grows with every change that could break who reads a report.
     format: u32,
     /// The version of gatecrash that made it.
@@ -67,8 +67,8 @@ pub enum NotAReport {
 }
 
 /// What is written of a report.
-pub fn document(report: &Report) -> Document<'_> {
-    Document {
+pub fn document(report: &Report) -> WrittenReport<'_> {
+    WrittenReport {
         format: FORMAT,
         gatecrash: Cow::Borrowed(&report.gatecrash),
         exit_code: report.exit().code(),
@@ -96,7 +96,7 @@ pub fn render(report: &Report) -> String {
 
 /// The JSON Schema of a [`document`].
 pub fn schema() -> schemars::Schema {
-    schemars::schema_for!(Document<'_>)
+    schemars::schema_for!(WrittenReport<'_>)
 }
 
 /// The same report without anything secret in its values, whatever it is shown as: a text that is escaped hides what is
@@ -125,7 +125,7 @@ pub fn read(text: &str) -> Result<Report, NotAReport> {
     if format != FORMAT {
         return Err(NotAReport::Format { found: format, by: gatecrash, reads: FORMAT });
     }
-    let document: Document<'_> = serde_json::from_str(text).map_err(other)?;
+    let document: WrittenReport<'_> = serde_json::from_str(text).map_err(other)?;
     Ok(Report {
         gatecrash,
         targets: document.targets.into_owned(),

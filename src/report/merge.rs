@@ -11,7 +11,7 @@ use crate::verdict::deviation::join;
 
 /// A report, and what it is called in messages: its file.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct PartReport {
     pub name: String,
     pub report: Report,
 }
@@ -48,7 +48,7 @@ pub fn merge_files(files: &[PathBuf], output: &Output) -> Result<Exit, Failure> 
         let wrong = |what: String| Failure::wrong(format!("{name}: {what}"));
         let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
         let report = json::read(&text).map_err(|error| wrong(error.to_string()))?;
-        Ok(Part { name, report })
+        Ok(PartReport { name, report })
     };
     let parts = files.iter().map(part).collect::<Result<Vec<_>, Failure>>()?;
     Ok(show(&merge(&parts).map_err(Failure::wrong)?, output))
@@ -59,7 +59,7 @@ pub fn merge_files(files: &[PathBuf], output: &Output) -> Result<Exit, Failure> 
 /// # Errors
 /// When they are not of the same targets, gatecrash and corpus; when a partition is missing; when they contradict one
 /// another.
-pub fn merge(parts: &[Part]) -> Result<Report, NotOneRun> {
+pub fn merge(parts: &[PartReport]) -> Result<Report, NotOneRun> {
     let [first, others @ ..] = parts else { return Err(NotOneRun::Nothing) };
     for other in others {
         if let Some(what) = difference(&first.report, &other.report) {
@@ -129,7 +129,7 @@ fn difference(one: &Report, other: &Report) -> Option<String> {
 }
 
 /// Each partition has to be there, once.
-fn complete(parts: &[Part]) -> Result<(), NotOneRun> {
+fn complete(parts: &[PartReport]) -> Result<(), NotOneRun> {
     let mut seen: BTreeMap<usize, &str> = BTreeMap::new();
     let mut of = 0;
     for part in parts {
@@ -145,8 +145,8 @@ fn complete(parts: &[Part]) -> Result<(), NotOneRun> {
 }
 
 /// All trials by their names. One may be in several reports, if they say the same of it.
-fn trials(parts: &[Part]) -> Result<Vec<TrialReport>, NotOneRun> {
-    let mut all: BTreeMap<&str, (&Part, &TrialReport)> = BTreeMap::new();
+fn trials(parts: &[PartReport]) -> Result<Vec<TrialReport>, NotOneRun> {
+    let mut all: BTreeMap<&str, (&PartReport, &TrialReport)> = BTreeMap::new();
     for part in parts {
         for trial in &part.report.trials {
             let (one, earlier) = *all.entry(&trial.trial).or_insert((part, trial));
@@ -168,7 +168,7 @@ fn is_same(one: &TrialReport, other: &TrialReport) -> bool {
     one.verdict == other.verdict && said(one) == said(other)
 }
 
-fn target(parts: &[Part], first: &TargetReport, index: usize) -> TargetReport {
+fn target(parts: &[PartReport], first: &TargetReport, index: usize) -> TargetReport {
     let own = || parts.iter().filter_map(|part| part.report.targets.get(index));
     let mut errors = Vec::new();
     for error in own().flat_map(|target| &target.errors) {

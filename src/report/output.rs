@@ -141,7 +141,7 @@ fn check_folder(folder: &Path) -> Result<(), Failure> {
 fn write_evidence(folder: &Path, report: &Report) -> Exit {
     let files = evidence::files(report);
     let text = folder.join(evidence::ISSUE);
-    for evidence::File { path, text } in &files {
+    for evidence::EvidenceFile { path, text } in &files {
         let code = save_new(&folder.join(path), text);
         if code != Exit::Fine {
             return code;

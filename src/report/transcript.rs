@@ -13,7 +13,7 @@ pub fn legend(results: &[TrialResult]) -> Option<&'static str> {
 
 /// The nth request of a step, beside the nth of the same step on the other targets.
 #[derive(Debug, Clone)]
-pub struct Row<'a> {
+pub struct ExchangeRow<'a> {
     /// The line of the step.
     pub line: usize,
     pub key: String,
@@ -21,13 +21,14 @@ pub struct Row<'a> {
     pub exchanges: Vec<Option<&'a Exchange>>,
 }
 
-pub fn rows(results: &[TrialResult]) -> Vec<Row<'_>> {
-    let mut rows: BTreeMap<(usize, usize), Row<'_>> = BTreeMap::new();
+pub fn rows(results: &[TrialResult]) -> Vec<ExchangeRow<'_>> {
+    let mut rows: BTreeMap<(usize, usize), ExchangeRow<'_>> = BTreeMap::new();
     for (index, result) in results.iter().enumerate() {
         let mut of_line: BTreeMap<usize, usize> = BTreeMap::new();
         for exchange in &result.exchanges {
             let nth = of_line.entry(exchange.line).and_modify(|nth| *nth += 1).or_default();
-            let empty = || Row { line: exchange.line, key: exchange.whose(), exchanges: vec![None; results.len()] };
+            let empty =
+                || ExchangeRow { line: exchange.line, key: exchange.whose(), exchanges: vec![None; results.len()] };
             rows.entry((exchange.line, *nth)).or_insert_with(empty).exchanges[index] = Some(exchange);
         }
     }

@@ -15,7 +15,7 @@ pub(super) struct Object<'a> {
 
 /// What was meant to be JSON and is not: where, and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Broken {
+pub(super) struct BrokenJson {
     pub line: usize,
     pub column: usize,
     pub message: String,
@@ -24,17 +24,17 @@ pub(super) struct Broken {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Found<'a> {
+pub(super) struct TextObjects<'a> {
     pub objects: Vec<Object<'a>>,
     /// Of what broke, that which could be read the furthest.
-    pub broken: Option<Broken>,
+    pub broken: Option<BrokenJson>,
     /// Whether the end of the text was not looked at.
     pub is_cut: bool,
 }
 
 /// Finds every object that is not inside another one. What is inside of something broken is found as well.
-pub(super) fn objects(text: &str) -> Found<'_> {
-    let mut found = Found::default();
+pub(super) fn objects(text: &str) -> TextObjects<'_> {
+    let mut found = TextObjects::default();
     let (mut at, mut line, mut read_in_all) = (0, 1, 0);
     // How far what broke could be read, where it began, and why.
     let mut furthest: (usize, usize, Option<serde_json::Error>) = (0, 0, None);
@@ -67,7 +67,7 @@ pub(super) fn objects(text: &str) -> Found<'_> {
         }
     }
     let (read, brace, error) = furthest;
-    found.broken = error.map(|error| Broken::new(text, brace, read, &error));
+    found.broken = error.map(|error| BrokenJson::new(text, brace, read, &error));
     found
 }
 
@@ -75,12 +75,12 @@ fn lines(text: &str) -> usize {
     text.bytes().filter(|byte| *byte == b'\n').count()
 }
 
-impl Broken {
-    fn new(text: &str, brace: usize, read: usize, error: &serde_json::Error) -> Broken {
+impl BrokenJson {
+    fn new(text: &str, brace: usize, read: usize, error: &serde_json::Error) -> BrokenJson {
         let before = &text[..brace];
         let beside = before.rsplit('\n').next().unwrap_or_default().chars().count();
         let message = error.to_string();
-        Broken {
+        BrokenJson {
             line: lines(before) + error.line().max(1),
             column: error.column() + if error.line() <= 1 { beside } else { 0 },
             message: message.split(" at line ").next().unwrap_or_default().to_owned(),

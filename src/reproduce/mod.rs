@@ -16,11 +16,11 @@ mod write;
 use jiff::Timestamp;
 
 use crate::gateway::litellm::configured::Models;
-use crate::gateway::litellm::shown::{Document, NoKey, read};
+use crate::gateway::litellm::shown::{JsonPlace, NoKey, read};
 use crate::gateway::shown::{Lost, Seen, Shown};
 use crate::scenario::value::shortened;
 use crate::scenario::{Kind, Usd};
-use plan::{Asks, Plan};
+use plan::{Asks, Draft};
 use write::{comment, one_line, write};
 
 /// The largest text that is read, in bytes: an issue of GitHub has at most 64 KiB.
@@ -114,8 +114,8 @@ fn shown(sources: &[Source], now: Timestamp) -> Result<Shown, NotReproduced> {
         is_cut |= found.is_cut;
         if found.objects.is_empty() {
             let name = name.clone();
-            return Err(match found.broken.filter(find::Broken::is_json) {
-                Some(find::Broken { line, column, message, .. }) => {
+            return Err(match found.broken.filter(find::BrokenJson::is_json) {
+                Some(find::BrokenJson { line, column, message, .. }) => {
                     NotReproduced::Broken { name, line, column, message }
                 }
                 None => NotReproduced::NoJson { name },
@@ -124,8 +124,8 @@ fn shown(sources: &[Source], now: Timestamp) -> Result<Shown, NotReproduced> {
         let document = |object: find::Object<'_>| (object.json.to_owned(), format!("{name}:{}", object.line));
         documents.extend(found.objects.into_iter().map(document));
     }
-    let borrowed: Vec<Document<'_>> =
-        documents.iter().map(|(json, place)| Document { json, place: place.clone() }).collect();
+    let borrowed: Vec<JsonPlace<'_>> =
+        documents.iter().map(|(json, place)| JsonPlace { json, place: place.clone() }).collect();
     let name = sources.first().map(|source| source.name.clone()).unwrap_or_default();
     let mut shown = read(&borrowed, now).map_err(|why| NotReproduced::NoKey { name, why })?;
     if is_cut {
@@ -157,7 +157,7 @@ fn unsaid(seen: &Seen) -> Vec<String> {
 }
 
 /// What a scenario has to say, and the report did not.
-fn assumed(shown: &Shown, plan: &Plan) -> Vec<String> {
+fn assumed(shown: &Shown, plan: &Draft) -> Vec<String> {
     if plan.asks == Asks::Negative {
         return Vec::new();
     }

@@ -48,7 +48,7 @@ impl Asks {
 
 /// A scenario, but for its text.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct Draft {
     pub asks: Asks,
     pub price: Usd,
     pub paths: Vec<PricedBy>,
@@ -151,12 +151,12 @@ fn limits(shown: &Shown, lost: &mut Vec<String>) -> Vec<Limit> {
 }
 
 /// Plans the scenario of a report.
-pub(super) fn plan(shown: &Shown, pricing: &Pricing) -> Plan {
+pub(super) fn plan(shown: &Shown, pricing: &Pricing) -> Draft {
     let mut lost = Vec::new();
     let limits = limits(shown, &mut lost);
     let bounds = bounds(shown);
     let smallest = bounds.iter().find(|bound| bound.amount > Usd::ZERO).map(|bound| bound.amount.0);
-    let mut plan = Plan {
+    let mut plan = Draft {
         asks: Asks::Nobody { priced_by: None },
         price: Usd(USUAL),
         paths: pricing.paths.clone(),
@@ -241,7 +241,7 @@ fn to_cents(budget: Decimal) -> Decimal {
     scale.normalize()
 }
 
-impl Plan {
+impl Draft {
     /// A budget as it is written. One that is far from what is tested may stay as far as a scenario can say.
     pub(super) fn scaled(&self, budget: Usd) -> Usd {
         let scaled = budget.0.checked_mul(self.scale).unwrap_or(LARGEST).min(LARGEST);

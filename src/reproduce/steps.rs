@@ -1,6 +1,6 @@
 //! The steps of a written scenario: one way to ask for each thing that is put to the test.
 
-use super::plan::{Asks, Plan};
+use super::plan::{Asks, Draft};
 use super::pricing::Pricing;
 use super::write::Writer;
 use crate::scenario::{Kind, PricedBy};
@@ -81,7 +81,7 @@ impl Writer<'_> {
         }
         // It is reset again and again.
         let is_reset =
-            |plan: &Plan, kind| matches!(plan.asks, Asks::Budgets { reset: Some(reset), .. } if reset == kind);
+            |plan: &Draft, kind| matches!(plan.asks, Asks::Budgets { reset: Some(reset), .. } if reset == kind);
         let mut beside = "recorded spend is what was spent";
         let kinds = [Kind::Key, Kind::User, Kind::Member, Kind::Team, Kind::Organisation, Kind::EndUser];
         let (plan, shown) = (self.plan, self.shown);

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::plan::Plan;
+use super::plan::Draft;
 use super::pricing::Pricing;
 use crate::gateway::shown::Shown;
 use crate::scenario::{Kind, Name};
@@ -22,7 +22,7 @@ pub(super) struct Written {
 }
 
 /// Writes the scenario, without what stands above it.
-pub(super) fn write(shown: &Shown, pricing: &Pricing, plan: &Plan) -> Written {
+pub(super) fn write(shown: &Shown, pricing: &Pricing, plan: &Draft) -> Written {
     let mut writer = Writer { shown, plan, text: String::new(), lost: plan.lost.clone() };
     writer.head(pricing);
     writer.given();
@@ -32,7 +32,7 @@ pub(super) fn write(shown: &Shown, pricing: &Pricing, plan: &Plan) -> Written {
 
 pub(super) struct Writer<'a> {
     pub shown: &'a Shown,
-    pub plan: &'a Plan,
+    pub plan: &'a Draft,
     pub text: String,
     /// What is left out, and why.
     pub lost: Vec<String>,

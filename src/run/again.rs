@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::doubt::Doubt;
-use super::{Attempt, End, InDoubt, Try, attempt, run_once};
+use super::{Attempt, Ending, InDoubt, Try, attempt, run_once};
 use crate::config::{KnownDeviation, Limits};
 use crate::host::gate::Gate;
 use crate::launch::{Live, Share};
@@ -41,8 +41,8 @@ impl Retries {
             Outcome::Unsteady { .. } | Outcome::Skip { .. } | Outcome::Error { .. } => false,
         };
         let mut doubt = match end {
-            End::InDoubt(doubt) if doubt.has_ended_it() || !passes(&told) => Some(doubt),
-            End::InDoubt(_) | End::Hung | End::Certain => None,
+            Ending::InDoubt(doubt) if doubt.has_ended_it() || !passes(&told) => Some(doubt),
+            Ending::InDoubt(_) | Ending::Hung | Ending::Certain => None,
         };
         let times = match &doubt {
             Some(_) => self.times.max(1),
@@ -67,7 +67,7 @@ impl Retries {
             let Some(again) = again else {
                 return Some(told).filter(|_| doubt.is_none());
             };
-            if matches!(again.end, End::Hung) {
+            if matches!(again.end, Ending::Hung) {
                 // If it cannot be started again, the next trial says so.
                 let _ = live.revive().await;
             }

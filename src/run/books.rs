@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::settle::{First, Settled, Until, moves, settle, stays};
 use super::steps::{Steps, undisturbed};
 use super::{InDoubt, Stop};
-use crate::gateway::{AdminError, Entity, Gateway, LogRow};
+use crate::gateway::{AdminError, Differing, Entity, Gateway, LogRow};
 use crate::outcome::{Finding, FindingKind};
 use crate::scenario::{At, CheckFields, Count, Instance, Name, Place, Spend, Usd};
 
@@ -161,13 +161,13 @@ impl<'a> Steps<'a> {
         let Some(entity) = self.world.entity(name) else { return Ok(()) };
         let Some(given) = crate::scenario::charge::find(&self.world.given, name) else { return Ok(()) };
         let differing = gateway.differing(entity, &given.fields).await;
-        for (field, sent, got) in differing.map_err(|error| reading(name, error, name.place))? {
+        for Differing { field, sent, got } in differing.map_err(|error| reading(name, error, name.place))? {
             self.findings.push(Finding {
                 kind: FindingKind::Fault,
                 place: name.place,
                 request: None,
                 expected: format!("`{field}: {sent}` read back as it was sent"),
-                got,
+                got: got.to_string(),
                 known: None,
             });
         }

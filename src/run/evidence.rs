@@ -2,7 +2,7 @@
 
 use super::steps::Steps;
 use crate::gateway::{AdminError, Notes};
-use crate::outcome::{Acted, Evidence, Said};
+use crate::outcome::{Acted, AdminAnswer, Evidence};
 use crate::scenario::Instance;
 
 impl Acted {
@@ -27,7 +27,7 @@ impl Steps<'_> {
     }
 
     /// What the admin API says of each entity that has books.
-    async fn said(&self) -> Vec<(String, Said)> {
+    async fn said(&self) -> Vec<(String, AdminAnswer)> {
         let Ok(gateway) = self.node(Instance::First).await else { return Vec::new() };
         let mut all = Vec::new();
         for given in &self.world.given {

@@ -81,13 +81,13 @@ pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits, g
 /// What came of a trial, tried once.
 struct Attempt {
     result: TrialResult,
-    end: End,
+    end: Ending,
     /// What is left of its turn.
     turn: Option<Turn>,
 }
 
 /// Whether what came of it can be told.
-enum End {
+enum Ending {
     Certain,
     /// Not before it was looked at once more: it may come from how much else was going on.
     InDoubt(Box<Doubt>),
@@ -111,7 +111,7 @@ async fn run_once(
     let alone = trial.file.scenario.alone;
     let share = if alone.is_some() { Share::Alone } else { Share::Together };
     let turn = live.turn(share).await;
-    let certain = |result| Some(Attempt { result, end: End::Certain, turn: None });
+    let certain = |result| Some(Attempt { result, end: Ending::Certain, turn: None });
     if let Some(why) = live.lost().await {
         return certain(TrialResult::not_begun(trial, &live.target.name, why));
     }
@@ -121,7 +121,7 @@ async fn run_once(
         return certain(TrialResult::not_begun(trial, &live.target.name, why));
     }
     let first = attempt(live, trial, name, limits, gate, Try { turn: Some(turn), in_doubt }).await?;
-    if !matches!(first.end, End::Hung) {
+    if !matches!(first.end, Ending::Hung) {
         return Some(first);
     }
     // Who has it alone keeps it: the next one must not meet it as it is.
@@ -137,7 +137,7 @@ async fn run_once(
     }
     let mut again = attempt(live, trial, &format!("{name}-alone"), limits, gate, Try::LAST).await?;
     again.result.time += first.result.time;
-    if matches!(again.end, End::Hung) {
+    if matches!(again.end, Ending::Hung) {
         // If it cannot be, the next trial says so.
         let _ = live.revive().await;
     }
@@ -221,10 +221,10 @@ async fn attempt(
         outcome = Outcome::Fail;
     }
     let end = match (&outcome, hung) {
-        (_, true) => End::Hung,
-        (Outcome::Error { .. }, false) if may_come_right => End::InDoubt(Box::default()),
-        (Outcome::Fail, false) => steps.doubt().await.map_or(End::Certain, |doubt| End::InDoubt(Box::new(doubt))),
-        (_, false) => End::Certain,
+        (_, true) => Ending::Hung,
+        (Outcome::Error { .. }, false) if may_come_right => Ending::InDoubt(Box::default()),
+        (Outcome::Fail, false) => steps.doubt().await.map_or(Ending::Certain, |doubt| Ending::InDoubt(Box::new(doubt))),
+        (_, false) => Ending::Certain,
     };
     let evidence = match steps.findings.is_empty() {
         true => Evidence::default(),

@@ -9,12 +9,12 @@ use granit_parser::{Event, Parser, StructureStyle};
 /// The tree of a text.
 #[derive(Debug, Clone)]
 pub struct Outline {
-    pub root: Node,
+    pub root: Located,
 }
 
 /// A value, and where it stands, in bytes.
 #[derive(Debug, Clone)]
-pub struct Node {
+pub struct Located {
     pub span: Range<usize>,
     pub value: Value,
 }
@@ -39,10 +39,10 @@ pub struct Entry {
     pub key: Option<String>,
     /// Where the field's name begins, or the item.
     start: usize,
-    pub node: Node,
+    pub node: Located,
 }
 
-impl Node {
+impl Located {
     pub fn scalar(&self) -> Option<&str> {
         match &self.value {
             Value::Scalar(text) => Some(text),
@@ -105,7 +105,7 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
-    fn document(&mut self) -> Option<Node> {
+    fn document(&mut self) -> Option<Located> {
         loop {
             let (event, span) = self.parser.next_event()?.ok()?;
             if event.is_node() {
@@ -115,9 +115,9 @@ impl Places<'_> {
     }
 
     /// The value that begins with this event.
-    fn node(&mut self, event: Event<'_>, span: Range<usize>) -> Option<Node> {
+    fn node(&mut self, event: Event<'_>, span: Range<usize>) -> Option<Located> {
         let (style, is_mapping) = match event {
-            Event::Scalar(text, ..) => return Some(Node { span, value: Value::Scalar(text.into_owned()) }),
+            Event::Scalar(text, ..) => return Some(Located { span, value: Value::Scalar(text.into_owned()) }),
             Event::SequenceStart(style, ..) => (style, false),
             Event::MappingStart(style, ..) => (style, true),
             // Aliases are no part of a scenario.
@@ -144,11 +144,11 @@ impl Places<'_> {
             }
         };
         Some(match style {
-            StructureStyle::Flow => Node { span: span.start..end, value: Value::Flow(entries) },
+            StructureStyle::Flow => Located { span: span.start..end, value: Value::Flow(entries) },
             StructureStyle::Block => {
                 // Comments behind it are not in it.
                 let end = entries.last().map_or(end, |last| last.node.span.end);
-                Node { span: span.start..end, value: Value::Block(entries) }
+                Located { span: span.start..end, value: Value::Block(entries) }
             }
         })
     }
@@ -159,7 +159,7 @@ type Edit = (Range<usize>, String);
 
 fn find_edits(
     text: &str,
-    node: &Node,
+    node: &Located,
     without: &BTreeSet<EntryId>,
     with: &BTreeMap<EntryId, String>,
     edits: &mut Vec<Edit>,

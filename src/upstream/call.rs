@@ -19,12 +19,12 @@ pub(super) struct Call {
 /// What a call is answered.
 pub(super) enum Reply {
     Whole { status: u16, body: Value },
-    Streamed { events: Vec<Event>, end: End },
+    Streamed { events: Vec<Event>, end: StreamEnd },
 }
 
 /// How a stream ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum StreamEnd {
     Done,
     /// The connection is lost before all is said.
     Lost,
@@ -76,7 +76,7 @@ impl Call {
             None => (marker.model.as_deref().unwrap_or(asked_for), &marker.usage),
         };
         let id = format!("{}-{}-{number}", marker.trial, marker.request);
-        let said = answer::Said { id: &id, model, usage };
+        let said = answer::AnswerHead { id: &id, model, usage };
         let with_usage = body["stream_options"]["include_usage"].as_bool() == Some(true);
         let streamed = answer::streamed(*api, said, marker.chunks, with_usage);
         match (streamed.filter(|_| self.is_streamed()), marker.break_after.filter(|_| fallback.is_none())) {
@@ -84,9 +84,9 @@ impl Call {
                 let images = body["n"].as_u64().unwrap_or(1);
                 Reply::Whole { status: 200, body: answer::whole(*api, said, images) }
             }
-            (Some(events), None) => Reply::Streamed { events, end: End::Done },
+            (Some(events), None) => Reply::Streamed { events, end: StreamEnd::Done },
             (Some(events), Some(texts)) => {
-                Reply::Streamed { events: answer::broken_off(events, texts), end: End::Lost }
+                Reply::Streamed { events: answer::broken_off(events, texts), end: StreamEnd::Lost }
             }
         }
     }

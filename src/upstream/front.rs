@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 
 use super::answer::Event;
 use super::behind::Behind;
-use super::call::{Call, Calls, End, Reply, api_at};
+use super::call::{Call, Calls, Reply, StreamEnd, api_at};
 
 pub(super) struct Front {
     http: Client,
@@ -105,7 +105,7 @@ fn on_the_wire(reply: Reply, pause: Duration) -> Response {
 }
 
 /// The events at their times. An error at the end makes hyper drop the connection in the middle of the body.
-fn timed(events: Vec<Event>, pause: Duration, end: End) -> impl stream::Stream<Item = io::Result<String>> {
+fn timed(events: Vec<Event>, pause: Duration, end: StreamEnd) -> impl stream::Stream<Item = io::Result<String>> {
     stream::unfold(Some(events.into_iter()), move |left| async move {
         let mut left = left?;
         match (left.next(), end) {
@@ -115,8 +115,8 @@ fn timed(events: Vec<Event>, pause: Duration, end: End) -> impl stream::Stream<I
                 }
                 Some((Ok(event.into_wire()), Some(left)))
             }
-            (None, End::Done) => None,
-            (None, End::Lost) => {
+            (None, StreamEnd::Done) => None,
+            (None, StreamEnd::Lost) => {
                 // hyper writes out what it has when it has to wait; an error would lose it.
                 tokio::task::yield_now().await;
                 Some((Err(io::ErrorKind::ConnectionAborted.into()), None))

@@ -36,7 +36,7 @@ impl FromStr for Range {
 
 /// Which versions are wanted beside plain releases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Eligible {
     Releases,
     /// Pre-releases, post-releases and development releases, too.
     All,
@@ -110,7 +110,7 @@ pub fn between(
     published: &[String],
     first: &str,
     last: &str,
-    wanted: Wanted,
+    wanted: Eligible,
 ) -> Result<Versions, NoRange> {
     let mut all: Vec<(Version, &str)> =
         published.iter().filter_map(|version| Some(((about.order)(version)?, version.as_str()))).collect();
@@ -136,8 +136,8 @@ pub fn between(
             // Whoever names one wants it, and is asked whether it may be launched.
             (true, ..) => None,
             _ if (about.compromised)(name).is_some() => Some(Why::Compromised),
-            (false, false, Wanted::Releases) => Some(Why::NoPlainRelease),
-            (false, true, _) | (false, _, Wanted::All) => None,
+            (false, false, Eligible::Releases) => Some(Why::NoPlainRelease),
+            (false, true, _) | (false, _, Eligible::All) => None,
         };
         match why {
             None => versions.push((*name).to_owned()),
@@ -155,7 +155,7 @@ mod tests {
     const PUBLISHED: [&str; 9] =
         ["1.82.10", "1.82.7", "1.81.0", "1.82.3", "1.82.3.post1", "1.82.4rc1", "1.82.4", "nonsense", "1.100.0"];
 
-    fn between(first: &str, last: &str, wanted: Wanted) -> Result<(String, Option<String>), String> {
+    fn between(first: &str, last: &str, wanted: Eligible) -> Result<(String, Option<String>), String> {
         let published: Vec<String> = PUBLISHED.iter().map(|version| (*version).to_owned()).collect();
         super::between(OF_BUILTIN.about(), &published, first, last, wanted)
             .map(|found| (found.versions.join(" "), said_of(&found.left_out)))
@@ -164,24 +164,24 @@ mod tests {
 
     #[test]
     fn versions_come_in_their_order_and_what_is_left_out_is_said() {
-        let (versions, left_out) = between("1.81.0", "1.100.0", Wanted::Releases).unwrap();
+        let (versions, left_out) = between("1.81.0", "1.100.0", Eligible::Releases).unwrap();
         assert_eq!(versions, "1.81.0 1.82.3 1.82.4 1.82.10 1.100.0");
         assert_eq!(
             left_out.unwrap(),
             "left out: 1.82.7 (published by an attacker); 1.82.3.post1, 1.82.4rc1 (pre-, post- or development release)"
         );
-        let (versions, _) = between("1.81.0", "1.82.10", Wanted::All).unwrap();
+        let (versions, _) = between("1.81.0", "1.82.10", Eligible::All).unwrap();
         assert_eq!(versions, "1.81.0 1.82.3 1.82.3.post1 1.82.4rc1 1.82.4 1.82.10");
-        assert_eq!(between("1.82.3", "1.82.4", Wanted::Releases).unwrap().0, "1.82.3 1.82.4");
+        assert_eq!(between("1.82.3", "1.82.4", Eligible::Releases).unwrap().0, "1.82.3 1.82.4");
     }
 
     #[test]
     fn a_range_that_cannot_be_is_said() {
-        let wrong = between("1.82.30", "1.100.0", Wanted::Releases).unwrap_err();
+        let wrong = between("1.82.30", "1.100.0", Eligible::Releases).unwrap_err();
         assert!(
             wrong.starts_with("there is no version 1.82.30 among the 8 that can be had (yanked ones are not listed)\n  help: did you mean 1.82.")
         );
-        assert_eq!(between("1.82.4", "1.82.3", Wanted::Releases).unwrap_err(), "1.82.4 comes after 1.82.3");
+        assert_eq!(between("1.82.4", "1.82.3", Eligible::Releases).unwrap_err(), "1.82.4 comes after 1.82.3");
     }
 
     #[test]

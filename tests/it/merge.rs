@@ -7,7 +7,7 @@ use std::time::Instant;
 use gatecrash::config::Config;
 use gatecrash::host::gate::Gate;
 use gatecrash::launch::RunId;
-use gatecrash::report::merge::{self, Part};
+use gatecrash::report::merge::{self, PartReport};
 use gatecrash::report::{Judged, Record, Report, json, terminal};
 use gatecrash::run::session::{Event, Plan, execute};
 use gatecrash::scenario::plan::plan;
@@ -92,7 +92,7 @@ fn a_report_alone_is_shown_as_the_run_itself_showed_it() {
     };
     let report = Report::of(record.into_inner().unwrap(), &judged);
     let read = json::read(&json::render(&report)).unwrap();
-    let merged = merge::merge(&[Part { name: "one.json".to_owned(), report: read }]).unwrap();
+    let merged = merge::merge(&[PartReport { name: "one.json".to_owned(), report: read }]).unwrap();
     let shown = |report: &Report| terminal::render(report, terminal::Detail::All);
     assert_eq!(shown(&merged), shown(&report));
     assert_eq!(json::render(&merged), json::render(&report));

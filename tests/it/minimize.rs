@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gatecrash::builtin::Fault;
-use gatecrash::minimize::{Found, Origin, Reduction, Version};
+use gatecrash::minimize::{Failing, Reduction, Subject, Version};
 use gatecrash::outcome::{Finding, FindingKind};
 use gatecrash::scenario::plan::{find, multiply};
 use gatecrash::scenario::read::{read, understand};
@@ -173,7 +173,7 @@ fn whatever_keeps_the_finding_every_version_is_a_scenario_and_an_end_comes() {
         // One in so many versions keeps it.
         for one_in in [1, 3] {
             let version = versions[one_in as usize % versions.len()].clone();
-            let mut reduction = Reduction::new(Found { version, finding: finding.clone() });
+            let mut reduction = Reduction::new(Failing { version, finding: finding.clone() });
             let mut rounds = 0;
             loop {
                 let versions: Vec<Version> = reduction.candidates().cloned().collect();
@@ -187,7 +187,7 @@ fn whatever_keeps_the_finding_every_version_is_a_scenario_and_an_end_comes() {
                     assert_eq!(own, head, "{}:\n{text}", path.display());
                     assert!(!text.contains("\n\n\n"), "{}:\n{text}", path.display());
                     for (name, place) in version.trial().file.scenario.steps.iter().map(subject) {
-                        let Some(Origin::Step(number)) = version.origin(place) else {
+                        let Some(Subject::Step(number)) = version.origin(place) else {
                             panic!("{}: where is {name} from?\n{text}", path.display())
                         };
                         assert_eq!(original[number].0, name, "{}:\n{text}", path.display());

@@ -4,10 +4,10 @@ use axum::http::StatusCode;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::routes::Found;
+use super::routes::Matched;
 use super::{Said, not_found, text};
 use crate::builtin::World;
-use crate::builtin::account::{Account, Id, Kind, exact};
+use crate::builtin::account::{Account, AccountKind, Id, exact};
 use crate::builtin::faults::Fault;
 use crate::builtin::refusal::{Refusal, bad, refuse};
 
@@ -15,11 +15,11 @@ use crate::builtin::refusal::{Refusal, bad, refuse};
 const AMOUNTS: [&str; 4] = ["max_budget", "soft_budget", "team_member_budget", "max_budget_in_team"];
 
 impl World {
-    pub(super) fn make(&mut self, found: &Found, mut said: Said, by_session: bool) -> Result<Value, Refusal> {
+    pub(super) fn make(&mut self, found: &Matched, mut said: Said, by_session: bool) -> Result<Value, Refusal> {
         self.check_amounts(&mut said)?;
         let id = match self.named(found, &said).into_iter().next() {
             Some(id) => id,
-            None if found.kind == Kind::Key => Id::new(Kind::Key, self.new_secret()),
+            None if found.kind == AccountKind::Key => Id::new(AccountKind::Key, self.new_secret()),
             None => Id::new(found.kind, format!("made-{}", self.store.next())),
         };
         if self.store.accounts.contains_key(&id) {
@@ -31,7 +31,7 @@ impl World {
         if let Some(name) = found.names.first() {
             said.insert((*name).to_owned(), id.name.clone().into());
         }
-        if found.kind == Kind::Key && self.has(Fault::MemberStartsAfreshWithNewKey) {
+        if found.kind == AccountKind::Key && self.has(Fault::MemberStartsAfreshWithNewKey) {
             let owner = |name: &str| said.get(name).and_then(Value::as_str);
             let member = owner("user_id").zip(owner("team_id")).map(|(user, team)| Id::member(user, team));
             if let Some(member) = member.and_then(|member| self.store.accounts.get_mut(&member)) {
@@ -40,20 +40,20 @@ impl World {
         }
         let mut account = Account::new(said);
         // A customer is known by `user_id`, and belongs to no user.
-        if found.kind == Kind::EndUser {
+        if found.kind == AccountKind::EndUser {
             account.said.insert("user_id".to_owned(), id.name.clone().into());
         }
         self.store.accounts.insert(id.clone(), account);
         self.reset_if_due(&id);
         let mut made = self.shown(&id).unwrap_or_default();
-        if found.kind == Kind::Key {
+        if found.kind == AccountKind::Key {
             made["key"] = id.name.clone().into();
             made["token"] = "hashed".into();
         }
         Ok(made)
     }
 
-    pub(super) fn update(&mut self, found: &Found, mut said: Said) -> Result<Value, Refusal> {
+    pub(super) fn update(&mut self, found: &Matched, mut said: Said) -> Result<Value, Refusal> {
         self.check_amounts(&mut said)?;
         let id = self.named(found, &said).into_iter().next().ok_or_else(|| bad("which one?"))?;
         if let (Some(Value::String(email)), Some(Value::String(password))) =
@@ -86,17 +86,27 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn block(&mut self, instance: usize, found: &Found, said: &Said, block: bool) -> Result<Value, Refusal> {
+    pub(super) fn block(
+        &mut self,
+        instance: usize,
+        found: &Matched,
+        said: &Said,
+        block: bool,
+    ) -> Result<Value, Refusal> {
         let ids = self.named(found, said);
         if ids.is_empty() {
             return Err(bad("which one?"));
         }
         for id in &ids {
             let account = match found.kind {
-                Kind::EndUser => Some(self.store.accounts.entry(id.clone()).or_default()),
-                Kind::Key | Kind::User | Kind::Team | Kind::Member | Kind::Organisation | Kind::Tag | Kind::Budget => {
-                    self.store.accounts.get_mut(id)
-                }
+                AccountKind::EndUser => Some(self.store.accounts.entry(id.clone()).or_default()),
+                AccountKind::Key
+                | AccountKind::User
+                | AccountKind::Team
+                | AccountKind::Member
+                | AccountKind::Organisation
+                | AccountKind::Tag
+                | AccountKind::Budget => self.store.accounts.get_mut(id),
             };
             let account = account.ok_or_else(|| not_found("such one"))?;
             match self.fault {
@@ -109,7 +119,7 @@ impl World {
         Ok(json!({ "blocked": block }))
     }
 
-    pub(super) fn delete(&mut self, found: &Found, said: &Said) -> Result<Value, Refusal> {
+    pub(super) fn delete(&mut self, found: &Matched, said: &Said) -> Result<Value, Refusal> {
         let ids = self.named(found, said);
         if ids.is_empty() {
             return Err(bad("which one?"));
@@ -126,22 +136,28 @@ impl World {
 
     /// Takes an entity away, and whoever cannot be without it.
     fn remove(&mut self, id: &Id) {
-        if id.kind == Kind::Key && self.has(Fault::DeletedKeyServed) {
+        if id.kind == AccountKind::Key && self.has(Fault::DeletedKeyServed) {
             return;
         }
         let Some(account) = self.store.accounts.remove(id) else { return };
         account.ended.notify_waiters();
         let name = Some(id.name.as_str());
         let is_his = |other: &Id, of: &Account| match id.kind {
-            Kind::User => matches!(other.kind, Kind::Key | Kind::Member) && of.terms.user.as_deref() == name,
-            Kind::Team => {
-                let is_kept = other.kind == Kind::Key && self.fault == Some(Fault::KeyOfDeletedTeamServed);
-                matches!(other.kind, Kind::Key | Kind::Member) && of.terms.team.as_deref() == name && !is_kept
+            AccountKind::User => {
+                matches!(other.kind, AccountKind::Key | AccountKind::Member) && of.terms.user.as_deref() == name
             }
-            Kind::Organisation => {
-                matches!(other.kind, Kind::Key | Kind::Team) && of.terms.organisation.as_deref() == name
+            AccountKind::Team => {
+                let is_kept = other.kind == AccountKind::Key && self.fault == Some(Fault::KeyOfDeletedTeamServed);
+                matches!(other.kind, AccountKind::Key | AccountKind::Member)
+                    && of.terms.team.as_deref() == name
+                    && !is_kept
             }
-            Kind::Key | Kind::Member | Kind::EndUser | Kind::Tag | Kind::Budget => false,
+            AccountKind::Organisation => {
+                matches!(other.kind, AccountKind::Key | AccountKind::Team) && of.terms.organisation.as_deref() == name
+            }
+            AccountKind::Key | AccountKind::Member | AccountKind::EndUser | AccountKind::Tag | AccountKind::Budget => {
+                false
+            }
         };
         let his = self.store.accounts.iter().filter(|(other, of)| is_his(other, of));
         let his: Vec<Id> = his.map(|(other, _)| other.clone()).collect();
@@ -149,7 +165,7 @@ impl World {
     }
 
     /// Gives a key a new secret. All else stays as it was; the time that it lives begins again.
-    pub(super) fn regenerate(&mut self, found: &Found, said: Said) -> Result<Value, Refusal> {
+    pub(super) fn regenerate(&mut self, found: &Matched, said: Said) -> Result<Value, Refusal> {
         let old = self.named(found, &said).into_iter().next().ok_or_else(|| bad("which one?"))?;
         let mut key = self.store.accounts.remove(&old).ok_or_else(|| not_found("such key"))?;
         if self.has(Fault::RegeneratedOldKeyServed) {
@@ -166,7 +182,7 @@ impl World {
         let said = said.into_iter().filter(|(name, _)| name != "key").collect();
         key.say(said);
         let secret = self.new_secret();
-        let new = Id::new(Kind::Key, &secret);
+        let new = Id::new(AccountKind::Key, &secret);
         if !self.has(Fault::RegeneratedKeyRefused) {
             self.store.accounts.insert(new.clone(), key);
         }
@@ -175,7 +191,7 @@ impl World {
         Ok(made)
     }
 
-    pub(super) fn reset_spend(&mut self, found: &Found, said: &Said) -> Result<Value, Refusal> {
+    pub(super) fn reset_spend(&mut self, found: &Matched, said: &Said) -> Result<Value, Refusal> {
         let id = self.named(found, said).into_iter().next().ok_or_else(|| bad("which one?"))?;
         let to = said.get("reset_to").and_then(exact).unwrap_or_default();
         let spend = self.store.accounts.get(&id).map(|account| account.spend).ok_or_else(|| not_found("such one"))?;
@@ -190,7 +206,7 @@ impl World {
 
     pub(super) fn add_members(&mut self, said: &Said) -> Result<Value, Refusal> {
         let team = text(said, "team_id")?.to_owned();
-        let Some(of_team) = self.store.accounts.get(&Id::new(Kind::Team, &team)) else {
+        let Some(of_team) = self.store.accounts.get(&Id::new(AccountKind::Team, &team)) else {
             return Err(not_found("such team"));
         };
         let default = of_team.said.get("team_member_budget").cloned();
@@ -210,7 +226,7 @@ impl World {
             }
             let Value::Object(terms) = terms else { continue };
             self.store.accounts.entry(Id::member(user, &team)).or_default().say(terms);
-            self.store.accounts.entry(Id::new(Kind::User, user)).or_default();
+            self.store.accounts.entry(Id::new(AccountKind::User, user)).or_default();
         }
         Ok(json!({ "team_id": team }))
     }

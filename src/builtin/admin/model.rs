@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Said, not_found, text};
 use crate::builtin::World;
-use crate::builtin::price::{Model, Origin};
+use crate::builtin::price::{PricedModel, SetBy};
 use crate::builtin::refusal::{Refusal, bad};
 
 impl World {
@@ -22,7 +22,7 @@ impl World {
             return Err(bad("litellm_params and model_info are objects"));
         }
         said["model_info"]["id"] = id.as_str().into();
-        self.models.add(&name, Model::new(id.clone(), said.clone(), Origin::Admin));
+        self.models.add(&name, PricedModel::new(id.clone(), said.clone(), SetBy::Admin));
         said["model_id"] = id.into();
         Ok(said)
     }
@@ -43,7 +43,7 @@ impl World {
         let new_name = said.get("model_name").and_then(Value::as_str).unwrap_or(&name).to_owned();
         merged["model_name"] = new_name.as_str().into();
         self.models.remove(&name);
-        self.models.add(&new_name, Model::new(id.to_owned(), merged.clone(), Origin::Updated));
+        self.models.add(&new_name, PricedModel::new(id.to_owned(), merged.clone(), SetBy::Updated));
         Ok(merged)
     }
 

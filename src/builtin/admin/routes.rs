@@ -1,10 +1,10 @@
 //! The administrator's routes, as data: what each is about, what it does, and which fields name whom. Not: doing it.
 
-use crate::builtin::account::Kind;
+use crate::builtin::account::AccountKind;
 
 /// What a route does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum AdminAct {
     Readiness,
     LogIn,
     Make,
@@ -26,9 +26,9 @@ pub(super) enum Act {
 
 /// A route that was found.
 #[derive(Debug)]
-pub(super) struct Found {
-    pub(super) kind: Kind,
-    pub(super) act: Act,
+pub(super) struct Matched {
+    pub(super) kind: AccountKind,
+    pub(super) act: AdminAct,
     /// The fields that may name whom it is about.
     pub(super) names: &'static [&'static str],
     /// Whom the path names, if it does.
@@ -44,68 +44,68 @@ const TAG: &[&str] = &["name", "names"];
 const BUDGET: &[&str] = &["budget_id", "id", "budgets"];
 
 /// `*` stands for a name in the path.
-const ROUTES: &[(&str, Kind, Act, &[&str])] = &[
-    ("/health/readiness", Kind::Key, Act::Readiness, &[]),
-    ("/v2/login", Kind::User, Act::LogIn, &[]),
-    ("/user/new", Kind::User, Act::Make, USER),
-    ("/user/update", Kind::User, Act::Update, USER),
-    ("/user/info", Kind::User, Act::Info, USER),
-    ("/user/block", Kind::User, Act::Block, USER),
-    ("/user/unblock", Kind::User, Act::Unblock, USER),
-    ("/user/delete", Kind::User, Act::Delete, USER),
-    ("/user/*/reset_spend", Kind::User, Act::ResetSpend, USER),
-    ("/team/new", Kind::Team, Act::Make, TEAM),
-    ("/team/update", Kind::Team, Act::Update, TEAM),
-    ("/team/info", Kind::Team, Act::Info, TEAM),
-    ("/team/block", Kind::Team, Act::Block, TEAM),
-    ("/team/unblock", Kind::Team, Act::Unblock, TEAM),
-    ("/team/delete", Kind::Team, Act::Delete, TEAM),
-    ("/team/*/reset_spend", Kind::Team, Act::ResetSpend, TEAM),
-    ("/team/member_add", Kind::Member, Act::AddMember, &[]),
-    ("/team/member_update", Kind::Member, Act::UpdateMember, &[]),
-    ("/team/member_delete", Kind::Member, Act::DeleteMember, &[]),
-    ("/organization/new", Kind::Organisation, Act::Make, ORGANISATION),
-    ("/organization/update", Kind::Organisation, Act::Update, ORGANISATION),
-    ("/organization/info", Kind::Organisation, Act::Info, ORGANISATION),
-    ("/organization/delete", Kind::Organisation, Act::Delete, ORGANISATION),
-    ("/customer/new", Kind::EndUser, Act::Make, END_USER),
-    ("/customer/update", Kind::EndUser, Act::Update, END_USER),
-    ("/customer/info", Kind::EndUser, Act::Info, END_USER),
-    ("/customer/block", Kind::EndUser, Act::Block, END_USER),
-    ("/customer/unblock", Kind::EndUser, Act::Unblock, END_USER),
-    ("/customer/delete", Kind::EndUser, Act::Delete, END_USER),
-    ("/tag/new", Kind::Tag, Act::Make, TAG),
-    ("/tag/update", Kind::Tag, Act::Update, TAG),
-    ("/tag/info", Kind::Tag, Act::Info, TAG),
-    ("/tag/delete", Kind::Tag, Act::Delete, TAG),
-    ("/budget/new", Kind::Budget, Act::Make, BUDGET),
-    ("/budget/update", Kind::Budget, Act::Update, BUDGET),
-    ("/budget/info", Kind::Budget, Act::Info, BUDGET),
-    ("/budget/delete", Kind::Budget, Act::Delete, BUDGET),
-    ("/key/generate", Kind::Key, Act::Make, KEY),
-    ("/key/update", Kind::Key, Act::Update, KEY),
-    ("/key/info", Kind::Key, Act::Info, KEY),
-    ("/key/block", Kind::Key, Act::Block, KEY),
-    ("/key/unblock", Kind::Key, Act::Unblock, KEY),
-    ("/key/delete", Kind::Key, Act::Delete, KEY),
-    ("/key/regenerate", Kind::Key, Act::Regenerate, KEY),
-    ("/key/*/regenerate", Kind::Key, Act::Regenerate, KEY),
-    ("/key/*/reset_spend", Kind::Key, Act::ResetSpend, KEY),
-    ("/spend/logs", Kind::Key, Act::Logs, &["api_key"]),
-    ("/model/new", Kind::Key, Act::MakeModel, &[]),
-    ("/model/update", Kind::Key, Act::UpdateModel, &[]),
-    ("/model/delete", Kind::Key, Act::DeleteModel, &[]),
+const ROUTES: &[(&str, AccountKind, AdminAct, &[&str])] = &[
+    ("/health/readiness", AccountKind::Key, AdminAct::Readiness, &[]),
+    ("/v2/login", AccountKind::User, AdminAct::LogIn, &[]),
+    ("/user/new", AccountKind::User, AdminAct::Make, USER),
+    ("/user/update", AccountKind::User, AdminAct::Update, USER),
+    ("/user/info", AccountKind::User, AdminAct::Info, USER),
+    ("/user/block", AccountKind::User, AdminAct::Block, USER),
+    ("/user/unblock", AccountKind::User, AdminAct::Unblock, USER),
+    ("/user/delete", AccountKind::User, AdminAct::Delete, USER),
+    ("/user/*/reset_spend", AccountKind::User, AdminAct::ResetSpend, USER),
+    ("/team/new", AccountKind::Team, AdminAct::Make, TEAM),
+    ("/team/update", AccountKind::Team, AdminAct::Update, TEAM),
+    ("/team/info", AccountKind::Team, AdminAct::Info, TEAM),
+    ("/team/block", AccountKind::Team, AdminAct::Block, TEAM),
+    ("/team/unblock", AccountKind::Team, AdminAct::Unblock, TEAM),
+    ("/team/delete", AccountKind::Team, AdminAct::Delete, TEAM),
+    ("/team/*/reset_spend", AccountKind::Team, AdminAct::ResetSpend, TEAM),
+    ("/team/member_add", AccountKind::Member, AdminAct::AddMember, &[]),
+    ("/team/member_update", AccountKind::Member, AdminAct::UpdateMember, &[]),
+    ("/team/member_delete", AccountKind::Member, AdminAct::DeleteMember, &[]),
+    ("/organization/new", AccountKind::Organisation, AdminAct::Make, ORGANISATION),
+    ("/organization/update", AccountKind::Organisation, AdminAct::Update, ORGANISATION),
+    ("/organization/info", AccountKind::Organisation, AdminAct::Info, ORGANISATION),
+    ("/organization/delete", AccountKind::Organisation, AdminAct::Delete, ORGANISATION),
+    ("/customer/new", AccountKind::EndUser, AdminAct::Make, END_USER),
+    ("/customer/update", AccountKind::EndUser, AdminAct::Update, END_USER),
+    ("/customer/info", AccountKind::EndUser, AdminAct::Info, END_USER),
+    ("/customer/block", AccountKind::EndUser, AdminAct::Block, END_USER),
+    ("/customer/unblock", AccountKind::EndUser, AdminAct::Unblock, END_USER),
+    ("/customer/delete", AccountKind::EndUser, AdminAct::Delete, END_USER),
+    ("/tag/new", AccountKind::Tag, AdminAct::Make, TAG),
+    ("/tag/update", AccountKind::Tag, AdminAct::Update, TAG),
+    ("/tag/info", AccountKind::Tag, AdminAct::Info, TAG),
+    ("/tag/delete", AccountKind::Tag, AdminAct::Delete, TAG),
+    ("/budget/new", AccountKind::Budget, AdminAct::Make, BUDGET),
+    ("/budget/update", AccountKind::Budget, AdminAct::Update, BUDGET),
+    ("/budget/info", AccountKind::Budget, AdminAct::Info, BUDGET),
+    ("/budget/delete", AccountKind::Budget, AdminAct::Delete, BUDGET),
+    ("/key/generate", AccountKind::Key, AdminAct::Make, KEY),
+    ("/key/update", AccountKind::Key, AdminAct::Update, KEY),
+    ("/key/info", AccountKind::Key, AdminAct::Info, KEY),
+    ("/key/block", AccountKind::Key, AdminAct::Block, KEY),
+    ("/key/unblock", AccountKind::Key, AdminAct::Unblock, KEY),
+    ("/key/delete", AccountKind::Key, AdminAct::Delete, KEY),
+    ("/key/regenerate", AccountKind::Key, AdminAct::Regenerate, KEY),
+    ("/key/*/regenerate", AccountKind::Key, AdminAct::Regenerate, KEY),
+    ("/key/*/reset_spend", AccountKind::Key, AdminAct::ResetSpend, KEY),
+    ("/spend/logs", AccountKind::Key, AdminAct::Logs, &["api_key"]),
+    ("/model/new", AccountKind::Key, AdminAct::MakeModel, &[]),
+    ("/model/update", AccountKind::Key, AdminAct::UpdateModel, &[]),
+    ("/model/delete", AccountKind::Key, AdminAct::DeleteModel, &[]),
 ];
 
 /// The route of a path.
-pub(super) fn find(path: &str) -> Option<Found> {
+pub(super) fn find(path: &str) -> Option<Matched> {
     ROUTES.iter().find_map(|(pattern, kind, act, names)| {
         let in_path = match pattern.split_once('*') {
             None if *pattern == path => None,
             None => return None,
             Some((before, after)) => Some(path.strip_prefix(before)?.strip_suffix(after)?.to_owned()),
         };
-        Some(Found { kind: *kind, act: *act, names, in_path })
+        Some(Matched { kind: *kind, act: *act, names, in_path })
     })
 }
 
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_route_is_found_with_the_name_in_its_path() {
         let found = find("/key/sk-1/regenerate").unwrap();
-        assert_eq!((found.act, found.in_path.as_deref()), (Act::Regenerate, Some("sk-1")));
+        assert_eq!((found.act, found.in_path.as_deref()), (AdminAct::Regenerate, Some("sk-1")));
         assert_eq!(find("/key/regenerate").unwrap().in_path, None);
         assert!(find("/key/regenerat").is_none());
     }

@@ -3,10 +3,10 @@
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::routes::Found;
+use super::routes::Matched;
 use super::{Said, not_found, text};
 use crate::builtin::World;
-use crate::builtin::account::{Account, Id, Kind};
+use crate::builtin::account::{Account, AccountKind, Id};
 use crate::builtin::faults::Fault;
 use crate::builtin::refusal::{Refusal, bad};
 
@@ -31,7 +31,7 @@ const ALWAYS: [&str; 8] = [
 
 impl World {
     /// Whom a request names: by its path, or by one of the fields of its route.
-    pub(super) fn named(&self, found: &Found, said: &Said) -> Vec<Id> {
+    pub(super) fn named(&self, found: &Matched, said: &Said) -> Vec<Id> {
         let texts = |value: &Value| -> Vec<String> {
             match value {
                 Value::String(text) => vec![text.clone()],
@@ -44,7 +44,7 @@ impl World {
         names.into_iter().map(|name| Id::new(found.kind, name)).collect()
     }
 
-    pub(super) fn info(&mut self, found: &Found, said: &Said) -> Result<Value, Refusal> {
+    pub(super) fn info(&mut self, found: &Matched, said: &Said) -> Result<Value, Refusal> {
         let ids = self.named(found, said);
         let Some(first) = ids.first() else { return Err(bad("which one?")) };
         for id in &ids {
@@ -53,22 +53,31 @@ impl World {
         let mut shown = ids.iter().filter_map(|id| Some((id, self.shown(id)?))).collect::<Vec<_>>();
         let name = &first.name;
         match found.kind {
-            Kind::Budget => return Ok(shown.into_iter().map(|(_, shown)| shown).collect()),
-            Kind::Tag => return Ok(shown.into_iter().map(|(id, shown)| (id.name.clone(), shown)).collect()),
-            Kind::Key | Kind::User | Kind::Team | Kind::Member | Kind::Organisation | Kind::EndUser => {}
+            AccountKind::Budget => return Ok(shown.into_iter().map(|(_, shown)| shown).collect()),
+            AccountKind::Tag => return Ok(shown.into_iter().map(|(id, shown)| (id.name.clone(), shown)).collect()),
+            AccountKind::Key
+            | AccountKind::User
+            | AccountKind::Team
+            | AccountKind::Member
+            | AccountKind::Organisation
+            | AccountKind::EndUser => {}
         }
         if shown.is_empty() {
             return Err(not_found("such one"));
         }
         let (_, info) = shown.swap_remove(0);
         Ok(match found.kind {
-            Kind::Key => json!({ "key": name, "info": info }),
-            Kind::User => json!({ "user_id": name, "user_info": info, "keys": [], "teams": [] }),
-            Kind::Team => {
+            AccountKind::Key => json!({ "key": name, "info": info }),
+            AccountKind::User => json!({ "user_id": name, "user_info": info, "keys": [], "teams": [] }),
+            AccountKind::Team => {
                 let memberships = self.memberships(name);
                 json!({ "team_id": name, "team_info": info, "keys": [], "team_memberships": memberships })
             }
-            Kind::Organisation | Kind::EndUser | Kind::Member | Kind::Tag | Kind::Budget => info,
+            AccountKind::Organisation
+            | AccountKind::EndUser
+            | AccountKind::Member
+            | AccountKind::Tag
+            | AccountKind::Budget => info,
         })
     }
 
@@ -100,7 +109,7 @@ impl World {
 
     fn memberships(&mut self, team: &str) -> Value {
         let of_team = |(id, account): (&Id, &Account)| {
-            (id.kind == Kind::Member && account.terms.team.as_deref() == Some(team)).then(|| id.clone())
+            (id.kind == AccountKind::Member && account.terms.team.as_deref() == Some(team)).then(|| id.clone())
         };
         let members: Vec<Id> = self.store.accounts.iter().filter_map(of_team).collect();
         let shown = members.iter().filter_map(|id| {

@@ -1,6 +1,6 @@
 //! The faults, as data: what a scenario has to find each as, its name, what it does, and the real defect that it copies.
 
-use super::About;
+use super::AboutFault;
 use crate::outcome::FindingKind;
 
 macro_rules! faults {
@@ -10,7 +10,7 @@ macro_rules! faults {
         pub enum Fault { $($($fault,)*)* }
 
         /// Every fault, in the order of [`Fault`].
-        pub const FAULTS: &[About] = &[$($(About {
+        pub const FAULTS: &[AboutFault] = &[$($(AboutFault {
             fault: Fault::$fault,
             name: $name,
             what: $what,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::deployments::{Deployment, model_json};
 use crate::gateway::adapter::lacks;
 use crate::gateway::connection::{Connection, amount, number};
-use crate::gateway::{AdminError, Definition, Entity, LogRow};
+use crate::gateway::{AdminError, Definition, Differing, Entity, LogRow};
 use crate::scenario::{Fields, Kind, Model, PricedBy, Routes, Usd};
 use crate::secret::{Secret, redact};
 
@@ -98,10 +98,10 @@ async fn made_key(
     id: &str,
 ) -> Result<Secret, AdminError> {
     #[derive(Deserialize)]
-    struct Made {
+    struct GeneratedKey {
         key: String,
     }
-    let made: Made = to.exchange(endpoint, request).await?;
+    let made: GeneratedKey = to.exchange(endpoint, request).await?;
     let key = Secret::named(made.key, &format!("key {id}"));
     to.note_given(key.reveal(), "key");
     Ok(key)
@@ -276,11 +276,7 @@ pub(super) async fn info<T: DeserializeOwned>(to: &Connection, entity: &Entity) 
 }
 
 /// The fields that are read back otherwise than they were sent: the name, what was sent, what is read.
-pub(super) async fn differing(
-    to: &Connection,
-    entity: &Entity,
-    sent: &Fields,
-) -> Result<Vec<(&'static str, String, String)>, AdminError> {
+pub(super) async fn differing(to: &Connection, entity: &Entity, sent: &Fields) -> Result<Vec<Differing>, AdminError> {
     let info: Value = info(to, entity).await?;
     let of_user = |list: &Value, user: &str| {
         let items = list.as_array().into_iter().flatten();
@@ -309,7 +305,7 @@ pub(super) async fn differing(
             _ => sent == got,
         };
         if !same {
-            differing.push((field, sent.to_string(), got.to_string()));
+            differing.push(Differing { field, sent, got });
         }
     };
     compare("max_budget", sent.max_budget.as_deref().map(number));
@@ -325,12 +321,12 @@ pub(super) async fn differing(
 pub(super) async fn log(to: &Connection, key: &Entity) -> Result<Vec<LogRow>, AdminError> {
     let Entity::Key { secret: key, .. } = key else { return Ok(Vec::new()) };
     #[derive(Deserialize)]
-    struct Row {
+    struct SpendRow {
         #[serde(default)]
         spend: Option<Box<RawValue>>,
     }
-    let rows: Vec<Row> = to.read("/spend/logs", &[("api_key", key.reveal())]).await?;
-    let spend = |row: Row| row.spend.and_then(|figure| amount(figure.get())).unwrap_or_default();
+    let rows: Vec<SpendRow> = to.read("/spend/logs", &[("api_key", key.reveal())]).await?;
+    let spend = |row: SpendRow| row.spend.and_then(|figure| amount(figure.get())).unwrap_or_default();
     Ok(rows.into_iter().map(|row| LogRow { spend: spend(row) }).collect())
 }
 

@@ -25,7 +25,7 @@ use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, StreamEnd
 use super::connection::{Connection, Credential};
 use super::price::Priced;
 use super::recipe::{Place, Recipe};
-use super::{AdminError, Ask, Definition, Entity, LogRow};
+use super::{AdminError, Ask, Definition, Differing, Entity, LogRow};
 use crate::scenario::{Api, Fields, PricedBy, Usd};
 use crate::secret::{Secret, redact};
 use deployments::Deployment;
@@ -172,12 +172,7 @@ impl Adapter for LiteLlm {
         entities::info(to, entity).await
     }
 
-    async fn differing(
-        &self,
-        to: &Connection,
-        entity: &Entity,
-        sent: &Fields,
-    ) -> Result<Vec<(&'static str, String, String)>, AdminError> {
+    async fn differing(&self, to: &Connection, entity: &Entity, sent: &Fields) -> Result<Vec<Differing>, AdminError> {
         entities::differing(to, entity, sent).await
     }
 

@@ -6,15 +6,15 @@
 //! change from version to version (a spent budget: 400 on 1.81.0 and 1.82.3, 422 on 1.108.7), so none decides the
 //! reason but 429, which also stands for a rate limit whose type is `None`.
 
-use crate::gateway::refusal::{Refusals, Row};
+use crate::gateway::refusal::{KnownRefusal, Refusals};
 use crate::scenario::ErrorKind;
 
-const fn of_type(error_type: &'static str, means: ErrorKind) -> Row {
-    Row { statuses: &[], error_type, says: "", means }
+const fn of_type(error_type: &'static str, means: ErrorKind) -> KnownRefusal {
+    KnownRefusal { statuses: &[], error_type, says: "", means }
 }
 
-const fn saying(statuses: &'static [u16], says: &'static str, means: ErrorKind) -> Row {
-    Row { statuses, error_type: "", says, means }
+const fn saying(statuses: &'static [u16], says: &'static str, means: ErrorKind) -> KnownRefusal {
+    KnownRefusal { statuses, error_type: "", says, means }
 }
 
 pub(super) static REFUSALS: Refusals = Refusals {

@@ -78,11 +78,11 @@ const SILENT: [&str; 52] = [
 
 /// A JSON object: its fields, each as it was written, so that no amount passes through a float.
 #[derive(Debug, Clone)]
-struct Object(BTreeMap<String, Box<RawValue>>);
+struct RawObject(BTreeMap<String, Box<RawValue>>);
 
-impl Object {
-    fn read(json: &str) -> Option<Object> {
-        serde_json::from_str(json).ok().map(Object)
+impl RawObject {
+    fn read(json: &str) -> Option<RawObject> {
+        serde_json::from_str(json).ok().map(RawObject)
     }
 
     /// A field that says something.
@@ -96,14 +96,14 @@ impl Object {
         fields.iter().any(|field| self.0.contains_key(*field))
     }
 
-    fn object(&self, field: &str) -> Option<Object> {
-        Object::read(self.raw(field)?)
+    fn object(&self, field: &str) -> Option<RawObject> {
+        RawObject::read(self.raw(field)?)
     }
 
-    fn objects(&self, field: &str) -> Vec<Object> {
+    fn objects(&self, field: &str) -> Vec<RawObject> {
         let raw: Vec<Box<RawValue>> =
             self.raw(field).and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or_default();
-        raw.iter().filter_map(|one| Object::read(one.get())).collect()
+        raw.iter().filter_map(|one| RawObject::read(one.get())).collect()
     }
 
     fn text(&self, field: &str) -> Option<String> {
@@ -136,7 +136,7 @@ impl Object {
 
 /// A JSON object out of a text, and where it stands there.
 #[derive(Debug, Clone)]
-pub struct Document<'a> {
+pub struct JsonPlace<'a> {
     pub json: &'a str,
     /// For people: `issue.md:12`
     pub place: String,
@@ -155,9 +155,9 @@ pub enum NoKey {
 }
 
 /// Something that was recognised, and where it stood.
-struct Found {
+struct Recognised {
     kind: Kind,
-    object: Object,
+    object: RawObject,
     place: String,
 }
 
@@ -165,12 +165,12 @@ struct Found {
 ///
 /// # Errors
 /// When there is no key, or it cannot be known which one is meant.
-pub fn read(documents: &[Document<'_>], now: Timestamp) -> Result<Shown, NoKey> {
+pub fn read(documents: &[JsonPlace<'_>], now: Timestamp) -> Result<Shown, NoKey> {
     let mut shown = Shown::default();
     // What is only shown beside something else, such as the keys of a user.
     let (mut found, mut beside) = (Vec::new(), Vec::new());
     for document in documents {
-        let Some(object) = Object::read(document.json) else { continue };
+        let Some(object) = RawObject::read(document.json) else { continue };
         recognise(object, &document.place, 0, &mut found, &mut beside);
     }
     let key = the_key(&found, &beside, &mut shown.remarks)?;
@@ -223,8 +223,8 @@ pub fn read(documents: &[Document<'_>], now: Timestamp) -> Result<Shown, NoKey> 
 const DEEPEST: usize = 3;
 
 /// What an object is: a whole answer of a route, the inside of one, or something around them.
-fn recognise(object: Object, place: &str, depth: usize, found: &mut Vec<Found>, beside: &mut Vec<Found>) {
-    let as_found = |kind, object| Found { kind, object, place: place.to_owned() };
+fn recognise(object: RawObject, place: &str, depth: usize, found: &mut Vec<Recognised>, beside: &mut Vec<Recognised>) {
+    let as_found = |kind, object| Recognised { kind, object, place: place.to_owned() };
     if let Some(info) = object.object("info").filter(|info| info.has(&["spend", "max_budget", "key_name", "models"])) {
         return found.push(as_found(Kind::Key, info));
     }
@@ -254,18 +254,22 @@ fn recognise(object: Object, place: &str, depth: usize, found: &mut Vec<Found>, 
 }
 
 /// The key that a report is about: one that spent more than it may before others, and the last that is shown of one.
-fn the_key<'a>(found: &'a [Found], beside: &'a [Found], remarks: &mut Vec<String>) -> Result<&'a Object, NoKey> {
-    let keys: Vec<&Found> = found.iter().filter(|found| found.kind == Kind::Key).collect();
+fn the_key<'a>(
+    found: &'a [Recognised],
+    beside: &'a [Recognised],
+    remarks: &mut Vec<String>,
+) -> Result<&'a RawObject, NoKey> {
+    let keys: Vec<&Recognised> = found.iter().filter(|found| found.kind == Kind::Key).collect();
     let Some(first) = keys.first() else {
-        let keys: Vec<&Found> = beside.iter().filter(|found| found.kind == Kind::Key).collect();
+        let keys: Vec<&Recognised> = beside.iter().filter(|found| found.kind == Kind::Key).collect();
         return match keys.len() {
             0 => Err(NoKey::None),
             1 => Ok(&keys[0].object),
             several => Err(NoKey::Several(several)),
         };
     };
-    let is_over = |key: &Object| key.amount("max_budget").is_some_and(|budget| key.amount("spend") >= Some(budget));
-    let identity = |key: &Object| ["token", "token_id", "key_name", "key_alias"].map(|field| key.text(field));
+    let is_over = |key: &RawObject| key.amount("max_budget").is_some_and(|budget| key.amount("spend") >= Some(budget));
+    let identity = |key: &RawObject| ["token", "token_id", "key_name", "key_alias"].map(|field| key.text(field));
     let chosen = keys.iter().rev().find(|key| is_over(&key.object)).unwrap_or(first);
     if keys.iter().any(|key| identity(&key.object) != identity(&chosen.object)) {
         let count = keys.len();
@@ -275,8 +279,9 @@ fn the_key<'a>(found: &'a [Found], beside: &'a [Found], remarks: &mut Vec<String
 }
 
 /// The object of an id, where it is shown; without ids that fit, the only one of its kind.
-fn of_id(all: &[&[Found]], kind: Kind, field: &str, id: &str, remarks: &mut Vec<String>) -> Option<Object> {
-    let of_kind: Vec<&Found> = all.iter().flat_map(|found| found.iter()).filter(|found| found.kind == kind).collect();
+fn of_id(all: &[&[Recognised]], kind: Kind, field: &str, id: &str, remarks: &mut Vec<String>) -> Option<RawObject> {
+    let of_kind: Vec<&Recognised> =
+        all.iter().flat_map(|found| found.iter()).filter(|found| found.kind == kind).collect();
     if let Some(same) = of_kind.iter().rev().find(|found| found.object.text(field).as_deref() == Some(id)) {
         return Some(same.object.clone());
     }
@@ -288,9 +293,9 @@ fn of_id(all: &[&[Found]], kind: Kind, field: &str, id: &str, remarks: &mut Vec<
 }
 
 /// The key's user as a member of its team, if that has a budget, of its own or for each member.
-fn member(key: &Object, team: Option<&Object>) -> Option<Seen> {
+fn member(key: &RawObject, team: Option<&RawObject>) -> Option<Seen> {
     let (user, team) = (key.text("user_id")?, team?);
-    let is_user = |one: &Object| one.text("user_id").as_ref() == Some(&user);
+    let is_user = |one: &RawObject| one.text("user_id").as_ref() == Some(&user);
     let membership = team.objects("team_memberships").into_iter().find(is_user);
     let table = membership.as_ref().and_then(|own| own.object("litellm_budget_table"));
     let is_listed = || team.objects("members_with_roles").iter().any(is_user);
@@ -302,7 +307,7 @@ fn member(key: &Object, team: Option<&Object>) -> Option<Seen> {
     Some(Seen { spend: membership.and_then(|own| own.amount("spend")), ..limits })
 }
 
-fn limits(table: &Object) -> bool {
+fn limits(table: &RawObject) -> bool {
     let fields = ["max_budget", "rpm_limit", "tpm_limit", "max_parallel_requests", "budget_duration"];
     fields.iter().any(|field| table.raw(field).is_some())
 }
@@ -312,7 +317,7 @@ fn lost(field: &str, why: impl Into<String>) -> Lost {
 }
 
 /// What an object says of an entity.
-fn seen(kind: Kind, object: &Object) -> Seen {
+fn seen(kind: Kind, object: &RawObject) -> Seen {
     let mut seen = Seen { is_shown: true, ..Seen::referred_to(kind) };
     // Those that have no budget of their own keep it in a table beside them, whoever they share it with.
     let has_table = matches!(kind, Kind::Organisation | Kind::EndUser);
@@ -361,7 +366,7 @@ fn seen(kind: Kind, object: &Object) -> Seen {
         seen.lost.push(lost("allowed_routes", "only `llm_api_routes` can be said"));
     }
     seen.is_blocked = object.raw("blocked") == Some("true");
-    let more = |fields: &Object, inside: &str| {
+    let more = |fields: &RawObject, inside: &str| {
         let speaking = fields.0.keys().filter(|field| fields.raw(field).is_some());
         let unsaid = speaking.filter(|field| !SILENT.contains(&field.as_str()));
         unsaid.map(|field| lost(&format!("{inside}{field}"), "")).collect::<Vec<_>>()
@@ -376,7 +381,7 @@ fn seen(kind: Kind, object: &Object) -> Seen {
 }
 
 /// A budget that a scenario can say, even if a gateway should not have taken it.
-fn budget(object: &Object, field: &str, unsaid: &mut Vec<Lost>) -> Option<Usd> {
+fn budget(object: &RawObject, field: &str, unsaid: &mut Vec<Lost>) -> Option<Usd> {
     object.raw(field)?;
     let amount = object.amount(field);
     let said = amount.and_then(|Usd(amount)| amount.normalize().to_string().parse().ok());

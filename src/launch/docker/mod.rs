@@ -11,7 +11,7 @@ mod site;
 use std::net::SocketAddr;
 
 use super::stack::{self, Common, Site as _};
-use super::{Kept, LaunchError, Live, RunId};
+use super::{Held, LaunchError, Live, RunId};
 use crate::config::Limits;
 use crate::target::{Launcher, Target};
 use crate::upstream::Upstream;
@@ -36,5 +36,5 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
         .map_err(|error| site.failed(format!("the upstream cannot listen where containers reach it: {error}")))?;
     let port = upstream.address().port();
     let common = Common::new(target, env, format!("http://host.docker.internal:{port}"), port, limits)?;
-    stack::launch(target, site, upstream, common, Kept::Docker).await
+    stack::launch(target, site, upstream, common, Held::Docker).await
 }

@@ -24,7 +24,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::attached::Attached;
 use super::turns::Share;
-use super::{Calls, Health, Kept, LaunchError, Live, RunId, http, launch_anew, random_hex, settled};
+use super::{Calls, Health, Held, LaunchError, Live, RunId, http, launch_anew, random_hex, settled};
 use crate::config::Limits;
 use crate::host::console::say;
 use crate::host::interrupts::Interrupts;
@@ -33,7 +33,7 @@ use crate::target::Target;
 pub use control::Lease;
 pub(super) use control::{Asked, Gone, Keeper, Node};
 use control::{Keeping, serve};
-use place::{Order, Place, Program, Record, Standing, State, Up, Wanted};
+use place::{Occupancy, Order, Phase, Place, Program, Record, Requirements, Up};
 
 /// The first argument of a keeper; the second is the folder of its place.
 const ARGUMENT: &str = "gatecrash:keep";
@@ -82,18 +82,18 @@ fn keep(place: &Place) -> std::io::Result<()> {
     let order = place.order().ok_or_else(|| std::io::Error::other("there is no order"))?;
     let (pid, program) = (std::process::id(), Program::this());
     let record = |state| Record { order: order.clone(), pid, program: program.clone(), state };
-    place.write_record(&record(State::Launching))?;
+    place.write_record(&record(Phase::Launching))?;
     let runtime = Runtime::new()?;
     let ended = runtime.block_on(launch_and_keep(place, &order, record));
     // A failure is for those to read who wait for the target; of nextest, until its run is over.
     match place.record().map(|record| record.state) {
-        Some(State::Failed(_)) if order.watched.is_none() => {}
+        Some(Phase::Failed(_)) if order.watched.is_none() => {}
         _ => place.remove(),
     }
     ended
 }
 
-async fn launch_and_keep(place: &Place, order: &Order, record: impl Fn(State) -> Record) -> std::io::Result<()> {
+async fn launch_and_keep(place: &Place, order: &Order, record: impl Fn(Phase) -> Record) -> std::io::Result<()> {
     // It outlives the terminal. And a signal that nobody waits for would be lost: there is one wait, from here on.
     let _hangup = signal(SignalKind::hangup())?;
     let mut ending = std::pin::pin!(ending(Interrupts::listen()?, order.watched));
@@ -110,7 +110,7 @@ async fn launch_and_keep(place: &Place, order: &Order, record: impl Fn(State) ->
         Some(Err(error)) => {
             // What is left now, its reaper tries to take away for a while.
             let _ = run.sweep().await;
-            let written = place.write_record(&record(State::Failed(error)));
+            let written = place.write_record(&record(Phase::Failed(error)));
             if order.watched.is_some() {
                 ending.await;
             }
@@ -125,7 +125,7 @@ async fn launch_and_keep(place: &Place, order: &Order, record: impl Fn(State) ->
 async fn keep_up(
     place: &Place,
     live: Live,
-    record: impl Fn(State) -> Record,
+    record: impl Fn(Phase) -> Record,
     ending: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -143,9 +143,9 @@ async fn keep_up(
     // A runtime of its own, for with it end all connections and what they hold of the target.
     let serving = Runtime::new()?;
     serving.spawn(serve(listener, keeping));
-    place.write_record(&record(State::Up(up)))?;
+    place.write_record(&record(Phase::Up(up)))?;
     ending.await;
-    let _ = place.write_record(&record(State::Ending));
+    let _ = place.write_record(&record(Phase::Ending));
     let ended = tokio::task::spawn_blocking(move || serving.shutdown_timeout(Duration::from_secs(5))).await;
     if let Some(live) = Arc::into_inner(live) {
         live.stop().await;
@@ -179,12 +179,12 @@ impl LaunchError {
 
 impl Order {
     fn new(target: &Target, limits: Limits, watched: Option<u32>) -> Order {
-        Order { wanted: Wanted::new(target), launch: limits.launch, request: limits.request, watched }
+        Order { wanted: Requirements::new(target), launch: limits.launch, request: limits.request, watched }
     }
 }
 
 /// What there is of a target before it is launched.
-pub(super) enum Found {
+pub(super) enum Lookup {
     Kept(Box<Live>),
     /// One that is not as it is wanted now, and why.
     Other(String),
@@ -195,27 +195,27 @@ pub(super) enum Found {
 ///
 /// # Errors
 /// When what is kept is broken.
-pub(super) async fn find(target: &Target, limits: Limits) -> Result<Found, LaunchError> {
+pub(super) async fn find(target: &Target, limits: Limits) -> Result<Lookup, LaunchError> {
     let place = Place::up(&target.name);
     loop {
         match place.standing() {
-            Standing::Free(left) => {
+            Occupancy::Free(left) => {
                 discard(&place, left);
-                return Ok(Found::Nothing);
+                return Ok(Lookup::Nothing);
             }
-            Standing::Failed(_) => return Ok(Found::Nothing),
-            Standing::Changing => tokio::time::sleep(LOOK).await,
-            Standing::Up(record, up) => {
+            Occupancy::Failed(_) => return Ok(Lookup::Nothing),
+            Occupancy::Changing => tokio::time::sleep(LOOK).await,
+            Occupancy::Up(record, up) => {
                 let help = format!("gatecrash down {0} && gatecrash up {0}", target.name);
                 if let Some(why) = stale(&record, target) {
-                    return Ok(Found::Other(format!(
+                    return Ok(Lookup::Other(format!(
                         "the target that is up differs: {why}; `{help}` launches it again"
                     )));
                 }
                 match attach(target, limits, &record, &up, Some(format!("`{help}` launches it anew"))).await {
                     // It was taken away at this moment.
-                    Err(_) if !matches!(place.standing(), Standing::Up(..)) => {}
-                    attached => return attached.map(|live| Found::Kept(Box::new(live))),
+                    Err(_) if !matches!(place.standing(), Occupancy::Up(..)) => {}
+                    attached => return attached.map(|live| Lookup::Kept(Box::new(live))),
                 }
             }
         }
@@ -224,7 +224,7 @@ pub(super) async fn find(target: &Target, limits: Limits) -> Result<Found, Launc
 
 fn stale(record: &Record, target: &Target) -> Option<String> {
     let differs = || Some("another gatecrash keeps it".to_owned()).filter(|_| record.program != Program::this());
-    Wanted::new(target).differs(&record.order.wanted).or_else(differs)
+    Requirements::new(target).differs(&record.order.wanted).or_else(differs)
 }
 
 /// A target that all processes of a run of nextest share: the first that needs it has it launched, and it goes when
@@ -239,7 +239,7 @@ pub(super) async fn share(target: &Target, limits: Limits, nextest_run: &str) ->
     let order = Order::new(target, limits, Some(watched));
     until_up(&place, &order, target).await?;
     match place.standing() {
-        Standing::Up(record, up) => attach(target, limits, &record, &up, None).await,
+        Occupancy::Up(record, up) => attach(target, limits, &record, &up, None).await,
         _ => Err(LaunchError::new(target, "it was taken away at once")),
     }
 }
@@ -251,7 +251,7 @@ pub(super) async fn share(target: &Target, limits: Limits, nextest_run: &str) ->
 pub async fn up(target: &Target, limits: Limits) -> Result<Standby, LaunchError> {
     let target = &settled(target);
     let place = Place::up(&target.name);
-    let was_up = matches!(place.standing(), Standing::Up(..));
+    let was_up = matches!(place.standing(), Occupancy::Up(..));
     let order = Order::new(target, limits, None);
     let listening = |error| LaunchError::new(target, format!("cannot listen for signals: {error}"));
     let mut interrupts = Interrupts::listen().map_err(listening)?;
@@ -269,7 +269,7 @@ pub async fn up(target: &Target, limits: Limits) -> Result<Standby, LaunchError>
     }
     launched?;
     match place.standing() {
-        Standing::Up(record, up) => match stale(&record, target) {
+        Occupancy::Up(record, up) => match stale(&record, target) {
             Some(why) => Err(LaunchError::new(target, format!("one is up that is another: {why}"))
                 .help(format!("`gatecrash down {}` takes it away", target.name))),
             None => {
@@ -288,18 +288,18 @@ async fn until_up(place: &Place, order: &Order, target: &Target) -> Result<(), L
     loop {
         let ended = started.as_mut().and_then(|keeper| keeper.try_wait().ok().flatten());
         match place.standing() {
-            Standing::Up(..) => return Ok(()),
-            Standing::Failed(error) if started.is_some() || order.watched.is_some() => return Err(error),
+            Occupancy::Up(..) => return Ok(()),
+            Occupancy::Failed(error) if started.is_some() || order.watched.is_some() => return Err(error),
             _ if ended.is_some() => {
                 let said = place.read_said();
                 let said = said.lines().map(redact).collect::<Vec<_>>();
                 return Err(LaunchError::new(target, "its keeper ended before it was up").log(said));
             }
-            Standing::Free(_) | Standing::Failed(_) if started.is_none() => {
+            Occupancy::Free(_) | Occupancy::Failed(_) if started.is_none() => {
                 started = start(place, order)
                     .map_err(|error| LaunchError::new(target, format!("its keeper cannot be started: {error}")))?;
             }
-            Standing::Free(_) | Standing::Failed(_) | Standing::Changing => {}
+            Occupancy::Free(_) | Occupancy::Failed(_) | Occupancy::Changing => {}
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -348,7 +348,7 @@ async fn attach(
         Ok(Health::Dead(how) | Health::Unresponsive(how)) => return Err(broken(how, attached.log_tail().await)),
         Err(gone) => return Err(broken(gone.to_string(), Vec::new())),
     }
-    let mut live = Live::with(target, Calls::AtKeeper(Arc::clone(&attached)), Kept::Attached(attached));
+    let mut live = Live::with(target, Calls::AtKeeper(Arc::clone(&attached)), Held::Attached(attached));
     live.target.version = up.version.clone();
     live.took = began.elapsed();
     live.setup = up.setup.clone();
@@ -377,8 +377,8 @@ impl Standby {
 /// What `gatecrash up` keeps now.
 pub fn all() -> Vec<Standby> {
     let standing = |place: Place| match place.standing() {
-        Standing::Up(record, up) => Some(Standby::of(&record, &up, true)),
-        Standing::Free(_) | Standing::Changing | Standing::Failed(_) => None,
+        Occupancy::Up(record, up) => Some(Standby::of(&record, &up, true)),
+        Occupancy::Free(_) | Occupancy::Changing | Occupancy::Failed(_) => None,
     };
     Place::all_up().into_iter().filter_map(standing).collect()
 }
@@ -401,18 +401,18 @@ async fn end(place: &Place) -> Result<bool, String> {
     let mut told = None;
     loop {
         match place.standing() {
-            Standing::Free(left) => {
+            Occupancy::Free(left) => {
                 discard(place, left);
                 return Ok(told.is_some());
             }
-            Standing::Failed(_) => {
+            Occupancy::Failed(_) => {
                 if let Ok(Some(_lock)) = place.try_lock() {
                     place.remove();
                     return Ok(false);
                 }
             }
-            Standing::Changing | Standing::Up(..) if told.is_none() => told = tell_to_end(place),
-            Standing::Changing | Standing::Up(..) => {}
+            Occupancy::Changing | Occupancy::Up(..) if told.is_none() => told = tell_to_end(place),
+            Occupancy::Changing | Occupancy::Up(..) => {}
         }
         if began.elapsed() > ENDING {
             let pid = told.map(|pid| format!(" `kill -9 {pid}` ends it at once")).unwrap_or_default();

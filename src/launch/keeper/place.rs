@@ -18,7 +18,7 @@ use crate::target::Target;
 /// What is to be kept, and how long.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in super::super) struct Order {
-    pub(super) wanted: Wanted,
+    pub(super) wanted: Requirements,
     /// What `harness.toml` allows for the launch and for one answer.
     pub(super) launch: Duration,
     pub(super) request: Duration,
@@ -28,30 +28,34 @@ pub(in super::super) struct Order {
 
 /// All that a launch depends on: who wants something else does not get this.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Wanted {
+pub(super) struct Requirements {
     pub(super) target: Target,
     gatecrash: String,
     /// The configuration of the gateway, as a number.
     models: u64,
 }
 
-impl Wanted {
-    pub(super) fn new(target: &Target) -> Wanted {
+impl Requirements {
+    pub(super) fn new(target: &Target) -> Requirements {
         use std::hash::{DefaultHasher, Hash as _, Hasher as _};
         let mut hasher = DefaultHasher::new();
         config(target.gateway.adapter(), "").hash(&mut hasher);
-        Wanted { target: target.clone(), gatecrash: env!("CARGO_PKG_VERSION").to_owned(), models: hasher.finish() }
+        Requirements {
+            target: target.clone(),
+            gatecrash: env!("CARGO_PKG_VERSION").to_owned(),
+            models: hasher.finish(),
+        }
     }
 
     /// In what it differs from what is kept; nothing, if it is the same.
-    pub(super) fn differs(&self, kept: &Wanted) -> Option<String> {
+    pub(super) fn differs(&self, kept: &Requirements) -> Option<String> {
         if self == kept {
             return None;
         }
         if (&self.gatecrash, self.models) != (&kept.gatecrash, kept.models) {
             return Some("it was launched by another version of gatecrash".to_owned());
         }
-        let fields = |wanted: &Wanted| serde_json::to_value(&wanted.target.launcher).unwrap_or_default();
+        let fields = |wanted: &Requirements| serde_json::to_value(&wanted.target.launcher).unwrap_or_default();
         let (own, other) = (fields(self), fields(kept));
         let inner =
             |launcher: &serde_json::Value| launcher.as_object().and_then(|of| of.values().next()?.as_object().cloned());
@@ -71,11 +75,11 @@ pub(in super::super) struct Record {
     pub(super) order: Order,
     pub(super) pid: u32,
     pub(super) program: Program,
-    pub(super) state: State,
+    pub(super) state: Phase,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) enum State {
+pub(super) enum Phase {
     Launching,
     Up(Up),
     Ending,
@@ -130,7 +134,7 @@ mod revealed {
 pub(in super::super) struct Place(PathBuf);
 
 /// How things are at a place.
-pub(super) enum Standing {
+pub(super) enum Occupancy {
     /// Nobody keeps anything; there may be what a keeper left that was killed.
     Free(Option<Box<Record>>),
     /// It is on its way up, or down.
@@ -202,14 +206,14 @@ impl Place {
         File::open(self.0.join(LOCK)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> Occupancy {
         // The lock first: a keeper writes its record before it lets the lock go.
         let is_kept = self.is_kept();
         match (self.read(RECORD).map(|record: Record| (record.state.clone(), Box::new(record))), is_kept) {
-            (Some((State::Up(up), record)), true) => Standing::Up(record, up),
-            (Some((State::Failed(error), _)), _) => Standing::Failed(error),
-            (_, true) => Standing::Changing,
-            (record, false) => Standing::Free(record.map(|(_, record)| record)),
+            (Some((Phase::Up(up), record)), true) => Occupancy::Up(record, up),
+            (Some((Phase::Failed(error), _)), _) => Occupancy::Failed(error),
+            (_, true) => Occupancy::Changing,
+            (record, false) => Occupancy::Free(record.map(|(_, record)| record)),
         }
     }
 

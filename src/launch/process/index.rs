@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::base::Base;
-use super::python::{Environment, Uv, output};
+use super::python::{Uv, Venv, output};
 use crate::launch::cache::Cache;
 use crate::launch::{LaunchError, RunId};
 use crate::target::{Package, Target};
@@ -37,7 +37,7 @@ pub(in crate::launch) async fn published(target: &Target, run: &RunId) -> Result
 pub(in crate::launch) async fn prepare(target: &Target, package: &Package, run: &RunId) -> Result<(), LaunchError> {
     let base = Base::new(target, run).await?;
     let cache = Cache::find().map_err(|error| base.failed(error.to_string()))?;
-    Environment::of(&base, &cache, package).await?;
+    Venv::of(&base, &cache, package).await?;
     base.remove();
     Ok(())
 }

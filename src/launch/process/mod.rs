@@ -17,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use super::doctor::Machine;
 use super::server::Server;
 use super::stack::{self, Common};
-use super::{Kept, LaunchError, Live, RunId, upstream};
+use super::{Held, LaunchError, Live, RunId, upstream};
 use crate::config::Limits;
 use crate::target::{Launcher, Target};
 use base::is_prismas;
@@ -48,5 +48,5 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
     let upstream = upstream(target, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let (url, port) = (format!("http://{}", upstream.address()), upstream.address().port());
     let common = Common::new(target, env, url, port, limits)?;
-    stack::launch(target, site, upstream, common, Kept::Process).await
+    stack::launch(target, site, upstream, common, Held::Process).await
 }

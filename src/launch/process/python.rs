@@ -41,11 +41,11 @@ impl Package {
 
 /// A gateway's virtual environment.
 #[derive(Debug, Clone)]
-pub(super) struct Environment {
+pub(super) struct Venv {
     folder: PathBuf,
 }
 
-impl Environment {
+impl Venv {
     /// Where its programs are.
     pub(super) fn bin(&self) -> PathBuf {
         self.folder.join("bin")
@@ -66,9 +66,9 @@ impl Environment {
     }
 
     /// The one in the cache, made if it is not there.
-    pub(super) async fn of(base: &Base, cache: &Cache, package: &Package) -> Result<Environment, LaunchError> {
+    pub(super) async fn of(base: &Base, cache: &Cache, package: &Package) -> Result<Venv, LaunchError> {
         let name = package.name();
-        let environment = Environment { folder: cache.folder().join(&name) };
+        let environment = Venv { folder: cache.folder().join(&name) };
         // Whoever comes second waits until it is made.
         let _held = base.hold(cache, &name).await?;
         if environment.is_whole(package).await {

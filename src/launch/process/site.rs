@@ -16,7 +16,7 @@ use super::super::template::Tables;
 use super::super::{LaunchError, RunId, Undisturbed, random_hex};
 use super::base::{About, Base, GRACE, Process, free_port};
 use super::postgres::Programs;
-use super::python::{Environment, output};
+use super::python::{Venv, output};
 use super::{database, system};
 use crate::gateway::recipe::{How, Recipe, Schema};
 use crate::scenario::Part;
@@ -28,7 +28,7 @@ pub(in super::super) struct Processes {
     base: Base,
     cache: Cache,
     package: Package,
-    environment: OnceCell<Environment>,
+    environment: OnceCell<Venv>,
     programs: OnceCell<Programs>,
     version: OnceCell<Option<String>>,
 }
@@ -43,8 +43,8 @@ impl Processes {
         Ok(Processes { base, cache, package: package.clone(), environment, programs, version })
     }
 
-    async fn environment(&self) -> Result<&Environment, LaunchError> {
-        self.environment.get_or_try_init(|| Environment::of(&self.base, &self.cache, &self.package)).await
+    async fn environment(&self) -> Result<&Venv, LaunchError> {
+        self.environment.get_or_try_init(|| Venv::of(&self.base, &self.cache, &self.package)).await
     }
 
     /// PostgreSQL's.
@@ -77,7 +77,7 @@ impl Processes {
     }
 
     /// Its home is new, but what Prisma put into the home of the environment is found in it.
-    fn lend_engines(environment: &Environment, home: &Path) -> std::io::Result<()> {
+    fn lend_engines(environment: &Venv, home: &Path) -> std::io::Result<()> {
         let kept = environment.home().join(".cache");
         let cache = home.join(".cache");
         fs::create_dir_all(&cache)?;

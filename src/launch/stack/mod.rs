@@ -16,7 +16,7 @@ use futures_util::future::{join_all, try_join_all};
 use tokio::sync::OnceCell;
 
 use super::template::Tables;
-use super::{Kept, LaunchError, Live, Target, Topology, Undisturbed};
+use super::{Held, LaunchError, Live, Target, Topology, Undisturbed};
 use crate::gateway::Gateway;
 use crate::gateway::recipe::{How, Recipe, Schema};
 use crate::scenario::{Instance, Part};
@@ -209,7 +209,7 @@ pub(super) async fn launch<S: Site>(
     site: S,
     upstream: Upstream,
     common: Common,
-    kept: fn(Box<Stack<S>>) -> Kept,
+    kept: fn(Box<Stack<S>>) -> Held,
 ) -> Result<Live, LaunchError> {
     let Begun { database, first, said, remark } = begin(target, &site, &common).await?;
     let setup = common.setup(site.gateway(), &database.about(&site).await, database.url(), S::TOLD);

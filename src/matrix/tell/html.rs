@@ -10,7 +10,7 @@ use super::promises::kept;
 use super::{Counts, Group, Stretch, UNSTEADY, View, counted, reason};
 use crate::host::failure::Exit;
 use crate::matrix::defects::{Course, Defect};
-use crate::matrix::{Cell, Matrix, State};
+use crate::matrix::{Cell, CellState, Matrix};
 use crate::report::html::{STYLE, Tone, icon};
 
 /// What the page has beside the style of all pages.
@@ -143,7 +143,7 @@ fn promises(view: &View<'_>) -> Markup {
     }
 }
 
-fn promise(state: State<'_>, cell: Option<&Cell>) -> Markup {
+fn promise(state: CellState<'_>, cell: Option<&Cell>) -> Markup {
     let (sign, tone, _) = look(state);
     let (word, how) = kept(state, cell);
     html! {
@@ -214,16 +214,16 @@ fn cell(view: &View<'_>, stretch: &Stretch<'_>) -> Markup {
     }
 }
 
-fn look(state: State<'_>) -> (&'static str, Tone, &'static str) {
+fn look(state: CellState<'_>) -> (&'static str, Tone, &'static str) {
     match state {
-        State::Pass => ("✓", Tone::Good, ""),
-        State::Known => ("✓*", Tone::Good, ""),
-        State::Fail(kind, _) => ("✕", Tone::Bad, kind.word()),
-        State::Unsteady => ("≈", Tone::Odd, "unsteady"),
-        State::Skip => ("–", Tone::Faint, ""),
-        State::Error => ("!", Tone::Odd, "error"),
-        State::NotLaunched => ("∅", Tone::Odd, ""),
-        State::NotRun => ("", Tone::Faint, ""),
+        CellState::Pass => ("✓", Tone::Good, ""),
+        CellState::Known => ("✓*", Tone::Good, ""),
+        CellState::Fail(kind, _) => ("✕", Tone::Bad, kind.word()),
+        CellState::Unsteady => ("≈", Tone::Odd, "unsteady"),
+        CellState::Skip => ("–", Tone::Faint, ""),
+        CellState::Error => ("!", Tone::Odd, "error"),
+        CellState::NotLaunched => ("∅", Tone::Odd, ""),
+        CellState::NotRun => ("", Tone::Faint, ""),
     }
 }
 

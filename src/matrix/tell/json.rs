@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::ser::Formatter;
 
 use crate::matrix::defects::Defect;
-use crate::matrix::{Cell, Column, Found, Matrix, Row};
+use crate::matrix::{Cell, CellFinding, Column, Matrix, Row};
 use crate::outcome::Outcome;
 use crate::report::json::{self, NotAReport};
 use crate::secret::Redacted;
@@ -25,7 +25,7 @@ const OLDEST: u32 = 1;
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Matrix")]
 #[serde(deny_unknown_fields)]
-pub struct Document<'a> {
+pub struct WrittenMatrix<'a> {
     /// Grows with every change that could break who reads a matrix.
     matrix: u32,
     /// The version of gatecrash that wrote it.
@@ -70,8 +70,8 @@ struct Cells<'a> {
     /// How it refused last: `403 budget_exceeded`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "<[Found]>::is_empty")]
-    findings: Cow<'a, [Found]>,
+    #[serde(default, skip_serializing_if = "<[CellFinding]>::is_empty")]
+    findings: Cow<'a, [CellFinding]>,
 }
 
 impl<'a> OfTrial<'a> {
@@ -110,8 +110,8 @@ impl<'a> OfTrial<'a> {
 }
 
 /// What is written of a matrix.
-pub fn document(matrix: &Matrix) -> Document<'_> {
-    Document {
+pub fn document(matrix: &Matrix) -> WrittenMatrix<'_> {
+    WrittenMatrix {
         matrix: FORMAT,
         gatecrash: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
         note: matrix.note.clone(),
@@ -126,7 +126,7 @@ pub fn document(matrix: &Matrix) -> Document<'_> {
 
 /// The JSON Schema of a [`document`].
 pub fn schema() -> schemars::Schema {
-    schemars::schema_for!(Document<'_>)
+    schemars::schema_for!(WrittenMatrix<'_>)
 }
 
 /// Reads a matrix, or a report of `run` or `compare`.
@@ -146,7 +146,8 @@ pub fn read(text: &str) -> Result<Matrix, NotAReport> {
     if !(OLDEST..=FORMAT).contains(&matrix) {
         return Err(NotAReport::Format { found: matrix, by: gatecrash, reads: FORMAT });
     }
-    let document: Document<'_> = serde_json::from_str(text).map_err(|error| NotAReport::Other(error.to_string()))?;
+    let document: WrittenMatrix<'_> =
+        serde_json::from_str(text).map_err(|error| NotAReport::Other(error.to_string()))?;
     Ok(Matrix {
         columns: document.columns.into_owned(),
         rows: document.rows.into_iter().map(OfTrial::read).collect(),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::promises::kept;
 use super::{Counts, Group, UNSTEADY, View, counted, reason};
 use crate::matrix::defects::{Course, Defect};
-use crate::matrix::{Column, Matrix, State};
+use crate::matrix::{CellState, Column, Matrix};
 use crate::outcome::FindingKind;
 use crate::report::markdown::plain;
 
@@ -131,25 +131,25 @@ const LEGEND: &str = "✅ passes, ✅\\* passes but for a known deviation, ❌ f
                       ➖ skipped (the gateway lacks a capability), ⚠️ could not be judged, 🚫 could not be launched; empty: not run. \
                       Versions beside one another that are alike are one column, and so are trials of a scenario one row.\n";
 
-fn cell(state: State<'_>) -> String {
+fn cell(state: CellState<'_>) -> String {
     let sign = sign(state);
     match state {
-        State::Fail(FindingKind::WrongRefusal, Some(got)) => format!("{sign} wrong refusal: {}", plain(got)),
-        State::Fail(kind, _) => format!("{sign} {}", kind.word()),
+        CellState::Fail(FindingKind::WrongRefusal, Some(got)) => format!("{sign} wrong refusal: {}", plain(got)),
+        CellState::Fail(kind, _) => format!("{sign} {}", kind.word()),
         _ => sign.to_owned(),
     }
 }
 
-fn sign(state: State<'_>) -> &'static str {
+fn sign(state: CellState<'_>) -> &'static str {
     match state {
-        State::Pass => "✅",
-        State::Known => "✅\\*",
-        State::Fail(..) => "❌",
-        State::Unsteady => "〰️",
-        State::Skip => "➖",
-        State::Error => "⚠️",
-        State::NotLaunched => "🚫",
-        State::NotRun => "",
+        CellState::Pass => "✅",
+        CellState::Known => "✅\\*",
+        CellState::Fail(..) => "❌",
+        CellState::Unsteady => "〰️",
+        CellState::Skip => "➖",
+        CellState::Error => "⚠️",
+        CellState::NotLaunched => "🚫",
+        CellState::NotRun => "",
     }
 }
 

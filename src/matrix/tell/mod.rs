@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::matrix::defects::{Beside, Course, Defect, Span};
-use crate::matrix::{Cell, Column, Matrix, Row, State};
+use crate::matrix::{Cell, CellState, Column, Matrix, Row};
 use crate::outcome::{FindingKind, Outcome};
 use crate::scenario::promises::FOLDER as PROMISES;
 
@@ -44,13 +44,13 @@ struct Group<'a> {
     /// What its scenario proves.
     name: &'a str,
     rows: Vec<&'a Row>,
-    states: Vec<State<'a>>,
+    states: Vec<CellState<'a>>,
 }
 
 /// Versions one after another on which a group does the same.
 struct Stretch<'a> {
     columns: Range<usize>,
-    state: State<'a>,
+    state: CellState<'a>,
     /// Of its first version, the worst of its trials.
     cell: Option<&'a Cell>,
 }
@@ -158,8 +158,9 @@ impl<'a> View<'a> {
     /// The answer, for whoever reads nothing else.
     fn answer(&self) -> String {
         let columns = &self.matrix.columns;
-        let has_run =
-            |column: &&Column| self.matrix.count(column, |state| state != State::NotRun) > 0 && column.error.is_none();
+        let has_run = |column: &&Column| {
+            self.matrix.count(column, |state| state != CellState::NotRun) > 0 && column.error.is_none()
+        };
         let ran = columns.iter().filter(has_run).count();
         let interrupted = if self.matrix.interrupted { "Interrupted. Results so far: " } else { "" };
         let (trials, versions) = (counted(self.matrix.rows.len(), "trial"), counted(ran, "version"));
@@ -265,12 +266,12 @@ impl<'a> View<'a> {
 impl Group<'_> {
     /// Whether it passes wherever it ran.
     fn passes(&self) -> bool {
-        let is_well = |state: &State<'_>| state.is_good() == Some(true) || *state == State::NotLaunched;
+        let is_well = |state: &CellState<'_>| state.is_good() == Some(true) || *state == CellState::NotLaunched;
         self.states.iter().all(is_well)
     }
 
     fn is_skipped(&self) -> bool {
-        self.states.iter().all(|state| matches!(state, State::Skip | State::NotLaunched))
+        self.states.iter().all(|state| matches!(state, CellState::Skip | CellState::NotLaunched))
     }
 
     /// `budget` of `budget/key`.
@@ -308,7 +309,7 @@ fn by_scenario(matrix: &Matrix) -> Vec<Vec<&Row>> {
 fn groups(matrix: &Matrix) -> Vec<Group<'_>> {
     let mut groups = Vec::new();
     for rows in by_scenario(matrix) {
-        let mut alike: Vec<(Vec<State<'_>>, Vec<&Row>)> = Vec::new();
+        let mut alike: Vec<(Vec<CellState<'_>>, Vec<&Row>)> = Vec::new();
         for row in &rows {
             let states = matrix.states(row);
             match alike.iter_mut().find(|(own, _)| *own == states) {
@@ -370,13 +371,13 @@ struct Counts {
 
 impl Counts {
     fn of(matrix: &Matrix, column: &Column) -> Counts {
-        let count = |is: fn(State<'_>) -> bool| matrix.count(column, is);
+        let count = |is: fn(CellState<'_>) -> bool| matrix.count(column, is);
         Counts {
             passed: count(|state| state.is_good() == Some(true)),
             failed: count(|state| state.is_good() == Some(false)),
-            unsteady: count(|state| state == State::Unsteady),
-            skipped: count(|state| state == State::Skip),
-            broke: count(|state| state == State::Error),
+            unsteady: count(|state| state == CellState::Unsteady),
+            skipped: count(|state| state == CellState::Skip),
+            broke: count(|state| state == CellState::Error),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Of a matrix, the rows that are promises of gateways: which there are, and what is said of one.
 
 use super::{Group, View};
-use crate::matrix::{Cell, State};
+use crate::matrix::{Cell, CellState};
 use crate::scenario::promises;
 
 impl<'a> View<'a> {
@@ -32,14 +32,14 @@ impl<'a> Group<'a> {
 }
 
 /// What became of a promise on a gateway, and how or why, in a few words.
-pub(super) fn kept<'c>(state: State<'_>, cell: Option<&'c Cell>) -> (&'static str, Option<&'c str>) {
+pub(super) fn kept<'c>(state: CellState<'_>, cell: Option<&'c Cell>) -> (&'static str, Option<&'c str>) {
     match state {
-        State::Pass | State::Known => ("kept", cell.and_then(|cell| cell.refused.as_deref())),
-        State::Fail(..) => ("broken", cell.and_then(Cell::worst).map(|found| found.got.as_str())),
-        State::Unsteady => ("kept now and then", None),
-        State::Skip => ("lacking", None),
-        State::Error => ("not judged", None),
-        State::NotLaunched => ("not launched", None),
-        State::NotRun => ("", None),
+        CellState::Pass | CellState::Known => ("kept", cell.and_then(|cell| cell.refused.as_deref())),
+        CellState::Fail(..) => ("broken", cell.and_then(Cell::worst).map(|found| found.got.as_str())),
+        CellState::Unsteady => ("kept now and then", None),
+        CellState::Skip => ("lacking", None),
+        CellState::Error => ("not judged", None),
+        CellState::NotLaunched => ("not launched", None),
+        CellState::NotRun => ("", None),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Counts, View, counted};
 use crate::matrix::defects::Course;
-use crate::matrix::{Cell, Matrix, State};
+use crate::matrix::{Cell, CellState, Matrix};
 use crate::report::terminal::{BAD, BOLD, Detail, FAINT, GOOD, ODD, painted};
 
 pub fn render(matrix: &Matrix, detail: Detail) -> String {
@@ -64,16 +64,16 @@ fn marks(text: &mut String, view: &View<'_>) {
     text.push('\n');
 }
 
-fn mark(state: State<'_>) -> String {
+fn mark(state: CellState<'_>) -> String {
     let (style, mark) = match state {
-        State::Pass => (GOOD, "✓"),
-        State::Known => (GOOD, "*"),
-        State::Fail(..) => (BAD, "✕"),
-        State::Unsteady => (ODD, "≈"),
-        State::Skip => (FAINT, "–"),
-        State::Error => (ODD, "!"),
-        State::NotLaunched => (ODD, "x"),
-        State::NotRun => (FAINT, " "),
+        CellState::Pass => (GOOD, "✓"),
+        CellState::Known => (GOOD, "*"),
+        CellState::Fail(..) => (BAD, "✕"),
+        CellState::Unsteady => (ODD, "≈"),
+        CellState::Skip => (FAINT, "–"),
+        CellState::Error => (ODD, "!"),
+        CellState::NotLaunched => (ODD, "x"),
+        CellState::NotRun => (FAINT, " "),
     };
     painted(style, mark)
 }

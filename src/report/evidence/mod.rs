@@ -20,7 +20,7 @@ use curl::Script;
 pub const ISSUE: &str = "issue.md";
 
 /// A file of the folder.
-pub struct File {
+pub struct EvidenceFile {
     /// In the folder.
     pub path: PathBuf,
     pub text: String,
@@ -89,13 +89,13 @@ impl<'a> Failed<'a> {
 }
 
 /// All files, the text to paste last. Without any trial that failed there is none.
-pub fn files(report: &Report) -> Vec<File> {
+pub fn files(report: &Report) -> Vec<EvidenceFile> {
     let mut files = Vec::new();
     let mut taken = BTreeSet::new();
     let mut add = |path: PathBuf, text: String| {
         let path = free(path, &mut taken);
         if !text.trim().is_empty() {
-            files.push(File { path: path.clone(), text });
+            files.push(EvidenceFile { path: path.clone(), text });
         }
         path
     };

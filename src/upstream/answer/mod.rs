@@ -13,7 +13,7 @@ pub(super) use whole::whole;
 
 /// What an answer says of itself.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Said<'a> {
+pub(super) struct AnswerHead<'a> {
     /// Unlike that of every other answer: gateways know rows of their logs by it.
     pub(super) id: &'a str,
     pub(super) model: &'a str,
@@ -47,7 +47,7 @@ fn usage(usage: &Usage) -> Value {
 }
 
 /// A response, as it is when it begins, or when it is whole with this text.
-fn response(said: Said<'_>, text: Option<&str>) -> Value {
+fn response(said: AnswerHead<'_>, text: Option<&str>) -> Value {
     let Usage { input_tokens, output_tokens, .. } = said.usage;
     let (status, output, usage) = match text {
         None => ("in_progress", json!([]), Value::Null),
@@ -69,13 +69,13 @@ fn response(said: Said<'_>, text: Option<&str>) -> Value {
 }
 
 /// The one message of a response, as it is when it begins, or when it is whole with this text.
-fn response_item(said: Said<'_>, text: Option<&str>) -> Value {
+fn response_item(said: AnswerHead<'_>, text: Option<&str>) -> Value {
     let status = if text.is_some() { "completed" } else { "in_progress" };
     let content: Vec<Value> = text.map(response_part).into_iter().collect();
     json!({ "id": item_id(said), "type": "message", "role": "assistant", "status": status, "content": content })
 }
 
-fn item_id(said: Said<'_>) -> String {
+fn item_id(said: AnswerHead<'_>) -> String {
     format!("msg-{}", said.id)
 }
 
@@ -84,7 +84,7 @@ fn response_part(text: &str) -> Value {
 }
 
 /// A message of Anthropic's, as it is when it begins, or when it is whole with this text.
-fn message(said: Said<'_>, text: Option<&str>) -> Value {
+fn message(said: AnswerHead<'_>, text: Option<&str>) -> Value {
     let content: Vec<Value> = text.map(|text| json!({ "type": "text", "text": text })).into_iter().collect();
     let (output_tokens, stop_reason) = match text {
         None => (0, Value::Null),

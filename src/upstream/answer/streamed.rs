@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Said, TEXT, item_id, message, response, response_item, response_part, usage};
+use super::{AnswerHead, TEXT, item_id, message, response, response_item, response_part, usage};
 use crate::scenario::Api;
 
 /// One event of a stream, as it is on the wire.
@@ -33,7 +33,12 @@ pub(in crate::upstream) fn broken_off(mut events: Vec<Event>, texts: u16) -> Vec
 
 /// The answer of an API that streams, its text in so many chunks. Completions send their usage only when asked to, in a
 /// chunk without choices; the others always do.
-pub(in crate::upstream) fn streamed(api: Api, said: Said<'_>, chunks: u16, with_usage: bool) -> Option<Vec<Event>> {
+pub(in crate::upstream) fn streamed(
+    api: Api,
+    said: AnswerHead<'_>,
+    chunks: u16,
+    with_usage: bool,
+) -> Option<Vec<Event>> {
     let text = |number| if number == 0 { TEXT.to_owned() } else { format!(" {TEXT}") };
     let texts: Vec<String> = (0..chunks.max(1)).map(text).collect();
     let usage = with_usage.then(|| usage(said.usage));
@@ -46,7 +51,7 @@ pub(in crate::upstream) fn streamed(api: Api, said: Said<'_>, chunks: u16, with_
     }
 }
 
-fn chat(said: Said<'_>, texts: &[String], usage: Option<Value>) -> Vec<Event> {
+fn chat(said: AnswerHead<'_>, texts: &[String], usage: Option<Value>) -> Vec<Event> {
     let chunk = |choices: Value, usage: Value| {
         let chunk = json!({
             "id": format!("chatcmpl-{}", said.id), "object": "chat.completion.chunk", "created": 0, "model": said.model,
@@ -65,7 +70,7 @@ fn chat(said: Said<'_>, texts: &[String], usage: Option<Value>) -> Vec<Event> {
     events
 }
 
-fn completion(said: Said<'_>, texts: &[String], usage: Option<Value>) -> Vec<Event> {
+fn completion(said: AnswerHead<'_>, texts: &[String], usage: Option<Value>) -> Vec<Event> {
     let chunk = |choices: Value, usage: Value| {
         let chunk = json!({
             "id": format!("cmpl-{}", said.id), "object": "text_completion", "created": 0, "model": said.model,
@@ -89,7 +94,7 @@ fn named(kind: &str, mut json: Value) -> String {
     format!("event: {kind}\ndata: {json}\n\n")
 }
 
-fn messages(said: Said<'_>, texts: &[String]) -> Vec<Event> {
+fn messages(said: AnswerHead<'_>, texts: &[String]) -> Vec<Event> {
     let around = |kind: &str, json: Value| Event::Around(named(kind, json));
     let mut events = vec![
         around("message_start", json!({ "message": message(said, None) })),
@@ -108,7 +113,7 @@ fn messages(said: Said<'_>, texts: &[String]) -> Vec<Event> {
     events
 }
 
-fn responses(said: Said<'_>, texts: &[String]) -> Vec<Event> {
+fn responses(said: AnswerHead<'_>, texts: &[String]) -> Vec<Event> {
     let text = texts.concat();
     let mut number = 0;
     let mut next = |kind: &str, mut json: Value| {

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Said, TEXT, message, response, usage};
+use super::{AnswerHead, TEXT, message, response, usage};
 use crate::scenario::Api;
 
 /// The answer of an API; `images` are how many it was asked for, where it is about images.
-pub(in crate::upstream) fn whole(api: Api, said: Said<'_>, images: u64) -> Value {
-    let Said { id, model, .. } = said;
+pub(in crate::upstream) fn whole(api: Api, said: AnswerHead<'_>, images: u64) -> Value {
+    let AnswerHead { id, model, .. } = said;
     let usage = || usage(said.usage);
     match api {
         Api::Chat | Api::Passthrough => json!({
