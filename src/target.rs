@@ -126,6 +126,11 @@ pub enum Compromised {
     Allow,
 }
 
+/// The gateway that a target's name begins with, and what is said after its `@`: nobody else takes a name apart.
+pub fn parts(name: &str) -> (&str, Option<&str>) {
+    name.split_once('@').map_or((name, None), |(gateway, version)| (gateway, Some(version)))
+}
+
 impl Target {
     /// Whether a text is meant as a target, right or wrong: it has an `@`, or names a gateway or a target.
     pub fn is_meant(spec: &str, config: &Config) -> bool {
@@ -159,7 +164,8 @@ impl Target {
                 chosen: None,
             });
         }
-        match spec.split_once('@').unwrap_or((spec, "")) {
+        let (gateway, version) = parts(spec);
+        match (gateway, version.unwrap_or_default()) {
             ("builtin", "") => Ok(Target::builtin(None)),
             ("builtin", fault) => {
                 let name = fault.strip_prefix("fault:").unwrap_or(fault);

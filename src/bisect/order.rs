@@ -13,7 +13,7 @@ use crate::host::failure::{Exit, Failure};
 use crate::launch::{on_stage, settled};
 use crate::run::published::published;
 use crate::run::select::{Selected, select};
-use crate::target::{Compromised, Target};
+use crate::target::{Compromised, Target, parts};
 use crate::versions::{Eligible, LeftOut, NoRange, Versions, between, said_of};
 
 /// What is to be searched for, as its user says it.
@@ -114,7 +114,7 @@ impl BisectOrder {
     /// Those that the user names, with the ends where they are not among them.
     fn named(&self, config: &Config, versions: &[String]) -> Result<Vec<Target>, Failure> {
         let [first, last] = self.ends();
-        let gateway = first.or(last).and_then(|end| end.split_once('@')).map(|(gateway, _)| gateway);
+        let gateway = first.or(last).map(parts).and_then(|(gateway, version)| version.map(|_| gateway));
         let name = |version: &String| match gateway {
             Some(gateway) if !Target::is_meant(version, config) => format!("{gateway}@{version}"),
             _ => version.clone(),

@@ -22,7 +22,7 @@ use crate::run::run_trial;
 use crate::run::under::Under;
 use crate::scenario::{Trial, TrialId};
 use crate::secret::Redacted;
-use crate::target::Target;
+use crate::target::{Target, parts};
 use crate::verdict::deviation;
 
 /// What is to be done.
@@ -175,7 +175,7 @@ impl Learned {
 
 /// `1.81.0..1.82.3`, as it can be in a file's name.
 fn versions(ends: [&str; 2]) -> String {
-    let version = |name: &str| name.split_once('@').map_or(name, |(_, version)| version).replace([':', '/'], "_");
+    let version = |name: &str| parts(name).1.unwrap_or(name).replace([':', '/'], "_");
     format!("{}..{}", version(ends[0]), version(ends[1]))
 }
 

@@ -23,6 +23,7 @@ use crate::host::failure::Exit;
 use crate::outcome::{Answer, Finding, FindingKind, Outcome, Rate, TrialResult};
 use crate::report::{Report, TargetReport};
 use crate::scenario::{Trial, TrialId};
+use crate::target::parts;
 
 /// Trials by targets.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -260,11 +261,11 @@ impl Matrix {
 impl Column {
     /// `litellm` of `litellm@1.82.3`; a target of another kind is by itself.
     pub fn gateway(&self) -> &str {
-        self.target.split_once('@').map_or(&self.target, |(gateway, _)| gateway)
+        parts(&self.target).0
     }
 
     pub fn version(&self) -> Option<&str> {
-        self.target.split_once('@').map(|(_, version)| version).filter(|version| Version::from_str(version).is_ok())
+        parts(&self.target).1.filter(|version| Version::from_str(version).is_ok())
     }
 
     /// By version; what has none stays where it is.

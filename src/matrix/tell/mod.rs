@@ -15,6 +15,7 @@ use crate::matrix::defects::{Beside, Course, Defect, Span};
 use crate::matrix::{Cell, CellState, Column, Matrix, Row};
 use crate::outcome::{FindingKind, Outcome};
 use crate::scenario::promises::FOLDER as PROMISES;
+use crate::target::parts;
 
 /// Defects of which it is not sure that a version brought them: a heading, and what it means.
 const UNSTEADY: [(Course, &str, &str); 2] = [
@@ -90,8 +91,8 @@ impl<'a> View<'a> {
 
     /// A version, without its gateway where all are of one.
     fn short<'t>(&self, target: &'t str) -> &'t str {
-        match target.split_once('@') {
-            Some((_, version)) if self.matrix.is_of_one_gateway() => version,
+        match parts(target).1 {
+            Some(version) if self.matrix.is_of_one_gateway() => version,
             _ => target,
         }
     }
