@@ -56,7 +56,7 @@ same = sum(run == most for run in seen)
 differ = collections.Counter(f"{trial}: {run.get(trial)}" for run in seen for trial in trials if run.get(trial) != most[trial])
 unsteady = [sum(result[0] == "unsteady" for result in run.values()) for run in seen]
 late = [max((result.get("late_ms", 0) for trial in report["trials"] for result in trial["results"]), default=0) / 1000 for report in reports]
-seconds = [round(report["spent"]["wall_ms"] / 1000) for report in reports]
+seconds = [round(report["time"]["wall_ms"] / 1000) for report in reports]
 told = "; ".join(f"{what} ({times})" for what, times in differ.items()) or "-"
 print(f"| {target} | {jobs} | {len(reports)} | {same} | {told} | {unsteady} | {max(late):.0f} s | {seconds} |", flush=True)
 PYTHON

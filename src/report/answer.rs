@@ -123,3 +123,13 @@ fn are(kinds: &[(FindingKind, usize)]) -> String {
     let is = if kinds.iter().map(|(_, count)| count).sum::<usize>() == 1 { "is" } else { "are" };
     format!("{} {is}", listed(kinds))
 }
+
+/// The beginning of a reason that a gateway gives, which may be as long as a letter: its first sentence.
+pub(super) fn in_short(reason: &str) -> String {
+    let line = reason.lines().next().unwrap_or_default();
+    let sentence = line.find(". ").map_or(line, |end| &line[..end]);
+    match sentence.char_indices().nth(100) {
+        Some((end, _)) => format!("{}...", &sentence[..end]),
+        None => sentence.to_owned(),
+    }
+}

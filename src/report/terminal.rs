@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use annotate_snippets::{AnnotationKind, Group, Level, Snippet};
 use anstyle::{AnsiColor, Style};
 
-use super::{Report, TargetReport, TrialReport, transcript};
+use super::{Report, TargetReport, TrialReport, answer, transcript};
 use crate::outcome::{Finding, Outcome, OutcomeKind, TrialResult};
 use crate::scenario::diagnostic::Style as Colours;
 use crate::target::LauncherKind;
@@ -117,16 +117,6 @@ fn change(baseline: &TrialResult, candidate: &TrialResult) -> String {
     painted(FAINT, format!("  {}", other.unwrap_or_else(count)))
 }
 
-/// The beginning of a reason that a gateway gives, which may be a letter.
-fn in_short(reason: &str) -> String {
-    let line = reason.lines().next().unwrap_or_default();
-    let sentence = line.find(". ").map_or(line, |end| &line[..end]);
-    match sentence.char_indices().nth(100) {
-        Some((end, _)) => format!("{}...", &sentence[..end]),
-        None => sentence.to_owned(),
-    }
-}
-
 /// `pass`, `FAIL bypass`, `skip (why)`.
 pub fn outcome(result: &TrialResult) -> String {
     let outcome = &result.outcome;
@@ -139,7 +129,7 @@ pub fn outcome(result: &TrialResult) -> String {
         Outcome::Unsteady { rate } => {
             format!("unsteady {} ({rate})", result.worst_finding().map_or("", |finding| finding.kind.word()))
         }
-        Outcome::Skip { reason } => format!("skip ({})", in_short(reason)),
+        Outcome::Skip { reason } => format!("skip ({})", answer::in_short(reason)),
         Outcome::Error { .. } => "ERROR".to_owned(),
     };
     painted(of_outcome(outcome), format!("{word:6}"))

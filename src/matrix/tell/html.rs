@@ -11,7 +11,7 @@ use super::{Counts, Group, Stretch, UNSTEADY, View, counted, reason};
 use crate::host::failure::Exit;
 use crate::matrix::defects::{Course, Defect};
 use crate::matrix::{Cell, CellState, Matrix};
-use crate::report::html::{STYLE, Tone, icon};
+use crate::report::html::{STYLE, Tone, icon, why};
 
 /// What the page has beside the style of all pages.
 const OWN_STYLE: &str = include_str!("style.css");
@@ -149,7 +149,7 @@ fn promise(state: CellState<'_>, cell: Option<&Cell>) -> Markup {
     html! {
         td class=(tone.class()) {
             div { (self::sign(sign, tone)) (word) @if let Some(how) = how { " " (how) } }
-            @if let Some(reason) = cell.and_then(reason) { small { (reason) } }
+            @if let Some(reason) = cell.and_then(reason) { div class="why" { (why(reason)) } }
         }
     }
 }
@@ -277,7 +277,7 @@ fn of_stretch(view: &View<'_>, stretch: &Stretch<'_>) -> Markup {
     html! {
         li {
             b { (view.range(&stretch.columns)) } ": "
-            @if let Some(reason) = reason(cell) { (reason) }
+            @if let Some(reason) = reason(cell) { (why(reason)) }
             @for (index, found) in cell.findings.iter().filter(|found| found.known.is_none()).enumerate() {
                 @if index > 0 { "; " }
                 b class="kind" { (found.finding.word()) } ", line " (found.line) ": expected " (found.expected) ", got " (found.got)

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::outcome::Outcome;
+use crate::report::answer::in_short;
 use crate::report::{Report, TrialReport};
 use crate::verdict::Verdict;
 
@@ -109,3 +110,12 @@ const PASS: Look = Look { word: "pass", sign: "✓", tone: Tone::Good };
 
 /// The words of outcomes, the worst first.
 const OUTCOMES: [&str; 5] = ["FAIL", "unsteady", "ERROR", "skip", "pass"];
+
+/// Why something was not judged, in a line; all of it on demand.
+pub(crate) fn why(reason: &str) -> Markup {
+    let short = in_short(reason);
+    if short == reason {
+        return html! { (reason) };
+    }
+    html! { details class="whole" { summary { (short) } (reason) } }
+}

@@ -18,7 +18,7 @@ use crate::host::failure::Exit;
 use crate::verdict::deviation::Deviation;
 use crate::verdict::fail_on::FailOn;
 use look::Look;
-pub(crate) use look::Tone;
+pub(crate) use look::{Tone, why};
 
 pub(crate) const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::look::Look;
+use super::look::{Look, why};
 use super::{chart, group, issue};
 use crate::outcome::{Answer, Evidence, Exchange, Outcome, Sent, TrialResult};
 use crate::report::{Report, TrialReport, terminal, transcript};
@@ -130,7 +130,7 @@ fn reasons(trial: &TrialReport) -> Markup {
         @for result in &trial.results {
             @match &result.outcome {
                 Outcome::Skip { reason } | Outcome::Error { reason } => {
-                    p { (Look::of_outcome(&result.outcome).badge()) " " b { (result.target) } ": " (reason) }
+                    div class="reason" { (Look::of_outcome(&result.outcome).badge()) " " b { (result.target) } ": " (why(reason)) }
                 }
                 Outcome::Pass | Outcome::Fail | Outcome::Unsteady { .. } => {}
             }
