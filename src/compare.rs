@@ -93,7 +93,10 @@ impl RunOrder {
         self.output.files.check()?;
         let parse = |name: &String| Target::parse(name, config, self.compromised).map_err(Failure::wrong);
         let targets = self.targets.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-        let Selected { trials, corpus } = select(config, &self.scenarios, &self.filter, &self.tag)?;
+        let Selected { trials, corpus, embedded } = select(config, &self.scenarios, &self.filter, &self.tag)?;
+        if let Some(embedded) = embedded.filter(|_| !self.output.quiet) {
+            say(&embedded);
+        }
         let is_here = |known: &&KnownDeviation| targets.iter().any(|target| target.gateway.name() == known.gateway);
         for known in config.known_deviations.iter().filter(is_here).filter(|known| known.is_of_none()) {
             let KnownDeviation { gateway, versions, scenario, .. } = known;

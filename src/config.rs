@@ -14,8 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::gateway::{ADAPTERS, Adapter};
 use crate::outcome::FindingKind;
-use crate::scenario::Period;
 use crate::scenario::diagnostic::nearest;
+use crate::scenario::{Period, corpus};
 use crate::secret::know_setting;
 
 /// The file that ships with gatecrash: the defaults, and what holds where there is no file.
@@ -25,8 +25,9 @@ const SHIPPED: &str = include_str!("../harness.toml");
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The folder of the corpus; absolute, or from the working directory.
-    #[serde(default = "scenarios")]
+    /// The folder of the corpus, absolute or from the working directory; or the one inside this program, where there is no
+    /// `scenarios` folder and no other is named.
+    #[serde(default)]
     pub scenarios: PathBuf,
     #[serde(default)]
     pub compare: Compare,
@@ -222,8 +223,10 @@ fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<jiff::civil
     from_text(deserializer).map(Some)
 }
 
-fn scenarios() -> PathBuf {
-    PathBuf::from("scenarios")
+/// What is run where no folder is named: the `scenarios` beside a settings file, else the corpus in this program.
+fn corpus_in(folder: &Path) -> PathBuf {
+    let own = folder.join("scenarios");
+    if own.is_dir() { own } else { corpus::path("") }
 }
 
 fn period<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -248,7 +251,7 @@ impl Config {
         let file = file.or(default.exists().then_some(default));
         let Some(file) = file else {
             let shipped = Config::parse("harness.toml (as shipped)", SHIPPED)?;
-            return Ok(Config { is_shipped: true, ..shipped });
+            return Ok(Config { is_shipped: true, scenarios: corpus_in(Path::new("")), ..shipped });
         };
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file).map_err(|error| ConfigError {
@@ -256,9 +259,12 @@ impl Config {
             message: format!("the file cannot be read: {error}"),
         })?;
         let mut config = Config::parse(&name, &text)?;
-        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            config.scenarios = folder.join(&config.scenarios);
-        }
+        let folder = file.parent().unwrap_or(Path::new(""));
+        config.scenarios = match config.scenarios.as_os_str().is_empty() {
+            true => corpus_in(folder),
+            false if corpus::name(&config.scenarios).is_some() => config.scenarios,
+            false => folder.join(&config.scenarios),
+        };
         Ok(config)
     }
 

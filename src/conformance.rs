@@ -35,7 +35,7 @@ use crate::run::again::Retries;
 use crate::run::jobs::AT_FIRST;
 use crate::run::select::{Selected, select};
 use crate::run::session::{Event, Plan};
-use crate::scenario::{Alone, Trial, TrialId};
+use crate::scenario::{Alone, Trial, TrialId, corpus};
 use crate::secret::redact;
 use crate::target::{Compromised, Target};
 use crate::verdict::deviation::{Deviation, DeviationState, apply};
@@ -58,7 +58,7 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// Scenarios and targets of `harness.toml`.
+    /// Scenarios and targets of `harness.toml`. Without a `scenarios` folder: the corpus inside gatecrash.
     pub fn new() -> Harness {
         Harness::default()
     }
@@ -73,6 +73,11 @@ impl Harness {
     pub fn scenarios(mut self, path: impl Into<PathBuf>) -> Harness {
         self.scenarios.push(path.into());
         self
+    }
+
+    /// The corpus inside gatecrash instead, or some of it: all (`""`), a folder (`budget`), or a file.
+    pub fn corpus(self, name: &str) -> Harness {
+        self.scenarios(corpus::path(name))
     }
 
     /// This target instead, unless the environment names one; several add up.
@@ -135,7 +140,7 @@ impl Harness {
         let names = [&from_environment, &self.targets, &config.run.targets].into_iter().find(|names| !names.is_empty());
         let parse = |name: &String| Target::parse(name, &config, Compromised::Refuse).map_err(Failure::wrong);
         let targets = names.into_iter().flatten().map(parse).collect::<Result<Vec<_>, _>>()?;
-        let Selected { mut trials, corpus } = select(&config, &self.scenarios, &[], &[])?;
+        let Selected { mut trials, corpus, .. } = select(&config, &self.scenarios, &[], &[])?;
         // Tests begin in this order; who runs alone holds its target alone.
         trials.sort_by_key(|trial| Alone::PHASES.iter().position(|phase| *phase == trial.file.scenario.alone));
         let limits = config.limits;

@@ -7,13 +7,15 @@ use crate::host::failure::Failure;
 use crate::scenario::diagnostic::nearest;
 use crate::scenario::plan::{Selection, plan};
 use crate::scenario::read::shown;
-use crate::scenario::{Trial, TrialId};
+use crate::scenario::{Trial, TrialId, corpus};
 
 /// The selected trials, and the names of all in an ordinary run of the corpus.
 #[derive(Debug)]
 pub struct Selected {
     pub trials: Vec<Trial>,
     pub corpus: Vec<TrialId>,
+    /// Whose they are, if they are those inside this program because no others were named.
+    pub embedded: Option<String>,
 }
 
 /// Selects from some files and folders, or from the corpus if none is named.
@@ -23,24 +25,24 @@ pub struct Selected {
 pub fn select(config: &Config, paths: &[PathBuf], filters: &[String], tags: &[String]) -> Result<Selected, Failure> {
     let selection =
         Selection { filters: filters.to_vec(), tags: tags.to_vec(), left_out: config.run.leave_out.clone() };
-    let corpus = std::slice::from_ref(&config.scenarios);
-    if paths.is_empty() && !config.scenarios.is_dir() {
+    let folder = std::slice::from_ref(&config.scenarios);
+    let is_there = corpus::name(&config.scenarios).is_some() || config.scenarios.is_dir();
+    if paths.is_empty() && !is_there {
         let folder = config.scenarios.display();
-        let help = "name scenario files or folders, or set `scenarios` in harness.toml";
+        let help = "correct `scenarios` in harness.toml; without that line gatecrash runs its own corpus";
         return Err(Failure::wrong(format!("there are no scenarios: {folder} is not a folder")).help(help));
     }
     let all =
-        plan(if paths.is_empty() { corpus } else { paths }).map_err(|mistakes| Failure::mistakes(shown(&mistakes)))?;
+        plan(if paths.is_empty() { folder } else { paths }).map_err(|mistakes| Failure::mistakes(shown(&mistakes)))?;
     // A corpus with mistakes in it is not what a single named file has to answer for.
-    let known = if paths.is_empty() { Ok(all.clone()) } else { plan(corpus) };
-    if config.scenarios.is_dir()
-        && let Ok(known) = &known
-    {
+    let known = if paths.is_empty() { Ok(all.clone()) } else { plan(folder) };
+    if is_there && let Ok(known) = &known {
         named_in(config, || known.iter().chain(&all).map(|trial| trial.id.as_str()))?;
     }
     let ordinary = known.unwrap_or_default().into_iter().filter(|trial| selection.ordinary(trial));
     let corpus = ordinary.map(|trial| trial.id).collect();
-    Ok(Selected { trials: all.into_iter().filter(|trial| selection.selects(trial)).collect(), corpus })
+    let embedded = (paths.is_empty() && corpus::name(&config.scenarios).is_some()).then(corpus::described);
+    Ok(Selected { trials: all.into_iter().filter(|trial| selection.selects(trial)).collect(), corpus, embedded })
 }
 
 /// That each known deviation of a settings file is one of a trial that there is. What ships with gatecrash is of its own

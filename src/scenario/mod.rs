@@ -7,6 +7,7 @@
 pub mod arithmetic;
 pub mod charge;
 pub mod check;
+pub mod corpus;
 pub mod diagnostic;
 pub mod entity;
 pub mod item;

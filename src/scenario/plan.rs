@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::corpus;
 use super::read::{Mistakes, ScenarioFile, read};
 use super::{Api, Carrier, IncludeUsage, PricedBy};
 
@@ -150,6 +151,9 @@ pub fn plan(paths: &[PathBuf]) -> Result<Vec<Trial>, Vec<Mistakes>> {
 
 /// The scenario files under a folder, sorted; a file is itself.
 pub fn find(path: &Path) -> Vec<PathBuf> {
+    if let Some(name) = corpus::name(path) {
+        return corpus::find(name);
+    }
     if !path.is_dir() {
         return vec![path.to_owned()];
     }
@@ -169,10 +173,11 @@ pub fn find(path: &Path) -> Vec<PathBuf> {
 /// reached from; another one by itself.
 fn stem(root: &Path, file: &Path) -> String {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let corpus = absolute.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "scenarios"));
-    let below = match corpus.and_then(|corpus| absolute.strip_prefix(corpus).ok()) {
-        Some(below) => below.to_owned(),
-        None => file
+    let folder = absolute.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "scenarios"));
+    let below = match (corpus::name(file), folder.and_then(|folder| absolute.strip_prefix(folder).ok())) {
+        (Some(name), _) => name.into(),
+        (None, Some(below)) => below.to_owned(),
+        (None, None) => file
             .strip_prefix(root)
             .ok()
             .filter(|below| below.components().next().is_some())

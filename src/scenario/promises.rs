@@ -1,9 +1,8 @@
 //! What a gateway can promise, as scenarios: short ones, each about one promise. They are tried by who writes an adapter, and
 //! compare gateways of different kinds. Not: whether a gateway is right, which the corpus asks.
 
-use std::path::{Path, PathBuf};
-
 use super::Trial;
+use super::corpus;
 use super::plan::multiply;
 use super::read::{Mistakes, understand};
 
@@ -33,10 +32,19 @@ promises! {
 pub fn trials() -> Result<Vec<Trial>, Mistakes> {
     let mut trials = Vec::new();
     for (name, text) in PROMISES {
-        let file: PathBuf = Path::new("src/scenario").join(FOLDER).join(format!("{name}.yaml"));
+        let file = corpus::path(&file_name(name));
         trials.extend(multiply(&format!("{FOLDER}/{name}"), understand(&file, text.as_bytes().to_vec())?, false));
     }
     Ok(trials)
+}
+
+/// Their names as files of the corpus, and texts.
+pub(super) fn files() -> impl Iterator<Item = (String, &'static str)> {
+    PROMISES.iter().map(|(name, text)| (file_name(name), *text))
+}
+
+fn file_name(promise: &str) -> String {
+    format!("{FOLDER}/{promise}.yaml")
 }
 
 /// Where a trial of them comes in their order; nothing for another one.

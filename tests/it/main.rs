@@ -11,6 +11,7 @@ mod adapters;
 mod bisect;
 mod cache;
 mod commands;
+mod corpus;
 #[cfg(unix)]
 mod docker;
 #[cfg(unix)]
