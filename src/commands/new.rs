@@ -40,8 +40,8 @@ impl New {
     fn corpus(&self, folder: &Path) -> Result<Exit, Failure> {
         let files = || corpus::files().map(|(name, text)| (folder.join(name), text));
         if let Some((there, _)) = files().find(|(file, _)| !self.force && file.exists()) {
-            let what = format!("{} is there already: nothing was written", there.display());
-            return Err(Failure::wrong(what).help("name a new folder, or say --force"));
+            let what = format!("{} already exists; nothing was written", there.display());
+            return Err(Failure::wrong(what).help("write to another folder, or use --force"));
         }
         for (file, text) in files() {
             let parent = file.parent().unwrap_or(folder);

@@ -24,6 +24,7 @@ const TRACES: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Pulse {
     beat: Mutex<Beat>,
+    renewing: Mutex<()>,
     restarts: AtomicUsize,
 }
 
@@ -111,7 +112,7 @@ impl Live {
     }
 
     /// Makes it as good as new for who must have it so: what many trials leave in a gateway's memory, as those of the run
-    /// before, goes when it is started again. To be called by who has it alone.
+    /// before, goes when it is started again. To be called by who runs first: of several at once, one starts it again.
     ///
     /// # Errors
     /// Why it could not be started again.
@@ -119,6 +120,7 @@ impl Live {
         if let Held::Attached(attached) = &self.kept {
             return attached.renew().await;
         }
+        let _renewing = self.pulse.renewing.lock().await;
         if self.turns.ever() <= TRACES {
             return Ok(());
         }

@@ -1,10 +1,10 @@
 //! Whose turn it is on a target: trials share it, or have it alone; and they make their entities a few at a time. Of a
 //! kept target, trials of all processes take their turns at its keeper. Not: which trial comes next.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore, watch};
+use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore, watch};
 
 use super::keeper::Lease;
 use super::{Held, Live};
@@ -16,6 +16,10 @@ const MAKING: usize = 4;
 /// While so few run, none of them is late because of the others.
 const FEW: usize = 8;
 
+/// So many that run before all others run at the same time: what would disturb them are the traces of hundreds of others
+/// (LiteLLM's cache holds 200 counters), not one another.
+const FIRST: usize = 4;
+
 /// What a trial takes its turn for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Share {
@@ -23,6 +27,8 @@ pub enum Share {
     Together,
     /// Running while few others do.
     Quiet,
+    /// Running while no other does but a few that take theirs for this, too.
+    First,
     /// Running while no other does.
     Alone,
     /// Making its entities.
@@ -34,6 +40,11 @@ pub enum Turn {
     Together {
         _held: OwnedRwLockReadGuard<()>,
         _counted: Counted,
+    },
+    First {
+        /// In this order: who comes next must find the target free, or still held.
+        _held: Arc<OwnedRwLockWriteGuard<()>>,
+        _permit: Option<OwnedSemaphorePermit>,
     },
     Alone {
         _held: OwnedRwLockWriteGuard<()>,
@@ -51,6 +62,9 @@ pub enum Turn {
 pub(super) struct Turns {
     running: Arc<RwLock<()>>,
     making: Arc<Semaphore>,
+    first: Arc<Semaphore>,
+    /// What the first of the first holds for all of them.
+    held_by_first: Arc<Mutex<Weak<OwnedRwLockWriteGuard<()>>>>,
     count: Arc<watch::Sender<Count>>,
 }
 
@@ -83,7 +97,13 @@ impl Drop for Counted {
 
 impl Turns {
     pub(super) fn new() -> Turns {
-        Turns { running: Arc::default(), making: Arc::new(Semaphore::new(MAKING)), count: Arc::default() }
+        Turns {
+            running: Arc::default(),
+            making: Arc::new(Semaphore::new(MAKING)),
+            first: Arc::new(Semaphore::new(FIRST)),
+            held_by_first: Arc::default(),
+            count: Arc::default(),
+        }
     }
 
     pub(super) async fn take(&self, share: Share) -> Turn {
@@ -100,6 +120,17 @@ impl Turns {
                 drop(turn);
                 tokio::task::yield_now().await;
             },
+            Share::First => {
+                // Nobody closes it.
+                let permit = Arc::clone(&self.first).acquire_owned().await.ok();
+                let mut held = self.held_by_first.lock().await;
+                let own = match held.upgrade() {
+                    Some(own) => own,
+                    None => Arc::new(Arc::clone(&self.running).write_owned().await),
+                };
+                *held = Arc::downgrade(&own);
+                Turn::First { _held: own, _permit: permit }
+            }
             Share::Alone => Turn::Alone { _held: Arc::clone(&self.running).write_owned().await },
             // Nobody closes it.
             Share::Making => Turn::Making { _held: Arc::clone(&self.making).acquire_owned().await.ok() },

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::doubt::Doubt;
-use super::{Attempt, Ending, InDoubt, Try, attempt, run_once};
+use super::{Attempt, Ending, InDoubt, Try, attempt, run_once, share_of};
 use crate::config::{KnownDeviation, Limits};
 use crate::host::gate::Gate;
 use crate::launch::{Live, Share};
@@ -55,7 +55,7 @@ impl Retries {
         // Who has it alone goes on at once: others would disturb it later. Another may begin in the place of all others.
         let _turn = match (trial.file.scenario.alone, turn) {
             (Some(_), Some(turn)) => turn,
-            (Some(_), None) => live.turn(Share::Alone).await,
+            (Some(_), None) => live.turn(share_of(trial)).await,
             (None, turn) => {
                 drop((turn, job));
                 watching(&mut doubt, live.turn(Share::Quiet)).await

@@ -109,7 +109,7 @@ async fn run_once(
     in_doubt: InDoubt,
 ) -> Option<Attempt> {
     let alone = trial.file.scenario.alone;
-    let share = if alone.is_some() { Share::Alone } else { Share::Together };
+    let share = share_of(trial);
     let turn = live.turn(share).await;
     let certain = |result| Some(Attempt { result, end: Ending::Certain, turn: None });
     if let Some(why) = live.lost().await {
@@ -131,7 +131,7 @@ async fn run_once(
     };
     match live.revive().await {
         Ok(_) => {}
-        // It is known by whom it hangs: who was only there is not accused.
+        // The trial that hangs it is known already. This one only ran beside it, and is not accused.
         Err(why) if live.restarts() > 0 => return certain(TrialResult::not_begun(trial, &live.target.name, why)),
         Err(_) => return certain(first.result),
     }
@@ -142,6 +142,15 @@ async fn run_once(
         let _ = live.revive().await;
     }
     certain(again.result)
+}
+
+/// What a trial takes its turn for.
+fn share_of(trial: &Trial) -> Share {
+    match trial.file.scenario.alone {
+        None => Share::Together,
+        Some(Alone::First) => Share::First,
+        Some(Alone::Last) => Share::Alone,
+    }
 }
 
 /// How a trial has its turn, and whether another try comes after it.

@@ -149,7 +149,7 @@ impl Scenario {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Alone {
-    /// Before all others: they would disturb it.
+    /// Before all others: hundreds of them would disturb it. A few of these run at the same time.
     First,
     /// After all others: it would disturb them.
     Last,

@@ -50,7 +50,11 @@ fn a_folder_of_scenarios_comes_first_and_one_that_is_not_there_is_a_mistake() {
     std::fs::create_dir(folder.path().join("scenarios")).unwrap();
     let (code, _, stderr) = run(&["run"]);
     assert_eq!((code, stderr.contains("there is no scenario in this folder")), (2, true), "{stderr}");
-    write(folder.path(), "scenarios/mine.yaml", "name: Mine\ngiven: [key: k]\nsteps: [{chat: k, expect: accepted}]\n");
+    write(
+        folder.path(),
+        "scenarios/mine.yaml",
+        "name: Mine\nprice: 0.02\ngiven: [key: k]\nsteps: [{chat: k, expect: accepted}]\n",
+    );
     let (_, stdout, stderr) = run(&["list"]);
     assert!(stdout.starts_with("mine ") && stdout.lines().count() == 1, "{stdout}{stderr}");
     write(folder.path(), "harness.toml", "scenarios = \"elsewhere\"\n");

@@ -207,7 +207,7 @@ fn a_file_is_not_overwritten_unless_it_may_be() {
         std::fs::write(&file, "mine").unwrap();
         let (code, _, stderr) = answer(gatecrash(&arguments));
         assert_eq!(code, 2, "{stderr}");
-        assert!(stderr.contains("is there already") && stderr.contains("--force"), "{stderr}");
+        assert!(stderr.contains("already exists") && stderr.contains("--force"), "{stderr}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
         let (code, ..) = answer(gatecrash(&[&arguments[..], &["--force"]].concat()));
         assert_eq!((code, std::fs::read_to_string(&file).unwrap() == "mine"), (0, false));
