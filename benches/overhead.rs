@@ -14,6 +14,7 @@ use gatecrash::host::gate::Gate;
 use gatecrash::launch::{RunId, launch};
 use gatecrash::outcome::Outcome;
 use gatecrash::run::again::Retries;
+use gatecrash::run::lengths::Lengths;
 use gatecrash::run::schedule::Schedule;
 use gatecrash::scenario::plan::plan;
 use gatecrash::scenario::{Api, PricedBy};
@@ -63,7 +64,15 @@ async fn harness() -> Cost {
     let live = Arc::new(launch(&target, limits, &run).await.expect("it can be launched"));
     let (sender, mut results) = tokio::sync::mpsc::unbounded_channel();
     let (retries, gate) = (Retries::default(), Gate::default());
-    let schedule = Schedule { name: run.as_str(), limits, targets: 1, retries: &retries, gate: &gate, results: sender };
+    let schedule = Schedule {
+        name: run.as_str(),
+        limits,
+        targets: 1,
+        lengths: &Lengths::default(),
+        retries: &retries,
+        gate: &gate,
+        results: sender,
+    };
     let cost = measured(schedule.run_all(live, &trials)).await;
     let mut passed = 0;
     while let Some(result) = results.recv().await {

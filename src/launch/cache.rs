@@ -2,8 +2,8 @@
 //! still right; whoever keeps something there knows (`template`, and the process launcher's environments).
 //!
 //! All of it can be made again. The name of an entry begins with gateway and version, as `litellm-1.82.3-...`; a
-//! template is a `.sql` file, an environment a folder, results of trials are `.results` files, and a search that was stopped
-//! is a `.bisection` file.
+//! template is a `.sql` file, an environment a folder, results of trials are `.results` files, a search that was stopped
+//! is a `.bisection` file, and how long trials took is a `.lengths` file.
 
 use std::fs;
 use std::io;
@@ -61,6 +61,8 @@ pub enum EntryKind {
     Results,
     /// What a search among versions has learned so far.
     Bisection,
+    /// How long each trial took on a gateway.
+    Lengths,
     /// What an interrupted run has left.
     Remainder,
 }
@@ -72,6 +74,7 @@ impl EntryKind {
             EntryKind::Environment => "environment",
             EntryKind::Results => "results",
             EntryKind::Bisection => "bisection",
+            EntryKind::Lengths => "lengths",
             EntryKind::Remainder => "remainder",
         }
     }
@@ -203,6 +206,7 @@ fn kind(path: &Path, is_folder: bool) -> EntryKind {
         (Some("sql"), false) => EntryKind::Template,
         (Some("results"), false) => EntryKind::Results,
         (Some("bisection"), false) => EntryKind::Bisection,
+        (Some("lengths"), false) => EntryKind::Lengths,
         (Some("sql"), true) | (_, false) => EntryKind::Remainder,
         (_, true) => EntryKind::Environment,
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Report, TrialReport};
+use super::{Report, TargetReport, TrialReport};
 use crate::outcome::{FindingKind, Outcome, OutcomeKind, TrialResult};
 use crate::verdict::Verdict;
 
@@ -132,4 +132,28 @@ pub(super) fn in_short(reason: &str) -> String {
         Some((end, _)) => format!("{}...", &sentence[..end]),
         None => sentence.to_owned(),
     }
+}
+
+/// From this on it is worth saying where the time went.
+const LONG: u64 = 10_000;
+
+/// What a run could not have been shorter than, with as many at once as there are: a launch, and then the longest trial.
+pub(super) fn least(report: &Report) -> Option<String> {
+    let chain = |target: &TargetReport| {
+        let results = report.results().filter(|result| result.target == target.name);
+        let longest = results.max_by_key(|result| result.time.whole)?;
+        let (launch, trial) = (target.launched_in_ms?, longest.time.whole.as_millis() as u64);
+        Some((launch + trial, launch, trial, longest.trial.clone()))
+    };
+    let (least, launch, trial, name) = report.targets.iter().filter_map(chain).max()?;
+    let (wall, seconds) = (report.spent.wall_ms, |ms: u64| ms as f64 / 1000.0);
+    (wall >= LONG && least > 0).then(|| {
+        format!(
+            "at least {:.1} s: launch {:.1} s, then {name} {:.1} s; took {:.1} times that",
+            seconds(least),
+            seconds(launch),
+            seconds(trial),
+            wall as f64 / least as f64
+        )
+    })
 }

@@ -342,7 +342,11 @@ fn answer(report: &Report) -> String {
         selected => format!("nothing to do: the {selected} selected trials are in other partitions"),
     };
     let partition = report.partition.map(|partition| format!("partition {partition}: ")).unwrap_or_default();
-    format!("\n{}: {partition}{interrupted}{counts}{fail_on} ({seconds:.1} s)\n", painted(BOLD, report.of_targets()))
+    let least = answer::least(report).map(|least| format!("; {least}")).unwrap_or_default();
+    format!(
+        "\n{}: {partition}{interrupted}{counts}{fail_on} ({seconds:.1} s{least})\n",
+        painted(BOLD, report.of_targets())
+    )
 }
 
 fn counted<'a>(counts: impl IntoIterator<Item = (usize, &'a str, Style)>) -> String {

@@ -11,6 +11,7 @@ mod doubt;
 mod evidence;
 pub mod jobs;
 mod ledger;
+pub mod lengths;
 pub mod published;
 pub mod schedule;
 pub mod select;

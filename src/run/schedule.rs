@@ -9,7 +9,7 @@ use tokio::task::{self, JoinError, JoinSet};
 
 use super::again::Retries;
 use super::jobs::Jobs;
-use super::steps::length;
+use super::lengths::Lengths;
 use crate::config::Limits;
 use crate::host::gate::Gate;
 use crate::launch::Live;
@@ -27,6 +27,8 @@ pub struct Schedule<'a> {
     pub targets: usize,
     /// What becomes of a trial that fails.
     pub retries: &'a Retries,
+    /// How long trials are known to take.
+    pub lengths: &'a Lengths,
     /// Until it is closed, trials begin.
     pub gate: &'a Gate,
     /// Takes each result as soon as there is one.
@@ -42,7 +44,7 @@ impl Schedule<'_> {
                 let numbered = trials.iter().enumerate();
                 let mut of_phase: Vec<_> = numbered.filter(|(_, trial)| trial.file.scenario.alone == alone).collect();
                 // The longest first: one that waits for a minute must not begin when the others have ended.
-                of_phase.sort_by_cached_key(|(_, trial)| Reverse(length(trial)));
+                of_phase.sort_by_cached_key(|(_, trial)| Reverse(self.lengths.about(trial)));
                 self.run_phase(&live, &jobs, of_phase).await;
             }
         };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::again::Retries;
+use super::lengths::Lengths;
 use super::schedule::Schedule;
 use crate::config::{KnownDeviation, Limits};
 use crate::host::gate::Gate;
@@ -130,8 +131,11 @@ impl Session<'_> {
         let tell = self.tell;
         let (sender, mut results) = mpsc::unbounded_channel::<TrialResult>();
         let mut broke = false;
+        let lengths = Lengths::of(&live.target);
+        let mut now = Lengths::of(&live.target);
         let tell_all = async {
             while let Some(result) = results.recv().await {
+                now.note(&result);
                 broke |= matches!(result.outcome, crate::outcome::Outcome::Error { .. });
                 tell(Event::Finished(result));
             }
@@ -144,11 +148,13 @@ impl Session<'_> {
             name: &name,
             limits: plan.limits,
             targets: plan.targets.len(),
+            lengths: &lengths,
             retries: &retries,
             gate,
             results: sender,
         };
         tokio::join!(schedule.run_all(Arc::clone(live), &plan.trials), tell_all);
+        now.keep();
         let (target, times) = (live.target.name.clone(), live.restarts());
         if times > 0 {
             tell(Event::Restarted { target, times });
