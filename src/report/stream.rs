@@ -81,7 +81,7 @@ pub struct Ended {
     /// What the terminal shows of it, if that is more than a line.
     text: Option<String>,
     /// How long it took, in milliseconds; of a comparison, on the target where it took longer.
-    took_ms: u128,
+    took_ms: u64,
 }
 
 /// Prints what happens as it happens.
@@ -178,7 +178,7 @@ impl Stream {
             failed,
             summary: failed.then(|| summary(&report, &of_trial.results)).flatten(),
             text: in_full.then(|| terminal::in_full_without_colours(&report, of_trial).trim().to_owned()),
-            took_ms: of_trial.results.iter().map(|result| result.time.whole.as_millis()).max().unwrap_or(0),
+            took_ms: of_trial.results.iter().map(|result| result.time.whole.as_millis() as u64).max().unwrap_or(0),
         })))
     }
 }
