@@ -53,5 +53,5 @@ def _places():
     # pip install --target FOLDER
     yield package.parent / "bin"
     # pip install --user
-    user = "osx_framework_user" if sys.platform == "darwin" and sys._framework else "posix_user"
+    user = "osx_framework_user" if getattr(sys, "_framework", "") else "posix_user"
     yield Path(sysconfig.get_path("scripts", scheme=user))

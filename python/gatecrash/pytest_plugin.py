@@ -66,7 +66,7 @@ class Gatecrash:
     def __init__(self, config: pytest.Config):
         self.config = config
         self.is_worker = hasattr(config, "workerinput")
-        self.scenarios: list[Path] = config.getini("gatecrash_scenarios")
+        self.scenarios = [Path(os.path.abspath(path)) for path in config.getini("gatecrash_scenarios")]
         self._binary: str | None = None
         self._targets: list[tuple[str, ...]] | None = None
         self._listed: dict[Path, dict[Path, list[dict]]] = {}
@@ -254,7 +254,7 @@ class Gatecrash:
 
     def pytest_terminal_summary(self, terminalreporter, exitstatus) -> None:
         texts = [results.ended["text"] for results in self._results if results.ended and self._runs is not None]
-        if texts and (self.config.get_verbosity() >= 0 or exitstatus != pytest.ExitCode.OK):
+        if texts and (self.config.option.verbose >= 0 or exitstatus != pytest.ExitCode.OK):
             terminalreporter.section("gatecrash")
             for text in texts:
                 terminalreporter.write_line(text)

@@ -62,7 +62,8 @@ fn a_comparison_tells_a_trial_once_with_its_verdict() {
 fn a_target_that_cannot_be_launched_is_told() {
     let run = ["run", "scenarios/budget/key.yaml", "--target", "litellm@1.82.3", "--launcher", "docker"];
     let mut command = gatecrash(&[&run[..], &["--format", "json-lines"]].concat());
-    let (code, stdout, _) = answer(command.env("DOCKER_HOST", "tcp://127.0.0.1:9"));
+    command.env("DOCKER_HOST", "tcp://127.0.0.1:9");
+    let (code, stdout, _) = answer(command);
     let lines = lines(&stdout);
     let told = of(&lines, "not_launched");
     assert_eq!((code, told.len(), of(&lines, "trial").len()), (3, 1, 0), "{stdout}");
