@@ -11,8 +11,8 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 
@@ -44,12 +44,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="TARGET",
-        help="run scenarios on this target, such as litellm@1.82.3 (repeatable; default: GATECRASH_CANDIDATE, or those of harness.toml)",
+        help="run scenarios on this target, such as litellm@1.82.3 (repeatable; default: GATECRASH_CANDIDATE, or those"
+        " of harness.toml)",
     )
     group.addoption(
         "--gatecrash-baseline",
         metavar="TARGET",
-        help="compare each target with this one: only what got worse fails (default: GATECRASH_BASELINE, if the target is not named either)",
+        help="compare each target with this one: only what got worse fails (default: GATECRASH_BASELINE, if the target is"
+        " not named either)",
     )
     parser.addini("gatecrash_scenarios", "files and folders of scenarios, beside *.gatecrash.yaml", type="paths", default=[])
 

@@ -11,9 +11,9 @@ import os
 import subprocess
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Iterable
 
 #: How often a file is looked at that another process writes.
 LOOK = 0.05
@@ -37,7 +37,7 @@ class Order:
         filters = [f"--filter={trial}" for trial in self.trials]
         return [*verb, *self.sources, *targets, "--exact", *filters, "--format=json-lines", "--quiet", "--stop-with-stdin"]
 
-    def keys(self) -> Iterable[tuple[str, tuple[str, ...]]]:
+    def awaited(self) -> Iterable[tuple[str, tuple[str, ...]]]:
         """Each trial with the targets that a result of it names."""
         on = [self.targets] if self.compares else [(target,) for target in self.targets]
         return ((trial, targets) for trial in self.trials for targets in on)
@@ -145,7 +145,7 @@ class Results:
 
     def are_all_there(self) -> bool:
         self.look()
-        return self.ended is not None or all(key in self._trials for key in self._order.keys())
+        return self.ended is not None or all(key in self._trials for key in self._order.awaited())
 
     def wait_for(self, trial: str, targets: tuple[str, ...]) -> dict | NoResult:
         """What was told of a trial, or why nothing ever will be."""

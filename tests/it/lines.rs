@@ -97,7 +97,7 @@ fn trials_and_targets_are_listed_as_json() {
     };
     let folder = tempfile::tempdir().unwrap();
     let file = long_scenario(folder.path());
-    let file = write(folder.path(), "bug.gatecrash.yaml", &std::fs::read_to_string(file).unwrap());
+    let file = write(folder.path(), "bug.gatecrash.yaml", std::fs::read_to_string(file).unwrap());
     let trials = listed(&["list", &file])["trials"].clone();
     assert_eq!(
         (trials.as_array().unwrap().len(), &trials[0]["trial"], &trials[0]["file"]),

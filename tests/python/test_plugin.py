@@ -17,7 +17,11 @@ ON_FAULT = f"--gatecrash-target={FAULT}"
 def test_collecting_names_each_trial_on_each_target_and_launches_nothing(run, scenario, asked):
     scenario("key.gatecrash.yaml")
     result = run("--collect-only", "-q", "--gatecrash-target=builtin", "--gatecrash-target=litellm@1.82.3")
-    names = [f"key.gatecrash.yaml::key/{path}[{target}]" for path in ("alias", "model_info", "token") for target in ("builtin", "litellm@1.82.3")]
+    names = [
+        f"key.gatecrash.yaml::key/{path}[{target}]"
+        for path in ("alias", "model_info", "token")
+        for target in ("builtin", "litellm@1.82.3")
+    ]
     assert (result.ret, result.outlines[:6]) == (0, names)
     assert set(asked.verbs()) == {"list"}
 
@@ -72,7 +76,10 @@ def test_k_runs_what_it_selects_and_no_more(run, scenario, asked):
     scenario("key.gatecrash.yaml")
     run("-k", "alias and not skips", "--gatecrash-target=builtin", ON_FAULT).assert_outcomes(passed=1, deselected=5)
     (line,) = asked.runs()
-    assert [word for word in line.split() if word.startswith(("--filter", "--target"))] == ["--target=builtin", "--filter=key/alias"]
+    assert [word for word in line.split() if word.startswith(("--filter", "--target"))] == [
+        "--target=builtin",
+        "--filter=key/alias",
+    ]
     run("-k", "budget").assert_outcomes(passed=3)
 
 
@@ -147,9 +154,7 @@ def test_mistakes_in_a_scenario_are_shown_and_other_scenarios_are_collected(run,
 
 
 def test_a_folder_is_looked_into_without_being_named_and_leaves_out_what_a_run_leaves_out(run, scenario, pytester):
-    pytester.makepyprojecttoml(
-        '[tool.pytest.ini_options]\ntestpaths = ["tests"]\ngatecrash_scenarios = ["corpus"]\n'
-    )
+    pytester.makepyprojecttoml('[tool.pytest.ini_options]\ntestpaths = ["tests"]\ngatecrash_scenarios = ["corpus"]\n')
     pytester.mkdir("tests").joinpath("test_own.py").write_text("def test_own(): pass\n")
     scenario("corpus/budget/key.yaml")
     scenario("corpus/rate/slow.yaml", KEY.replace("[budget]", "[slow]"))
