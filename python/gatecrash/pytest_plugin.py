@@ -257,7 +257,7 @@ class Gatecrash:
     def pytest_terminal_summary(self, terminalreporter, exitstatus) -> None:
         texts = [results.ended["text"] for results in self._results if results.ended and self._runs is not None]
         if texts and (self.config.option.verbose >= 0 or exitstatus != pytest.ExitCode.OK):
-            terminalreporter.section("gatecrash")
+            terminalreporter.write_sep("=", "gatecrash")
             for text in texts:
                 terminalreporter.write_line(text)
             if self._fails_alone:
