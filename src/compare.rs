@@ -10,12 +10,14 @@ use crate::host::console::say;
 use crate::host::failure::{Exit, Failure};
 use crate::host::stage::Ended;
 use crate::launch::{on_stage, settled};
-use crate::report::output::{Output, show};
+use crate::report::output::{Format, Output, show};
 use crate::report::progress::Progress;
+use crate::report::stream::Stream;
 use crate::report::{Judged, Record, Report};
 use crate::run::select::{Selected, select};
 use crate::run::session::{Event, Plan, execute};
 use crate::scenario::Partition;
+use crate::scenario::plan::Filter;
 use crate::target::{Compromised, Target};
 use crate::verdict::fail_on::FailOn;
 
@@ -28,8 +30,8 @@ pub struct RunOrder {
     pub scenarios: Vec<PathBuf>,
     /// Whether the second target is compared with the first.
     pub pairs: bool,
-    /// Parts of the names of trials; all, if there are none.
-    pub filter: Vec<String>,
+    /// What the names of trials have to be like; all, if there are none.
+    pub filter: Vec<Filter>,
     /// Tags of trials; all, if there are none.
     pub tag: Vec<String>,
     /// How many trials run at the same time, if not as many as the settings say.
@@ -112,9 +114,11 @@ impl RunOrder {
         let (limits, known) = (Limits { jobs, ..config.limits }, config.known_deviations.clone());
         let plan = Plan { targets, trials, pairs: self.pairs, limits, retries: self.retries.into(), known };
         let progress = Progress::new(self.output.quiet, plan.trials.len());
+        let reads_along = self.output.format == Format::JsonLines;
+        let stream = reads_along.then(|| Stream::begin(plan.clone(), self.fail_on.clone()));
         let (record, mut ended) = match plan.trials.is_empty() {
             true => Default::default(),
-            false => executed(plan.clone(), progress)?,
+            false => executed(plan.clone(), progress, stream)?,
         };
         let judged = Judged {
             plan: &plan,
@@ -134,13 +138,16 @@ impl RunOrder {
 }
 
 /// Executes a plan, and gives what is known of it at its end.
-fn executed(plan: Plan, progress: Progress) -> Result<(Record, Ended), Failure> {
+fn executed(plan: Plan, progress: Progress, stream: Option<Stream>) -> Result<(Record, Ended), Failure> {
     let (record, progress) = (Arc::new(Mutex::new(Record::default())), Arc::new(progress));
     let ended = on_stage(|what| progress.say(what), {
         let (record, progress) = (Arc::clone(&record), Arc::clone(&progress));
         |run, gate| async move {
             let tell = |event: Event| {
                 progress.show(&event);
+                if let Some(stream) = &stream {
+                    stream.show(&event);
+                }
                 record.lock().unwrap_or_else(PoisonError::into_inner).add(&event);
             };
             execute(&plan, &run, &gate, &tell).await;

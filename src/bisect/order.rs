@@ -13,6 +13,7 @@ use crate::host::failure::{Exit, Failure};
 use crate::launch::{on_stage, settled};
 use crate::run::published::published;
 use crate::run::select::{Selected, select};
+use crate::scenario::plan::Filter;
 use crate::target::{Compromised, Target, parts};
 use crate::versions::{Eligible, LeftOut, NoRange, Versions, between, said_of};
 
@@ -32,7 +33,7 @@ pub struct BisectOrder {
     /// Whether pre-releases, post-releases and development releases are tried, too.
     pub pre: bool,
     /// Parts of the names of trials; all, if there are none.
-    pub filter: Vec<String>,
+    pub filter: Vec<Filter>,
     /// Whether the answer is printed as JSON.
     pub prints_json: bool,
     /// Where else it is written as JSON.

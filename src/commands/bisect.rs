@@ -8,6 +8,7 @@ use super::shared::Launching;
 use crate::bisect::order::BisectOrder;
 use crate::config::Config;
 use crate::host::failure::{Exit, Failure};
+use crate::scenario::plan::Filter;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -57,6 +58,7 @@ impl Bisect {
         let (config, compromised) = (self.launching.over(config), self.launching.compromised());
         let Bisect { scenario, good, bad, fixed, versions, pre, filter, format, json, launching: _ } = self;
         let prints_json = format == BisectFormat::Json;
+        let filter = filter.into_iter().map(Filter::Part).collect();
         BisectOrder { scenario, good, bad, fixed, versions, pre, filter, prints_json, json, compromised }
             .carry_out(&config)
     }

@@ -101,7 +101,7 @@ impl MatrixCommand {
             every_minor: self.every == Every::Minor,
             from: self.from,
             promises: self.promises,
-            filter: selection.filter,
+            filter: selection.filters(),
             tag: selection.tag,
             at_once: self.at_once,
             jobs: self.jobs,

@@ -21,15 +21,23 @@ pub(super) struct SchemaArgs {
     /// Print the schema of the JSON of `gatecrash bisect` instead.
     #[arg(long, conflicts_with_all = ["report", "matrix"])]
     bisection: bool,
+    /// Print the schema of a line of `--format json-lines` instead.
+    #[arg(long, conflicts_with_all = ["report", "matrix", "bisection"])]
+    lines: bool,
+    /// Print the schema of `gatecrash list --format json` instead.
+    #[arg(long, conflicts_with_all = ["report", "matrix", "bisection", "lines"])]
+    list: bool,
 }
 
 impl SchemaArgs {
     pub(super) fn execute(&self) -> Exit {
-        let schema = match (self.report, self.matrix, self.bisection) {
-            (true, ..) => crate::report::json::schema(),
-            (_, true, _) => crate::matrix::tell::json::schema(),
-            (_, _, true) => crate::bisect::tell::schema(),
-            (false, false, false) => crate::scenario::schema(),
+        let schema = match self {
+            SchemaArgs { report: true, .. } => crate::report::json::schema(),
+            SchemaArgs { matrix: true, .. } => crate::matrix::tell::json::schema(),
+            SchemaArgs { bisection: true, .. } => crate::bisect::tell::schema(),
+            SchemaArgs { lines: true, .. } => crate::report::stream::schema(),
+            SchemaArgs { list: true, .. } => super::list::schema(),
+            SchemaArgs { .. } => crate::scenario::schema(),
         };
         print(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))
     }

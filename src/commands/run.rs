@@ -8,6 +8,7 @@ use super::shared::Common;
 use crate::compare::{RunOrder, two_targets};
 use crate::config::Config;
 use crate::host::failure::{Exit, Failure};
+use crate::host::interrupts;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -61,12 +62,15 @@ impl Common {
         pairs: bool,
         config: &Config,
     ) -> Result<Exit, Failure> {
-        let Common { selection, jobs, partition, retry, output, launching } = self;
+        let Common { selection, jobs, partition, retry, output, launching, stop_with_stdin } = self;
+        if stop_with_stdin {
+            interrupts::when_stdin_closes();
+        }
         let order = RunOrder {
             targets,
             scenarios,
             pairs,
-            filter: selection.filter,
+            filter: selection.filters(),
             tag: selection.tag,
             jobs,
             partition,

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::config::{Config, LAUNCHER, LauncherName};
 use crate::report::output::{self, Format};
 use crate::scenario::Partition;
+use crate::scenario::plan::Filter;
 use crate::target::Compromised;
 use crate::verdict::fail_on::FailOn;
 
@@ -16,9 +17,20 @@ pub(super) struct SelectionArgs {
     /// Only trials with this text in their name; may be repeated.
     #[arg(long, value_name = "TEXT")]
     pub filter: Vec<String>,
+    /// Take each --filter as the whole name of a trial.
+    #[arg(long, requires = "filter")]
+    pub exact: bool,
     /// Only trials with this tag; may be repeated.
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<String>,
+}
+
+impl SelectionArgs {
+    /// What the names of trials have to be like.
+    pub(super) fn filters(&self) -> Vec<Filter> {
+        let filter = if self.exact { Filter::Whole } else { Filter::Part };
+        self.filter.iter().cloned().map(filter).collect()
+    }
 }
 
 /// How often, and what then counts.
@@ -54,6 +66,10 @@ pub(super) struct Common {
     pub output: OutputArgs,
     #[command(flatten)]
     pub launching: Launching,
+    /// Stop at once, and remove everything that was launched, when standard input is closed: for programs that start
+    /// gatecrash, which may be killed.
+    #[arg(long)]
+    pub stop_with_stdin: bool,
 }
 
 /// How a report is shown.
@@ -73,6 +89,7 @@ impl From<OutputArgs> for output::Output {
         let format = match format {
             FormatName::Terminal => Format::Terminal,
             FormatName::Json => Format::Json,
+            FormatName::JsonLines => Format::JsonLines,
             FormatName::Github => Format::Github,
         };
         let Files { json, junit, markdown, html, evidence } = files;
@@ -84,6 +101,8 @@ impl From<OutputArgs> for output::Output {
 enum FormatName {
     Terminal,
     Json,
+    /// A JSON document on a line of its own for each event, as soon as it happens.
+    JsonLines,
     /// Annotations, as workflow commands of GitHub Actions.
     Github,
 }

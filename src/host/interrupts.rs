@@ -35,6 +35,19 @@ impl Interrupts {
     }
 }
 
+/// Interrupts this process twice when its standard input is closed, as it is when who holds the other end has gone, in
+/// whichever way.
+pub fn when_stdin_closes() {
+    std::thread::spawn(|| {
+        // An input that cannot be read is as good as closed.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        #[cfg(unix)]
+        for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
+        }
+    });
+}
+
 /// What is said to the first.
 pub fn first(running: usize) -> String {
     match running {

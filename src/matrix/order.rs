@@ -17,7 +17,7 @@ use crate::report::progress::Progress;
 use crate::report::terminal::Detail;
 use crate::run::published::published;
 use crate::run::select::select;
-use crate::scenario::plan::Selection;
+use crate::scenario::plan::{Filter, Selection};
 use crate::scenario::read::shown;
 use crate::scenario::{Partition, Trial, promises};
 use crate::target::{Compromised, Target};
@@ -36,7 +36,7 @@ pub struct MatrixOrder {
     /// Whether the promises are run instead of the corpus.
     pub promises: bool,
     /// Parts of the names of trials; all, if there are none.
-    pub filter: Vec<String>,
+    pub filter: Vec<Filter>,
     /// Tags of trials; all, if there are none.
     pub tag: Vec<String>,
     /// How many targets run at the same time, if not as many as there is room for.

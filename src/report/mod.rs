@@ -11,6 +11,7 @@ pub mod markdown;
 pub mod merge;
 pub mod output;
 pub mod progress;
+pub mod stream;
 pub mod terminal;
 pub mod transcript;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::ser::PrettyFormatter;
 
 use super::terminal::{self, Detail};
-use super::{Report, evidence, github, html, json, junit, markdown};
+use super::{Report, evidence, github, html, json, junit, markdown, stream};
 use crate::host::console::{
     print_json, print_redacted, save_json, save_new, save_redacted, say, say_redacted, unwritten,
 };
@@ -31,6 +31,8 @@ pub enum Format {
     Terminal,
     /// For scripts.
     Json,
+    /// For programs that read along: a line for each event. What is printed of the report is the last of them.
+    JsonLines,
     /// Workflow commands of GitHub Actions.
     Github,
 }
@@ -64,12 +66,13 @@ pub fn show(report: &Report, output: &Output) -> Exit {
     let detail = if output.quiet { Detail::Quiet } else { Detail::All };
     let written = output.files.write(&shown);
     let text = || match output.format {
-        Format::Terminal => terminal::render(&shown, detail),
+        Format::Terminal | Format::JsonLines => terminal::render(&shown, detail),
         Format::Json => json::render(&shown),
         Format::Github => github::render(&shown),
     };
     let printed = match output.format {
         Format::Json => print_json(&json::document(&shown), PrettyFormatter::new()),
+        Format::JsonLines => stream::end(&shown),
         Format::Terminal | Format::Github => print_redacted(&text()),
     };
     if printed != Exit::Fine {

@@ -39,7 +39,12 @@ pub fn render(report: &Report, detail: Detail) -> String {
     for trial in report.trials.iter().filter(|trial| is_shown_in_full(trial, report.compares)) {
         text.push_str(&in_full(report, trial));
     }
-    text.push_str(&environment(report));
+    text + &below_trials(report, detail)
+}
+
+/// What is said below the trials, the answer last.
+pub(super) fn below_trials(report: &Report, detail: Detail) -> String {
+    let mut text = environment(report);
     let is_told = |deviation: &&Deviation| detail == Detail::All || deviation.state != DeviationState::NotTried;
     text.push_str(&deviations(report.deviations.iter().filter(is_told)));
     for target in &report.targets {

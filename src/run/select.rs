@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::config::{Config, KnownDeviation};
 use crate::host::failure::Failure;
 use crate::scenario::diagnostic::nearest;
-use crate::scenario::plan::{Selection, plan};
+use crate::scenario::plan::{Filter, Selection, plan};
 use crate::scenario::read::shown;
 use crate::scenario::{Trial, TrialId, corpus};
 
@@ -22,7 +22,7 @@ pub struct Selected {
 ///
 /// # Errors
 /// When there are no scenarios, when there are mistakes in them, and when a known deviation is of none of them.
-pub fn select(config: &Config, paths: &[PathBuf], filters: &[String], tags: &[String]) -> Result<Selected, Failure> {
+pub fn select(config: &Config, paths: &[PathBuf], filters: &[Filter], tags: &[String]) -> Result<Selected, Failure> {
     let selection =
         Selection { filters: filters.to_vec(), tags: tags.to_vec(), left_out: config.run.leave_out.clone() };
     let folder = std::slice::from_ref(&config.scenarios);

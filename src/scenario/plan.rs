@@ -44,11 +44,29 @@ impl Trial {
     }
 }
 
+/// What the name of a trial has to be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filter {
+    /// This is in it.
+    Part(String),
+    /// This is all of it.
+    Whole(String),
+}
+
+impl Filter {
+    fn admits(&self, id: &str) -> bool {
+        match self {
+            Filter::Part(text) => id.contains(text.as_str()),
+            Filter::Whole(name) => id == name,
+        }
+    }
+}
+
 /// Which of the trials to run. Empty lists select all.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Parts of trial names, one of which has to be there.
-    pub filters: Vec<String>,
+    /// One of these has to admit it.
+    pub filters: Vec<Filter>,
     /// Tags, one of which has to be there.
     pub tags: Vec<String>,
     /// Tags that leave a trial out, unless its tag or its file is named.
@@ -57,7 +75,7 @@ pub struct Selection {
 
 impl Selection {
     pub fn selects(&self, trial: &Trial) -> bool {
-        let filtered = self.filters.is_empty() || self.filters.iter().any(|filter| trial.id.contains(filter.as_str()));
+        let filtered = self.filters.is_empty() || self.filters.iter().any(|filter| filter.admits(&trial.id));
         let tagged = self.tags.is_empty() || self.tags.iter().any(|tag| trial.has_tag(tag));
         filtered && tagged && (trial.named || self.ordinary(trial) || self.tags.iter().any(|tag| trial.has_tag(tag)))
     }
@@ -170,7 +188,7 @@ pub fn find(path: &Path) -> Vec<PathBuf> {
 }
 
 /// The first part of a trial's name. A file below `scenarios/` is named by its folders, wherever it was
-/// reached from; another one by itself.
+/// reached from; another one by itself. `bug.gatecrash.yaml` is `bug`.
 fn stem(root: &Path, file: &Path) -> String {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let folder = absolute.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "scenarios"));
@@ -183,8 +201,10 @@ fn stem(root: &Path, file: &Path) -> String {
             .filter(|below| below.components().next().is_some())
             .map_or_else(|| file.file_name().map(PathBuf::from).unwrap_or_default(), Path::to_owned),
     };
-    let parts: Vec<_> =
-        below.with_extension("").components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    let below = below.with_extension("");
+    let below =
+        if below.extension().is_some_and(|kind| kind == "gatecrash") { below.with_extension("") } else { below };
+    let parts: Vec<_> = below.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
     parts.join("/")
 }
 

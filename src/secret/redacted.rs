@@ -14,7 +14,7 @@ use super::redact;
 pub struct Redacted<'a, T: ?Sized>(pub &'a T);
 
 /// The fields that say which variant of an enum it is (`#[serde(tag)]`), by the name of the enum: their texts are words.
-const TAGS: [(&str, &str); 3] = [("Outcome", "is"), ("DeviationState", "is"), ("Answer", "answer")];
+const TAGS: [(&str, &str); 4] = [("Outcome", "is"), ("DeviationState", "is"), ("Answer", "answer"), ("Told", "event")];
 
 impl<T: Serialize + ?Sized> Serialize for Redacted<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

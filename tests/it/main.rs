@@ -28,6 +28,7 @@ mod kept;
 #[cfg(unix)]
 mod killed;
 mod layers;
+mod lines;
 mod load;
 mod matrix;
 mod merge;
