@@ -5,26 +5,20 @@
 // Nobody reaches into a test.
 #![allow(unreachable_pub)]
 
-#[cfg(unix)]
 mod action;
 mod adapters;
 mod bisect;
 mod cache;
 mod commands;
-#[cfg(unix)]
 mod docker;
-#[cfg(unix)]
 mod environment;
 mod evidence;
 mod failures;
 mod faults;
 mod from_git;
 mod fuzz;
-#[cfg(unix)]
 mod interrupts;
-#[cfg(unix)]
 mod kept;
-#[cfg(unix)]
 mod killed;
 mod layers;
 mod load;
@@ -39,7 +33,6 @@ mod reproduce;
 mod secrets;
 mod support;
 mod upstream;
-#[cfg(unix)]
 mod walkthrough;
 
 use support::{answer, case, gatecrash, write};
