@@ -30,13 +30,11 @@ fn render(machine: &Machine) -> String {
             &format!("{why}\n{HELP}start Docker, or install it: docs.docker.com/engine/install"),
         ),
     }
-    match (machine.launches_processes, machine.has_python()) {
-        (false, _) => launcher("process", false, "on Linux and macOS only"),
-        (true, false) => launcher("process", false, &format!("neither uv nor python3 is on the PATH\n{HELP}{GET_UV}")),
-        (true, true) => {
-            launcher("process", true, "a gateway's Python package, and a PostgreSQL");
-            parts(&mut text, machine);
-        }
+    if machine.has_python() {
+        launcher("process", true, "a gateway's Python package, and a PostgreSQL");
+        parts(&mut text, machine);
+    } else {
+        launcher("process", false, &format!("neither uv nor python3 is on the PATH\n{HELP}{GET_UV}"));
     }
     let real = match (&machine.docker, machine.has_python()) {
         (Ok(()), _) => "run in Docker if they have an image, unless you set --launcher process",
@@ -95,7 +93,6 @@ mod tests {
     fn full() -> Machine {
         Machine {
             docker: Ok(()),
-            launches_processes: true,
             uv: Some("/usr/bin/uv".into()),
             python: Some("/usr/bin/python3".into()),
             postgres: Some("/usr/lib/postgresql/17/bin".into()),

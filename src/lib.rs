@@ -6,6 +6,12 @@
 //!
 //! Nothing else is offered: what is hidden here may change with every release.
 
+#[cfg(not(unix))]
+compile_error!(
+    "gatecrash runs on Linux and macOS: it launches gateways in process groups and tells them to end by signals, which \
+     Windows does not have. On Windows, run it in WSL 2."
+);
+
 pub mod conformance;
 
 #[doc(inline)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::partition;
 use super::shared::{Launching, SelectionArgs};
 use crate::config::Config;
 use crate::host::failure::{Exit, Failure};
@@ -44,8 +45,9 @@ pub(super) struct MatrixCommand {
     /// How many trials run at the same time, across all targets.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// Run one of several parts of the targets, for example each on its own machine; --from joins their JSON.
-    #[arg(long, value_name = "M/N")]
+    /// Run one of several parts of the targets, for example each on its own machine; --from joins their JSON. `auto`
+    /// and `auto/N` are as in `run`.
+    #[arg(long, value_name = "M/N|auto|auto/N", value_parser = partition::read)]
     partition: Option<Partition>,
     /// Retry a failing trial up to this many times. One that then passes does not count as a change between versions.
     #[arg(long, value_name = "N", default_value_t = 1)]

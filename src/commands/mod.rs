@@ -11,6 +11,7 @@ mod matrix;
 mod merge;
 mod minimize;
 mod new;
+mod partition;
 mod print;
 mod reproduce;
 mod run;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::partition;
 use crate::config::{Config, LAUNCHER, LauncherName};
 use crate::report::output::{self, Format};
 use crate::scenario::Partition;
@@ -57,8 +58,9 @@ pub(super) struct Common {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Run one of several parts of the trials, for example each on its own machine; `gatecrash merge` joins their
-    /// reports.
-    #[arg(long, value_name = "M/N")]
+    /// reports. `auto` asks GitLab, CircleCI or Buildkite which part this job is; `auto/N` also an indexed Job of
+    /// Kubernetes, which does not say how many there are.
+    #[arg(long, value_name = "M/N|auto|auto/N", value_parser = partition::read)]
     pub partition: Option<Partition>,
     #[command(flatten)]
     pub retry: Retry,

@@ -2,36 +2,26 @@
 
 use std::io;
 
-#[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a person, or the system, says to end a run: once, twice.
 pub struct Interrupts {
-    #[cfg(unix)]
     of: [Signal; 2],
 }
 
 impl Interrupts {
     /// From now on they end nothing by themselves.
     pub fn listen() -> io::Result<Interrupts> {
-        #[cfg(unix)]
-        return Ok(Interrupts { of: [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?] });
-        #[cfg(not(unix))]
-        Ok(Interrupts {})
+        Ok(Interrupts { of: [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?] })
     }
 
     /// Waits for the next one.
     pub async fn next(&mut self) {
-        #[cfg(unix)]
-        {
-            let [interrupt, terminate] = &mut self.of;
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+        let [interrupt, terminate] = &mut self.of;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
     }
 }
 

@@ -10,8 +10,6 @@ use super::{choice, process};
 pub struct Machine {
     /// Whether a Docker engine answers; else why not.
     pub docker: Result<(), String>,
-    /// Whether processes can be launched on such a system at all.
-    pub launches_processes: bool,
     pub uv: Option<PathBuf>,
     pub python: Option<PathBuf>,
     /// The folder of PostgreSQL's programs.
@@ -31,7 +29,7 @@ impl Machine {
 
     /// Whether packages of gateways can be installed.
     pub fn has_python(&self) -> bool {
-        self.launches_processes && (self.uv.is_some() || self.python.is_some())
+        self.uv.is_some() || self.python.is_some()
     }
 
     /// Whether any real gateway can be launched.

@@ -6,10 +6,13 @@
 //! how (`sweep`).
 
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::sweep::{LeftBehind, Thorough, Uses, sweep};
 use super::{LaunchError, RunId};
@@ -67,15 +70,10 @@ async fn serve(run: &RunId) {
 }
 
 /// Signals that are listened to have no other effect.
-#[cfg(unix)]
-fn deaf() -> Vec<tokio::signal::unix::Signal> {
-    use tokio::signal::unix::{SignalKind, signal};
+fn deaf() -> Vec<Signal> {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
     kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect()
 }
-
-#[cfg(not(unix))]
-fn deaf() {}
 
 /// What a run has made so far: nothing, as long as nobody said so.
 #[derive(Debug, Default)]
@@ -142,11 +140,7 @@ impl Reaper {
         let mut command = Command::new(this_program()?);
         command.env(REAPER, run.as_str());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        #[cfg(unix)]
-        {
-            use std::os::unix::process::CommandExt as _;
-            command.process_group(0).arg0("gatecrash-reaper");
-        }
+        command.process_group(0).arg0("gatecrash-reaper");
         let mut child = command.spawn()?;
         let mut said = [0; READY.len()];
         child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?.read_exact(&mut said)?;

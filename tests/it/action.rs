@@ -63,6 +63,17 @@ struct Ran {
     outputs: BTreeMap<String, String>,
     /// The files of the artifact, by its name.
     uploaded: Option<(String, Vec<String>)>,
+    /// What the first step has put on the PATH, and all that it has left in the runner's folder.
+    installed: Vec<PathBuf>,
+    left: Vec<String>,
+}
+
+/// What is in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let mut names: Vec<_> = files.map(|file| file.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
 }
 
 impl Action {
@@ -84,7 +95,10 @@ impl Action {
             known.insert(format!("inputs.{name}"), (*value).to_owned());
         }
         known.insert("github.action_path".to_owned(), format!("{ROOT}/.github/actions/gate"));
-        let (mut ran, summary) = (Ran::default(), folder("summary"));
+        known.insert("github.repository".to_owned(), "somebody/gateways".to_owned());
+        let (mut ran, summary, added) = (Ran::default(), folder("summary"), folder("path"));
+        fs::write(&added, "").unwrap();
+        let of_test = env.iter().find(|(name, _)| *name == "PATH").map_or_else(path, |(_, path)| path.into());
         for step in &self.runs.steps {
             if !holds(&step.condition, &known, ran.code == 0) {
                 continue;
@@ -94,11 +108,18 @@ impl Action {
                 fs::write(&output, "").unwrap();
                 let mut bash = Command::new("bash");
                 bash.args(["--noprofile", "--norc", "-e", "-o", "pipefail", &script]).current_dir(workspace);
-                bash.env("PATH", path()).env("GITHUB_OUTPUT", &output).env("GITHUB_STEP_SUMMARY", &summary);
+                bash.env("GITHUB_OUTPUT", &output).env("GITHUB_STEP_SUMMARY", &summary).env("GITHUB_PATH", &added);
                 bash.env("RUNNER_TEMP", temporary.path()).env_remove("GITHUB_BASE_REF").env_remove("GATECRASH_CONFIG");
                 bash.env("XDG_RUNTIME_DIR", folder("nothing-is-up")).envs(env.iter().copied());
+                let installed = fs::read_to_string(&added).unwrap();
+                let folders = installed.lines().map(PathBuf::from).chain(std::env::split_paths(&of_test));
+                bash.env("PATH", std::env::join_paths(folders).unwrap());
                 bash.envs(step.env.iter().map(|(name, value)| (name, evaluated(value, &known))));
                 let (code, stdout, stderr) = answer(bash);
+                if step.name == "Install gatecrash" {
+                    ran.installed = fs::read_to_string(&added).unwrap().lines().map(PathBuf::from).collect();
+                    ran.left = names(temporary.path());
+                }
                 ran.log.push_str(&format!("{stdout}{stderr}"));
                 ran.code = if code == 0 { ran.code } else { code };
                 for (name, value) in
@@ -107,12 +128,10 @@ impl Action {
                     known.insert(format!("steps.{}.outputs.{name}", step.id), value.to_owned());
                 }
             } else {
-                assert_eq!(step.uses.as_deref(), Some("actions/upload-artifact@v4"), "{}", step.name);
+                let uses = step.uses.as_deref().unwrap_or_default();
+                assert!(uses.starts_with("actions/upload-artifact@"), "{}", step.name);
                 let with = |name: &str| evaluated(&step.with[name], &known);
-                let files = fs::read_dir(with("path")).unwrap().map(|entry| entry.unwrap());
-                let mut files: Vec<_> = files.map(|file| file.file_name().to_string_lossy().into_owned()).collect();
-                files.sort();
-                ran.uploaded = Some((with("name"), files));
+                ran.uploaded = Some((with("name"), names(Path::new(&with("path")))));
             }
         }
         ran.summary = fs::read_to_string(&summary).unwrap_or_default();
@@ -129,18 +148,18 @@ fn path() -> std::ffi::OsString {
     std::env::join_paths(own.into_iter().chain(std::env::split_paths(&all))).unwrap()
 }
 
-/// A text with its `${{ }}`: what is not known is empty, as on GitHub; nothing but names is evaluated.
+/// A text with its `${{ }}`: what is not known is empty, as on GitHub; nothing but names is evaluated, and `||` between two.
 fn evaluated(text: &str, known: &BTreeMap<String, String>) -> String {
     let (mut whole, mut rest) = (String::new(), text);
     while let Some((before, inner)) = rest.split_once("${{") {
         let (name, after) = inner.split_once("}}").unwrap();
-        let name = name.trim();
-        assert!(
-            name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)),
-            "the tests do not evaluate {name}"
-        );
+        let value = |name: &str| {
+            let is_a_name = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+            assert!(is_a_name, "the tests do not evaluate {name}");
+            known.get(name).map_or("", String::as_str)
+        };
         whole.push_str(before);
-        whole.push_str(known.get(name).map_or("", String::as_str));
+        whole.push_str(name.split("||").map(|name| value(name.trim())).find(|value| !value.is_empty()).unwrap_or(""));
         rest = after;
     }
     whole + rest
@@ -298,5 +317,160 @@ fn the_versions_are_those_of_the_pull_request() {
 fn no_input_is_written_into_a_script() {
     for step in Action::read().runs.steps {
         assert!(step.run.is_none_or(|script| !script.contains("${{")), "{}", step.name);
+    }
+}
+
+/// A folder as releases are downloaded from, with an archive for this machine of a version, and its checksum.
+fn releases(folder: &Path, version: &str, program: &str) -> (String, String) {
+    let target = format!(
+        "{}-{}",
+        std::env::consts::ARCH,
+        if cfg!(target_os = "macos") { "apple-darwin" } else { "unknown-linux-musl" }
+    );
+    let name = format!("gatecrash-{version}-{target}");
+    let release = folder.join(format!("v{version}"));
+    fs::create_dir_all(release.join(&name)).unwrap();
+    write(&release.join(&name), "gatecrash", program);
+    let pack = format!(
+        "chmod +x {name}/gatecrash && tar -czf {name}.tar.gz {name} && (sha256sum {name}.tar.gz || shasum -a 256 {name}.tar.gz)"
+    );
+    let mut bash = Command::new("bash");
+    bash.args(["-c", &pack]).current_dir(&release);
+    let (code, stdout, stderr) = answer(bash);
+    assert_eq!(code, 0, "{stderr}");
+    (format!("file://{}", folder.display()), stdout[..64].to_owned())
+}
+
+/// A program that passes what it is asked on to the one that is tested.
+fn program() -> String {
+    format!("#!/bin/sh\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_gatecrash"))
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Where there is no gatecrash.
+const BARE: (&str, &str) = ("PATH", "/usr/bin:/bin");
+
+/// What the set-up of a gate between two equal targets comes to, with one input more.
+fn gate(inputs: &[(&str, &str)], env: &[(&str, &str)]) -> Ran {
+    let both = [("baseline", "builtin"), ("candidate", "builtin"), ("scenarios", SCENARIO)];
+    Action::read().run(Path::new(ROOT), &[&both, inputs].concat(), env)
+}
+
+#[test]
+fn a_release_is_installed_by_its_checksum_and_then_compares() {
+    if !has_jq() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (from, sha256) = releases(folder.path(), VERSION, &program());
+    let ran = gate(&[("version", VERSION), ("sha256", &sha256), ("base-url", &from)], &[BARE]);
+    ran.is(0, "passed");
+    assert_eq!(ran.installed.len(), 1, "{}", ran.log);
+    assert!(ran.log.contains(&format!("gatecrash {VERSION}, in ")), "{}", ran.log);
+}
+
+#[test]
+fn what_is_not_the_release_is_refused_and_nothing_is_installed() {
+    if !has_jq() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (from, sha256) = releases(folder.path(), VERSION, &program());
+    let (_, of_another) = releases(folder.path(), "0.0.1", &program());
+    let (_, of_no_program) = releases(folder.path(), "0.0.2", "#!/bin/sh\necho something else\n");
+    let no_wheel = write(folder.path(), "gatecrash-0.2.0-py3-none-win_amd64.whl", "no wheel");
+    // Stands for GitHub: it attests nothing, and says so.
+    let tools = folder.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    write(&tools, "gh", "#!/bin/sh\necho \"$@\" >&2\necho no attestations found >&2\nexit 1\n");
+    write(&tools, "uname", "#!/bin/sh\n[ \"$1\" = -s ] && echo Linux || echo riscv64\n");
+    for tool in ["gh", "uname"] {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(tools.join(tool), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let with_tools = format!("{}:/usr/bin:/bin", tools.display());
+    let only_gh = folder.path().join("only-gh");
+    fs::create_dir(&only_gh).unwrap();
+    fs::rename(tools.join("gh"), only_gh.join("gh")).unwrap();
+    let with_gh = format!("{}:/usr/bin:/bin", only_gh.display());
+
+    let wrong = "0".repeat(64);
+    type Inputs<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Inputs, &str, &str); 10] = [
+        (&[("version", VERSION), ("sha256", &wrong)], BARE.1, "and 000"),
+        (&[("version", VERSION), ("sha256", &of_another)], BARE.1, "it is not what was released"),
+        (&[("version", "0.0.3"), ("sha256", &sha256)], BARE.1, "cannot be downloaded"),
+        (&[("version", "../0.2.0"), ("sha256", &sha256)], BARE.1, "is not a version of gatecrash"),
+        (&[("version", VERSION), ("sha256", &sha256)], &with_tools, "there is no release for Linux on riscv64"),
+        (&[("version", "0.0.1"), ("sha256", &of_another)], BARE.1, "and 0.0.1 was asked for"),
+        (&[("version", "0.0.2"), ("sha256", &of_no_program)], BARE.1, "it says something else"),
+        (&[("version", "0.0.1")], &with_gh, "no attestations found"),
+        (&[("wheel", &no_wheel)], BARE.1, "cannot be installed"),
+        (&[("binary", "/no/such/gatecrash")], BARE.1, "there is no file /no/such/gatecrash"),
+    ];
+    for (inputs, path, expected) in cases {
+        let ran = gate(&[inputs, &[("base-url", from.as_str())]].concat(), &[("PATH", path)]);
+        assert!(
+            ran.code != 0 && ran.log.contains("::error title=gatecrash is not installed::"),
+            "{inputs:?}: {}",
+            ran.log
+        );
+        assert!(ran.log.contains(expected), "{inputs:?}: {}", ran.log);
+        assert!(ran.installed.is_empty() && ran.output("verdict") == "interrupted", "{inputs:?}: {}", ran.log);
+        assert!(!ran.left.iter().any(|name| name.starts_with("gatecrash")), "{inputs:?} left {:?}", ran.left);
+    }
+}
+
+/// Of a release whose checksum nobody has written down, GitHub is asked by which workflow of whom it was built, from which tag.
+#[test]
+fn a_release_that_github_attests_needs_no_checksum() {
+    if !has_jq() {
+        return;
+    }
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (from, _) = releases(folder.path(), VERSION, &program());
+    let tools = folder.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    let asked = folder.path().join("asked");
+    let gh = write(&tools, "gh", format!("#!/bin/sh\necho \"$@\" >'{}'\n", asked.display()));
+    fs::set_permissions(gh, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", tools.display());
+    let ran = gate(&[("version", VERSION), ("base-url", &from)], &[("PATH", &path)]);
+    ran.is(0, "passed");
+    let asked = fs::read_to_string(asked).unwrap();
+    for expected in [
+        "attestation verify ",
+        "--repo somebody/gateways ",
+        &format!("--source-ref refs/tags/v{VERSION} "),
+        "--signer-workflow somebody/gateways/.github/workflows/release.yml",
+    ] {
+        assert!(asked.contains(expected), "{asked}");
+    }
+}
+
+#[test]
+fn a_program_that_is_there_is_taken() {
+    if !has_jq() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let binary = write(folder.path(), "program", program());
+    let ran = gate(&[("binary", &binary)], &[BARE]);
+    ran.is(0, "passed");
+    assert_eq!(ran.installed.len(), 1, "{}", ran.log);
+}
+
+/// The checksums in the action's folder are of one release, which is not newer than the sources.
+#[test]
+fn the_action_is_pinned_to_one_release() {
+    let text = fs::read_to_string(Path::new(ROOT).join(".github/actions/gate/release")).unwrap();
+    let (version, archives) = text.split_once('\n').unwrap();
+    let numbers = |version: &str| -> Vec<u32> { version.split('.').map(|number| number.parse().unwrap()).collect() };
+    assert!(numbers(version) <= numbers(VERSION), "{version}");
+    for archive in archives.lines() {
+        let (sha256, name) = archive.split_once("  ").unwrap();
+        assert!(sha256.len() == 64 && sha256.chars().all(|c| c.is_ascii_hexdigit()), "{archive}");
+        assert!(name.starts_with(&format!("gatecrash-{version}-")) && name.ends_with(".tar.gz"), "{archive}");
     }
 }

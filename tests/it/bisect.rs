@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::Command;
 
-#[cfg(unix)]
 use super::support::running::Running;
 use super::{answer, gatecrash, write};
 
@@ -131,7 +130,6 @@ fn the_answer_in_json_is_what_its_schema_says() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn one_that_was_stopped_goes_on_where_it_was() {
     // Long enough to be stopped in the middle.

@@ -152,7 +152,6 @@ fn without_a_failure_there_is_no_text_to_paste() {
 }
 
 /// A full disk, as far as one can be had without one: no file may be longer than this.
-#[cfg(unix)]
 #[test]
 fn on_a_full_disk_there_is_no_half_text() {
     let folder = tempfile::tempdir().unwrap();

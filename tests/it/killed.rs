@@ -262,7 +262,6 @@ fn mark(last: char) -> String {
     format!("{:07x}{last}", std::process::id() & 0xfff_ffff)
 }
 
-#[cfg(unix)]
 #[test]
 fn the_reaper_hears_no_signal_and_takes_away_what_is_of_its_run_and_nothing_else() {
     // Who runs tests in the background of a script has this signal ignored, and no shell can trap what it finds ignored. What is

@@ -5,27 +5,22 @@
 // Nobody reaches into a test.
 #![allow(unreachable_pub)]
 
-#[cfg(unix)]
 mod action;
 mod adapters;
 mod bisect;
 mod cache;
 mod commands;
 mod corpus;
-#[cfg(unix)]
 mod docker;
-#[cfg(unix)]
 mod environment;
 mod evidence;
+mod examples;
 mod failures;
 mod faults;
 mod from_git;
 mod fuzz;
-#[cfg(unix)]
 mod interrupts;
-#[cfg(unix)]
 mod kept;
-#[cfg(unix)]
 mod killed;
 mod layers;
 mod lines;
@@ -36,12 +31,12 @@ mod minimize;
 mod mistakes;
 mod page;
 mod process;
+mod release;
 mod reports;
 mod reproduce;
 mod secrets;
 mod support;
 mod upstream;
-#[cfg(unix)]
 mod walkthrough;
 
 use support::{answer, case, gatecrash, write};

@@ -142,7 +142,6 @@ fn another_build_of_gatecrash_knows_nothing_of_what_this_one_found() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn what_an_interrupted_run_knows_is_shown() {
     use super::support::running::signal;

@@ -176,6 +176,34 @@ fn what_does_not_belong_together_is_refused_with_the_reason() {
     assert_eq!((code, stderr.contains("such as 1/4 or 4/4")), (2, true), "{stderr}");
 }
 
+#[test]
+fn a_part_is_numbered_by_the_system_that_runs_it() {
+    let good = case("good.yaml");
+    let auto = |argument: &str, set: &[(&str, &str)]| {
+        let mut command = gatecrash(&["run", &good, "--quiet", "--format", "json", "--partition", argument]);
+        for name in ["CI_NODE_INDEX", "CIRCLE_NODE_INDEX", "BUILDKITE_PARALLEL_JOB", "JOB_COMPLETION_INDEX"] {
+            command.env_remove(name);
+        }
+        for name in ["CI_NODE_TOTAL", "CIRCLE_NODE_TOTAL", "BUILDKITE_PARALLEL_JOB_COUNT"] {
+            command.env_remove(name);
+        }
+        command.envs(set.iter().copied());
+        answer(command)
+    };
+    let gitlab = auto("auto", &[("CI_NODE_INDEX", "2"), ("CI_NODE_TOTAL", "2")]);
+    let kubernetes = auto("auto/2", &[("JOB_COMPLETION_INDEX", "1")]);
+    for (code, stdout, stderr) in [gitlab, kubernetes] {
+        assert!(code == 0 && stdout.contains("\"partition\": \"2/2\""), "{code}: {stdout}{stderr}");
+    }
+    let nobody = auto("auto", &[]);
+    let of_no_number = auto("auto", &[("CI_NODE_INDEX", "second"), ("CI_NODE_TOTAL", "2")]);
+    for ((code, stdout, stderr), expected) in
+        [(nobody, "nothing says which part this is"), (of_no_number, "CI_NODE_INDEX is `second`")]
+    {
+        assert!(code == 2 && stdout.is_empty() && stderr.contains(expected), "{code}: {stdout}{stderr}");
+    }
+}
+
 /// What a part cannot know: the scenario of the deviation ran, or did not run, on another machine.
 #[test]
 fn known_deviations_are_judged_over_the_whole() {

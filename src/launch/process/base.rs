@@ -38,10 +38,6 @@ pub(super) struct Base {
 impl Base {
     /// A folder of its own, in the one of the run.
     pub(super) async fn new(target: &Target, run: &RunId) -> Result<Base, LaunchError> {
-        if !system::SUPPORTED {
-            let help = "use Docker (--launcher docker), or the built-in gateway (`builtin`)";
-            return Err(LaunchError::new(target, "processes are launched on Linux and macOS only").help(help));
-        }
         let others = system::instead_of_root().is_some();
         let folder = run.folder().join(random_hex());
         let base = Base { target: target.clone(), run: run.clone(), folder };

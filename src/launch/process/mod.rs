@@ -30,7 +30,6 @@ pub(super) use site::Processes;
 pub(super) fn machine() -> Machine {
     Machine {
         docker: Err(String::new()),
-        launches_processes: system::SUPPORTED,
         uv: system::on_path(Uv::PROGRAM),
         python: system::on_path("python3"),
         postgres: Programs::of_this_machine().map(Programs::into_folder),

@@ -1,9 +1,13 @@
 //! What processes need of the system they run on: a group of their own, signals, another user for what refuses to be
-//! root, links. Not: which processes there are. Elsewhere than on Unix nothing is launched as a process.
+//! root, links. Not: which processes there are.
 
 use std::io;
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+
+use rustix::process::{Pid, geteuid, kill_process, kill_process_group, test_kill_process_group};
 
 /// The first executable file of this name on the PATH.
 pub(super) fn on_path(name: &str) -> Option<PathBuf> {
@@ -30,142 +34,81 @@ pub(super) struct User {
     gid: u32,
 }
 
-#[cfg(unix)]
-mod unix {
-    use std::os::unix::fs::PermissionsExt as _;
-    use std::os::unix::process::CommandExt as _;
-
-    use rustix::process::{Pid, geteuid, kill_process, kill_process_group, test_kill_process_group};
-
-    use super::{Child, Command, Path, Signal, User, io};
-
-    pub(in super::super) const SUPPORTED: bool = true;
-
-    impl From<Signal> for rustix::process::Signal {
-        fn from(signal: Signal) -> rustix::process::Signal {
-            match signal {
-                Signal::Terminate => rustix::process::Signal::TERM,
-                Signal::Interrupt => rustix::process::Signal::INT,
-                Signal::Quit => rustix::process::Signal::QUIT,
-                Signal::Kill => rustix::process::Signal::KILL,
-            }
+impl From<Signal> for rustix::process::Signal {
+    fn from(signal: Signal) -> rustix::process::Signal {
+        match signal {
+            Signal::Terminate => rustix::process::Signal::TERM,
+            Signal::Interrupt => rustix::process::Signal::INT,
+            Signal::Quit => rustix::process::Signal::QUIT,
+            Signal::Kill => rustix::process::Signal::KILL,
         }
-    }
-
-    pub(in super::super) fn in_a_group_of_its_own(command: &mut Command) {
-        command.process_group(0);
-    }
-
-    pub(in super::super) fn as_user(command: &mut Command, user: User) {
-        command.uid(user.uid).gid(user.gid);
-    }
-
-    /// Who has ended already need not be told.
-    pub(in super::super) fn signal(child: &Child, signal: Signal) {
-        if let Some(pid) = pid(child) {
-            let _ = kill_process(pid, signal.into());
-        }
-    }
-
-    /// Kills what a process has started, and itself.
-    pub(in super::super) fn kill_group(child: &Child) {
-        if let Some(pid) = pid(child) {
-            let _ = kill_process_group(pid, rustix::process::Signal::KILL);
-        }
-    }
-
-    /// Whether anything of what a process has started is still there, or itself.
-    pub(in super::super) fn is_group_there(child: &Child) -> bool {
-        pid(child).is_some_and(|pid| test_kill_process_group(pid).is_ok())
-    }
-
-    fn pid(child: &Child) -> Option<Pid> {
-        i32::try_from(child.id()).ok().and_then(Pid::from_raw)
-    }
-
-    /// Whom to start a program as that refuses to be root: nobody in particular. None if we are not root.
-    pub(in super::super) fn instead_of_root() -> Option<User> {
-        if !geteuid().is_root() {
-            return None;
-        }
-        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-        Some(super::user(&users, "postgres").or_else(|| super::user(&users, "nobody")).unwrap_or(super::NOBODY))
-    }
-
-    pub(in super::super) fn give(path: &Path, user: User) -> io::Result<()> {
-        std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid))
-    }
-
-    /// Makes a folder for us alone; or one that others may go through, to what is theirs.
-    pub(in super::super) fn make_private(folder: &Path, others_go_through: bool) -> io::Result<()> {
-        std::fs::create_dir_all(folder)?;
-        let mode = if others_go_through { 0o711 } else { 0o700 };
-        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode))
-    }
-
-    /// Whether everybody may go there.
-    pub(in super::super) fn is_open_to_all(folder: &Path) -> bool {
-        let may = |folder: &Path| folder.metadata().is_ok_and(|about| about.permissions().mode() & 0o001 != 0);
-        folder.canonicalize().is_ok_and(|folder| folder.ancestors().all(may))
-    }
-
-    pub(in super::super) fn link(original: &Path, link: &Path) -> io::Result<()> {
-        std::os::unix::fs::symlink(original, link)
-    }
-
-    pub(super) fn is_executable(file: &Path) -> bool {
-        file.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
     }
 }
 
-/// It compiles there, and is never asked.
-#[cfg(not(unix))]
-mod elsewhere {
-    use super::{Child, Command, Path, Signal, User, io};
+pub(super) fn in_a_group_of_its_own(command: &mut Command) {
+    command.process_group(0);
+}
 
-    pub(in super::super) const SUPPORTED: bool = false;
+pub(super) fn as_user(command: &mut Command, user: User) {
+    command.uid(user.uid).gid(user.gid);
+}
 
-    pub(in super::super) fn in_a_group_of_its_own(_: &mut Command) {}
-    pub(in super::super) fn as_user(_: &mut Command, _: User) {}
-    pub(in super::super) fn signal(_: &Child, _: Signal) {}
-    pub(in super::super) fn kill_group(_: &Child) {}
-    pub(in super::super) fn is_group_there(_: &Child) -> bool {
-        false
-    }
-    pub(in super::super) fn instead_of_root() -> Option<User> {
-        None
-    }
-    pub(in super::super) fn give(_: &Path, _: User) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-    pub(in super::super) fn make_private(_: &Path, _: bool) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-    pub(in super::super) fn is_open_to_all(_: &Path) -> bool {
-        true
-    }
-    pub(in super::super) fn link(_: &Path, _: &Path) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-    pub(super) fn is_executable(file: &Path) -> bool {
-        file.is_file()
+/// Who has ended already need not be told.
+pub(super) fn signal(child: &Child, signal: Signal) {
+    if let Some(pid) = pid(child) {
+        let _ = kill_process(pid, signal.into());
     }
 }
 
-#[cfg(not(unix))]
-use elsewhere::is_executable;
-#[cfg(not(unix))]
-pub(super) use elsewhere::{
-    SUPPORTED, as_user, give, in_a_group_of_its_own, instead_of_root, is_group_there, is_open_to_all, kill_group, link,
-    make_private, signal,
-};
-#[cfg(unix)]
-use unix::is_executable;
-#[cfg(unix)]
-pub(super) use unix::{
-    SUPPORTED, as_user, give, in_a_group_of_its_own, instead_of_root, is_group_there, is_open_to_all, kill_group, link,
-    make_private, signal,
-};
+/// Kills what a process has started, and itself.
+pub(super) fn kill_group(child: &Child) {
+    if let Some(pid) = pid(child) {
+        let _ = kill_process_group(pid, rustix::process::Signal::KILL);
+    }
+}
+
+/// Whether anything of what a process has started is still there, or itself.
+pub(super) fn is_group_there(child: &Child) -> bool {
+    pid(child).is_some_and(|pid| test_kill_process_group(pid).is_ok())
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
+/// Whom to start a program as that refuses to be root: nobody in particular. None if we are not root.
+pub(super) fn instead_of_root() -> Option<User> {
+    if !geteuid().is_root() {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    Some(user(&users, "postgres").or_else(|| user(&users, "nobody")).unwrap_or(NOBODY))
+}
+
+pub(super) fn give(path: &Path, user: User) -> io::Result<()> {
+    chown(path, Some(user.uid), Some(user.gid))
+}
+
+/// Makes a folder for us alone; or one that others may go through, to what is theirs.
+pub(super) fn make_private(folder: &Path, others_go_through: bool) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mode = if others_go_through { 0o711 } else { 0o700 };
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode))
+}
+
+/// Whether everybody may go there.
+pub(super) fn is_open_to_all(folder: &Path) -> bool {
+    let may = |folder: &Path| folder.metadata().is_ok_and(|about| about.permissions().mode() & 0o001 != 0);
+    folder.canonicalize().is_ok_and(|folder| folder.ancestors().all(may))
+}
+
+pub(super) fn link(original: &Path, link: &Path) -> io::Result<()> {
+    symlink(original, link)
+}
+
+fn is_executable(file: &Path) -> bool {
+    file.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+}
 
 /// What Linux calls nobody, where no list of users says otherwise.
 const NOBODY: User = User { uid: 65534, gid: 65534 };

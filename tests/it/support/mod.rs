@@ -1,7 +1,6 @@
 //! What tests stand on: the binary and what it answers, and files. A test of one subject imports from here, and never from
 //! the test of another.
 
-#[cfg(unix)]
 pub mod engine;
 pub mod external;
 pub mod running;
