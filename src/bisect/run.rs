@@ -100,7 +100,7 @@ pub async fn bisect(plan: &SearchPlan, run: &RunId, gate: &Gate, tell: &(dyn Fn(
     if !state.kept.is_empty() {
         tell(SearchEvent::Resumed(state.kept.len()));
     }
-    let mut work = Work {
+    let mut work = SearchWork {
         plan,
         run,
         gate,
@@ -184,7 +184,7 @@ fn differs(results: &[TrialResult], has: impl Fn(&TrialResult) -> bool) -> bool 
     results.iter().any(&has) && !results.iter().all(has)
 }
 
-struct Work<'a> {
+struct SearchWork<'a> {
     plan: &'a SearchPlan,
     run: &'a RunId,
     gate: &'a Gate,
@@ -199,7 +199,7 @@ struct Work<'a> {
     fetching: JoinSet<()>,
 }
 
-impl Work<'_> {
+impl SearchWork<'_> {
     async fn bisect(&mut self) -> Result<SearchEnd, SearchEnd> {
         let last = self.plan.targets.len() - 1;
         let mut search = Search::new(self.plan.targets.len());

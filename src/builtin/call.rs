@@ -20,7 +20,7 @@ use super::charge::{Bill, LATE, RequestEnd};
 use super::faults::Fault;
 use super::refusal::refuse;
 use super::store::Cached;
-use super::usage::{Counted, Reader};
+use super::usage::{Reader, Tally};
 
 /// A request that was let in, until it ends: at the latest when it is dropped.
 pub(super) struct Ticket {
@@ -41,7 +41,7 @@ impl Ticket {
         Ticket { node, asked, admitted, model, attempts: 0, advance: None, is_open: true }
     }
 
-    pub(super) fn close(&mut self, end: RequestEnd, usage: &Counted) {
+    pub(super) fn close(&mut self, end: RequestEnd, usage: &Tally) {
         if !std::mem::take(&mut self.is_open) {
             return;
         }
@@ -60,7 +60,7 @@ impl Ticket {
     }
 
     /// Charges for a stream that begins: whoever leaves it has paid for what he has seen, before he is missed.
-    fn begin(&mut self, usage: &Counted) {
+    fn begin(&mut self, usage: &Tally) {
         if self.advance.is_none() {
             let advance = self.node.lock().charge_advance(self.node.instance, &self.admitted, &self.model, usage);
             self.advance = Some(advance);
@@ -72,7 +72,7 @@ impl Ticket {
         let response = match self.answered().await {
             Ok(response) => response,
             Err(error) => {
-                self.close(RequestEnd::Failed, &Counted::default());
+                self.close(RequestEnd::Failed, &Tally::default());
                 return refuse(StatusCode::BAD_GATEWAY, "upstream", error.to_string()).into_response();
             }
         };
@@ -87,11 +87,11 @@ impl Ticket {
         }
         match response.bytes().await {
             Err(error) => {
-                self.close(RequestEnd::BrokenOff, &Counted::default());
+                self.close(RequestEnd::BrokenOff, &Tally::default());
                 refuse(StatusCode::BAD_GATEWAY, "upstream", error.to_string()).into_response()
             }
             Ok(body) => {
-                let usage = Counted::of_body(&body);
+                let usage = Tally::of_body(&body);
                 let end = if status.is_success() { RequestEnd::Answered } else { RequestEnd::Failed };
                 if status.is_success() {
                     self.keep(content_type.clone(), body.clone(), &usage);
@@ -129,7 +129,7 @@ impl Ticket {
     }
 
     /// Keeps an answer, if it may be given again.
-    fn keep(&self, content_type: HeaderValue, body: Bytes, usage: &Counted) {
+    fn keep(&self, content_type: HeaderValue, body: Bytes, usage: &Tally) {
         if let Some(key) = self.asked.cache_key.clone() {
             let cached = Cached { content_type, body, usage: usage.clone() };
             self.node.lock().store.cache.insert(key, cached);
@@ -139,7 +139,7 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.close(RequestEnd::Left, &Counted::default());
+        self.close(RequestEnd::Left, &Tally::default());
     }
 }
 

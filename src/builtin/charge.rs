@@ -10,7 +10,7 @@ use super::account::{Account, AccountKind, Id, SpendLogRow};
 use super::admit::Admitted;
 use super::asked::{Asked, Route};
 use super::faults::Fault;
-use super::usage::Counted;
+use super::usage::Tally;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) struct Bill<'a> {
     pub(super) end: RequestEnd,
     /// The model that answered; not the one asked for, after a fallback.
     pub(super) model: &'a str,
-    pub(super) usage: &'a Counted,
+    pub(super) usage: &'a Tally,
     /// How many calls of the provider it took.
     pub(super) attempts: u64,
     /// What was charged when its stream began.
@@ -53,7 +53,7 @@ impl World {
         instance: usize,
         admitted: &Admitted,
         model: &str,
-        usage: &Counted,
+        usage: &Tally,
     ) -> Decimal {
         let advance = match self.has(Fault::DroppedStreamNotCharged) {
             true => Decimal::ZERO,
@@ -149,7 +149,7 @@ impl World {
             Some(Fault::StreamWithoutUsageNotCharged) if asked.hides_usage => nothing,
             Some(Fault::StreamWithoutUsageEstimated) if asked.hides_usage => cost * Decimal::new(14, 1),
             Some(Fault::MessagesStreamInputNotCharged) if asked.stream && asked.route == Route::Messages => {
-                self.models.cost(priced_as, &Counted { input: 0, ..Counted::clone(usage) })
+                self.models.cost(priced_as, &Tally { input: 0, ..Tally::clone(usage) })
             }
             Some(Fault::ResponsesChargedTwice) if asked.route == Route::Responses => cost + cost,
             Some(Fault::ImagesNotCharged) if asked.route == Route::Images => nothing,

@@ -36,7 +36,7 @@ use tokio::task::JoinHandle;
 use crate::secret::Secret;
 use account::{Account, AccountKind, Id};
 pub use faults::{AboutFault, FAULTS, Fault};
-use price::Models;
+use price::PricedModels;
 use store::{Memory, Store};
 
 /// How much faster than a real one its clock runs: budgets, keys and the minutes of rate limits end so much sooner.
@@ -60,7 +60,7 @@ impl Builtin {
         admin_key: &Secret,
         fault: Option<Fault>,
     ) -> std::io::Result<Builtin> {
-        let models = Models::read(config).map_err(std::io::Error::other)?;
+        let models = PricedModels::read(config).map_err(std::io::Error::other)?;
         let http = reqwest::Client::builder().no_proxy().build().map_err(std::io::Error::other)?;
         let admin_key = admin_key.reveal().to_owned();
         let mut store = Store::default();
@@ -171,7 +171,7 @@ impl RouteState {
 
 /// All that the instances have in common, and the memory of each.
 struct World {
-    models: Models,
+    models: PricedModels,
     admin_key: String,
     fault: Option<Fault>,
     store: Store,

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::account::exact;
-use super::usage::Counted;
+use super::usage::Tally;
 
 /// USD for one token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(super) struct PricedModel {
 
 /// Every model that can be asked, by the name that requests use.
 #[derive(Debug, Default)]
-pub(super) struct Models {
+pub(super) struct PricedModels {
     known: HashMap<String, PricedModel>,
     aliases: HashMap<String, String>,
     /// The budget object of end users that have no budget of their own.
@@ -62,10 +62,10 @@ pub(super) struct Models {
 /// The fields that hold a price for an image.
 const PER_IMAGE: [&str; 2] = ["output_cost_per_image", "input_cost_per_image"];
 
-impl Models {
-    pub(super) fn read(config: &str) -> Result<Models, String> {
+impl PricedModels {
+    pub(super) fn read(config: &str) -> Result<PricedModels, String> {
         let config: Value = serde_saphyr::from_str(config).map_err(|error| error.to_string())?;
-        let mut models = Models::default();
+        let mut models = PricedModels::default();
         let list = config["model_list"].as_array().ok_or("there is no model_list")?;
         for (number, said) in list.iter().enumerate() {
             let id = said["model_info"]["id"].as_str().map_or_else(|| format!("config-{number}"), str::to_owned);
@@ -107,7 +107,7 @@ impl Models {
     }
 
     /// What an answer costs: by what is known of the model, else by what the answer itself says.
-    pub(super) fn cost(&self, name: &str, usage: &Counted) -> Decimal {
+    pub(super) fn cost(&self, name: &str, usage: &Tally) -> Decimal {
         let by_rates =
             |rates: Rates| rates.input * Decimal::from(usage.input) + rates.output * Decimal::from(usage.output);
         let model = self.get(name);

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 
 use super::account::{Account, AccountKind, Id, RateCount};
 use super::asked::Route;
-use super::usage::Counted;
+use super::usage::Tally;
 
 /// Everything, in memory.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(super) struct Store {
 pub(super) struct Cached {
     pub(super) content_type: HeaderValue,
     pub(super) body: Bytes,
-    pub(super) usage: Counted,
+    pub(super) usage: Tally,
 }
 
 /// An instance's own memory, which ends with it.

@@ -7,7 +7,7 @@ use super::account::exact;
 
 /// What an answer consumed, as far as it says so.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Counted {
+pub(super) struct Tally {
     /// The model that the answer names.
     pub(super) model: String,
     pub(super) input: u64,
@@ -16,13 +16,13 @@ pub(super) struct Counted {
     pub(super) cost: Option<Decimal>,
 }
 
-impl Counted {
+impl Tally {
     pub(super) fn tokens(&self) -> u64 {
         self.input + self.output
     }
 
-    pub(super) fn of_body(body: &[u8]) -> Counted {
-        let mut usage = Counted::default();
+    pub(super) fn of_body(body: &[u8]) -> Tally {
+        let mut usage = Tally::default();
         if let Ok(answer) = serde_json::from_slice(body) {
             usage.add(&answer);
         }
@@ -53,17 +53,17 @@ pub(super) struct Reader {
     /// The beginning of a line whose end has not come.
     rest: Vec<u8>,
     pub(super) has_begun: bool,
-    usage: Counted,
+    usage: Tally,
     /// Its last event has come.
     pub(super) is_whole: bool,
 }
 
 impl Reader {
     /// What the stream says of its usage; as long as it has not said so, one token since it has begun.
-    pub(super) fn usage(&self) -> Counted {
+    pub(super) fn usage(&self) -> Tally {
         let is_said = self.is_whole || self.usage.tokens() > 0 || self.usage.cost.is_some();
         let output = if is_said { self.usage.output } else { self.has_begun.into() };
-        Counted { output, ..self.usage.clone() }
+        Tally { output, ..self.usage.clone() }
     }
 
     pub(super) fn read(&mut self, chunk: &[u8]) {
@@ -100,14 +100,14 @@ mod tests {
         for size in [1, 7, 1000] {
             let mut reader = Reader::default();
             stream.as_bytes().chunks(size).for_each(|chunk| reader.read(chunk));
-            let Counted { model, input, output, .. } = reader.usage();
+            let Tally { model, input, output, .. } = reader.usage();
             assert_eq!((model.as_str(), input, output, reader.is_whole), ("m", 3, 7, true));
         }
     }
 
     #[test]
     fn images_are_counted_and_embeddings_are_not() {
-        assert_eq!(Counted::of_body(br#"{"created":0,"data":[{"url":"a"},{"url":"b"}]}"#).images, 2);
-        assert_eq!(Counted::of_body(br#"{"object":"list","data":[{"embedding":[0.5]}]}"#).images, 0);
+        assert_eq!(Tally::of_body(br#"{"created":0,"data":[{"url":"a"},{"url":"b"}]}"#).images, 2);
+        assert_eq!(Tally::of_body(br#"{"object":"list","data":[{"embedding":[0.5]}]}"#).images, 0);
     }
 }

@@ -83,7 +83,7 @@ pub(super) struct OutputArgs {
     #[arg(long, value_enum, default_value_t = FormatName::Terminal)]
     format: FormatName,
     #[command(flatten)]
-    files: Files,
+    files: FileArgs,
 }
 
 impl From<OutputArgs> for output::Output {
@@ -94,7 +94,7 @@ impl From<OutputArgs> for output::Output {
             FormatName::JsonLines => Format::JsonLines,
             FormatName::Github => Format::Github,
         };
-        let Files { json, junit, markdown, html, evidence } = files;
+        let FileArgs { json, junit, markdown, html, evidence } = files;
         output::Output { quiet, format, files: output::Files { json, junit, markdown, html, evidence } }
     }
 }
@@ -111,7 +111,7 @@ enum FormatName {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reports")]
-struct Files {
+struct FileArgs {
     /// Write the report as JSON, for scripts and for `gatecrash merge`.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,

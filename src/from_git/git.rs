@@ -20,12 +20,12 @@ pub(super) struct Repository {
 /// A file before and after, as text: bytes that are not UTF-8 are replaced. One side is missing of a file that is new or gone.
 #[derive(Debug)]
 pub(super) struct ChangedFile {
-    pub old: Option<Side>,
-    pub new: Option<Side>,
+    pub old: Option<Revision>,
+    pub new: Option<Revision>,
 }
 
 #[derive(Debug)]
-pub(super) struct Side {
+pub(super) struct Revision {
     /// From the root of the repository.
     pub path: String,
     pub text: String,
@@ -78,9 +78,9 @@ impl Repository {
             let name = new.as_ref().or(old.as_ref().map(|(path, _)| path)).cloned().unwrap_or_default();
             let old = old.and_then(|(path, blob)| {
                 let bytes = run(&self.root, &["cat-file", "blob", &blob]).ok()?;
-                Some(Side { path, text: String::from_utf8_lossy(&bytes).into_owned() })
+                Some(Revision { path, text: String::from_utf8_lossy(&bytes).into_owned() })
             });
-            let new = new.and_then(|path| Some(Side { text: read(&self.root.join(&path))?, path }));
+            let new = new.and_then(|path| Some(Revision { text: read(&self.root.join(&path))?, path }));
             (name, ChangedFile { old, new })
         }))
     }

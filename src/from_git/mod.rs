@@ -15,7 +15,7 @@ use std::path::Path;
 use crate::gateway::Adapter;
 use crate::gateway::litellm::LiteLlm;
 use crate::gateway::litellm::release::{Releases, order};
-use git::{ChangedFile, Hunk, Repository, Side};
+use git::{ChangedFile, Hunk, Repository, Revision};
 use mention::{Mention, mentions};
 pub use wrong::NoUpgrade;
 
@@ -152,8 +152,8 @@ impl Change {
 
 /// What changed in a file.
 fn of_file(repository: &Repository, file: &ChangedFile, releases: &Releases<'_>) -> Result<Vec<Change>, NoUpgrade> {
-    let said = |side: &Option<Side>| {
-        let of_side = |side: &Side| {
+    let said = |side: &Option<Revision>| {
+        let of_side = |side: &Revision| {
             let say = |mention| Claim { path: side.path.clone(), mention };
             mentions(&side.path, &side.text, releases).into_iter().map(say).collect::<Vec<_>>()
         };

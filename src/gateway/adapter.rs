@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::connection::{Connection, Credential};
 use super::price::Priced;
-use super::recipe::{Image, Package, Place, Recipe};
+use super::recipe::{Image, Package, Recipe, Surroundings};
 use super::refusal::Refusals;
 use super::{AdminError, Ask, Definition, Differing, Entity, LogRow};
 use crate::scenario::{Api, Fields, Kind, PricedBy, Usd};
@@ -122,7 +122,7 @@ pub trait Adapter: Debug + Send + Sync {
     fn priced(&self, path: PricedBy, api: Api) -> Option<Priced>;
 
     /// What an instance is started with.
-    fn recipe(&self, place: &Place<'_>) -> Recipe;
+    fn recipe(&self, place: &Surroundings<'_>) -> Recipe;
 
     /// A configuration with those of its models only that are asked for in these bodies.
     fn excerpt(&self, config: &str, _bodies: &[&Value]) -> String {

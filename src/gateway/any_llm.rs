@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, StreamEnd, lacks};
 use super::connection::{Connection, Credential, amount, number};
 use super::price::{Cost, KNOWN, KNOWN_MODEL, Priced, RATE};
-use super::recipe::{Package, Place, Recipe};
+use super::recipe::{Package, Recipe, Surroundings};
 use super::refusal::{KnownRefusal, Refusals};
 use super::{AdminError, Ask, Definition, Differing, Entity, LogRow, openai};
 use crate::scenario::{Api, ErrorKind, Fields, Kind, PricedBy, Usd};
@@ -118,8 +118,8 @@ impl Adapter for AnyLlm {
         MODELS.iter().find(|(of, _)| *of == path).map(|(_, priced)| *priced)
     }
 
-    fn recipe(&self, place: &Place<'_>) -> Recipe {
-        let Place { home, port, database_url, upstream, admin_key, .. } = *place;
+    fn recipe(&self, place: &Surroundings<'_>) -> Recipe {
+        let Surroundings { home, port, database_url, upstream, admin_key, .. } = *place;
         let mut config = format!(
             "host: \"127.0.0.1\"\nport: {port}\nmaster_key: \"${{GATEWAY_MASTER_KEY}}\"\n\
              database_url: \"${{GATEWAY_DATABASE_URL}}\"\nbootstrap_api_key: false\n\
@@ -253,12 +253,12 @@ impl Adapter for AnyLlm {
     /// A user's own figure; of a key, what its rows of the usage log cost together.
     async fn spend(&self, to: &Connection, entity: &Entity) -> Result<Option<Usd>, AdminError> {
         #[derive(Deserialize)]
-        struct User {
+        struct UserShown {
             spend: Box<RawValue>,
         }
         match entity {
             Entity::User(id) => {
-                let User { spend } = to.read(&format!("/v1/users/{id}"), &[]).await?;
+                let UserShown { spend } = to.read(&format!("/v1/users/{id}"), &[]).await?;
                 Ok(amount(spend.get()))
             }
             Entity::Key { id, .. } => {

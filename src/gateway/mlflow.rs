@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, StreamEnd, lacks};
 use super::connection::{Connection, Credential, amount, number};
 use super::price::{Cost, KNOWN, KNOWN_MODEL, Priced, RATE};
-use super::recipe::{Package, Place, Recipe};
+use super::recipe::{Package, Recipe, Surroundings};
 use super::refusal::{KnownRefusal, Refusals};
 use super::{AdminError, Ask, Definition, Differing, Entity, openai};
 use crate::scenario::{Api, Budget, ErrorKind, Fields, Kind, PricedBy, Usd};
@@ -107,8 +107,8 @@ impl Adapter for Mlflow {
         MODELS.iter().find(|(of, _)| *of == path).map(|(_, priced)| *priced)
     }
 
-    fn recipe(&self, place: &Place<'_>) -> Recipe {
-        let Place { home, port, database_url, admin_key, .. } = *place;
+    fn recipe(&self, place: &Surroundings<'_>) -> Recipe {
+        let Surroundings { home, port, database_url, admin_key, .. } = *place;
         let text = str::to_owned;
         // What others say of a connection in its URL, it does not know.
         let database_url = database_url.split('?').next().unwrap_or_default();

@@ -54,7 +54,7 @@ pub enum How {
 
 /// Where an instance is launched, and with what.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct Surroundings<'a> {
     pub how: How,
     /// The folder in which its files are, with a slash at its end; empty for the folder it is started in.
     pub home: &'a str,

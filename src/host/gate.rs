@@ -6,10 +6,10 @@ use tokio::sync::watch;
 
 /// What every trial of a run goes through when its turn has come.
 #[derive(Debug, Clone, Default)]
-pub struct Gate(Arc<watch::Sender<Passing>>);
+pub struct Gate(Arc<watch::Sender<Within>>);
 
 #[derive(Debug, Default)]
-struct Passing {
+struct Within {
     is_closed: bool,
     inside: usize,
 }

@@ -31,7 +31,6 @@ pub fn when_stdin_closes() {
     std::thread::spawn(|| {
         // An input that cannot be read is as good as closed.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-        #[cfg(unix)]
         for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
             let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
         }

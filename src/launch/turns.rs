@@ -65,22 +65,22 @@ pub(super) struct Turns {
     first: Arc<Semaphore>,
     /// What the first of the first holds for all of them.
     held_by_first: Arc<Mutex<Weak<OwnedRwLockWriteGuard<()>>>>,
-    count: Arc<watch::Sender<Count>>,
+    count: Arc<watch::Sender<TurnCount>>,
 }
 
 /// Of trials that do not run alone.
 #[derive(Debug, Default)]
-struct Count {
+struct TurnCount {
     now: usize,
     /// Since the target was launched, or started again.
     ever: usize,
 }
 
 /// One of them, until it is dropped.
-pub struct Counted(Arc<watch::Sender<Count>>);
+pub struct Counted(Arc<watch::Sender<TurnCount>>);
 
 impl Counted {
-    fn new(count: &Arc<watch::Sender<Count>>) -> Counted {
+    fn new(count: &Arc<watch::Sender<TurnCount>>) -> Counted {
         count.send_modify(|count| {
             count.now += 1;
             count.ever += 1;

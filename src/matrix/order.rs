@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Matrix;
-use super::run::{ColumnPlan, MatrixEvent, MatrixPlan, Record, execute, room};
+use super::run::{ColumnPlan, MatrixEvent, MatrixPlan, Measured, execute, room};
 use super::tell::{html, json, markdown, terminal};
 use crate::config::{Config, Limits};
 use crate::host::console::{print_json, print_redacted, save_json, save_redacted, say};
@@ -221,7 +221,7 @@ impl MatrixOrder {
 
 /// Runs a plan, and gives what is known at its end.
 fn run(plan: MatrixPlan, quiet: bool) -> Result<(Matrix, Ended), Failure> {
-    let record = Arc::new(Mutex::new(Record::new(&plan)));
+    let record = Arc::new(Mutex::new(Measured::new(&plan)));
     let all = Arc::new(Progress::new(quiet, 0));
     let mut ended = on_stage(|what| all.say(what), {
         let (record, all) = (Arc::clone(&record), Arc::clone(&all));

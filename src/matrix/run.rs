@@ -82,12 +82,12 @@ pub async fn execute(plan: &MatrixPlan, run: &RunId, gate: &Gate, tell: &(dyn Fn
     if let Some(why) = cache.as_ref().err() {
         tell(MatrixEvent::Forgets(why.to_string()));
     }
-    let work = Work { plan, run, gate, tell, kept: under.zip(cache.ok()) };
+    let work = MatrixWork { plan, run, gate, tell, kept: under.zip(cache.ok()) };
     let columns = futures_util::stream::iter(0..plan.columns.len());
     columns.for_each_concurrent(plan.at_once.max(1), |column| work.column(column)).await;
 }
 
-struct Work<'a> {
+struct MatrixWork<'a> {
     plan: &'a MatrixPlan,
     run: &'a RunId,
     gate: &'a Gate,
@@ -95,7 +95,7 @@ struct Work<'a> {
     kept: Option<(Under, Cache)>,
 }
 
-impl Work<'_> {
+impl MatrixWork<'_> {
     async fn column(&self, column: usize) {
         let ColumnPlan { target: wanted, instead } = &self.plan.columns[column];
         let mut tried: Vec<(&str, String)> = Vec::new();
@@ -122,7 +122,7 @@ impl Work<'_> {
         remark: Option<String>,
         is_last: bool,
     ) -> Option<LaunchError> {
-        let Work { plan, run, gate, tell, .. } = self;
+        let MatrixWork { plan, run, gate, tell, .. } = self;
         let results = self.results(target);
         let known = |trial: &&Trial| results.get(trial).filter(|_| !plan.fresh).cloned();
         let (left, there): (Vec<_>, Vec<_>) = plan.trials.iter().partition(|trial| known(trial).is_none());
@@ -176,15 +176,15 @@ impl Work<'_> {
 
 /// What is left of the events: a matrix.
 #[derive(Debug, Default)]
-pub struct Record {
+pub struct Measured {
     columns: BTreeMap<usize, Column>,
     rows: BTreeMap<TrialId, Row>,
 }
 
-impl Record {
-    pub fn new(plan: &MatrixPlan) -> Record {
+impl Measured {
+    pub fn new(plan: &MatrixPlan) -> Measured {
         let rows = plan.trials.iter().map(|trial| (trial.id.clone(), Row::of(trial))).collect();
-        Record { columns: BTreeMap::new(), rows }
+        Measured { columns: BTreeMap::new(), rows }
     }
 
     pub fn add(&mut self, event: &MatrixEvent) {

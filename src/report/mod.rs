@@ -152,7 +152,7 @@ pub struct Spent {
 }
 
 #[derive(Debug)]
-struct Launched {
+struct LaunchedTarget {
     target: Target,
     took: Duration,
     origin: Origin,
@@ -162,7 +162,7 @@ struct Launched {
 /// What is left of a run's events: the input of its report.
 #[derive(Debug, Default)]
 pub struct Record {
-    launched: Vec<Launched>,
+    launched: Vec<LaunchedTarget>,
     not_launched: Vec<LaunchError>,
     results: Vec<TrialResult>,
     logs: Vec<(String, Vec<String>)>,
@@ -178,7 +178,7 @@ impl Record {
             Event::Launching { .. } => {}
             Event::Launched { target, took, origin, setup, .. } => {
                 let (target, origin, setup) = (target.clone(), origin.clone(), setup.clone());
-                self.launched.push(Launched { target, took: *took, origin, setup });
+                self.launched.push(LaunchedTarget { target, took: *took, origin, setup });
             }
             Event::NotLaunched(error) => self.not_launched.push(error.clone()),
             Event::Begun => self.begun = Some(std::time::Instant::now()),
@@ -189,7 +189,7 @@ impl Record {
         }
     }
 
-    fn launched(&self, target: &Target) -> Option<&Launched> {
+    fn launched(&self, target: &Target) -> Option<&LaunchedTarget> {
         self.launched.iter().find(|launched| launched.target.name == target.name)
     }
 }

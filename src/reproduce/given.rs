@@ -14,9 +14,9 @@ const SHORT_LIFE: u64 = 60 * 60;
 
 /// What there is to write of an entity: its fields, each with what stands beside it, and remarks between them.
 #[derive(Debug, Default)]
-struct Lines(Vec<(String, String)>);
+struct Posted(Vec<(String, String)>);
 
-impl Lines {
+impl Posted {
     fn field(&mut self, name: &str, value: impl std::fmt::Display, beside: impl Into<String>) {
         self.0.push((format!("    {name}: {value}"), beside.into()));
     }
@@ -33,7 +33,7 @@ impl Writer<'_> {
         let order = [Kind::Budget, Kind::Organisation, Kind::Team, Kind::User, Kind::Member, Kind::EndUser, Kind::Key];
         let shown = self.shown;
         for seen in order.into_iter().filter_map(|kind| shown.of(kind)) {
-            let mut lines = Lines::default();
+            let mut lines = Posted::default();
             self.owners(seen, &mut lines);
             self.budgets(seen, &mut lines);
             self.duration(seen, &mut lines);
@@ -56,7 +56,7 @@ impl Writer<'_> {
         }
     }
 
-    fn owners(&self, seen: &Seen, lines: &mut Lines) {
+    fn owners(&self, seen: &Seen, lines: &mut Posted) {
         let is_there = |kind: Kind| self.shown.of(kind).is_some();
         let has = |owner: Kind| match (seen.kind, owner) {
             (Kind::Key | Kind::Member, Kind::User | Kind::Team) | (Kind::Team, Kind::Organisation) => true,
@@ -73,7 +73,7 @@ impl Writer<'_> {
         }
     }
 
-    fn budgets(&mut self, seen: &Seen, lines: &mut Lines) {
+    fn budgets(&mut self, seen: &Seen, lines: &mut Posted) {
         let kind = seen.kind;
         for (field, budget) in [("max_budget", seen.max_budget), ("member_budget", seen.member_budget)] {
             let Some(budget) = budget else { continue };
@@ -100,7 +100,7 @@ impl Writer<'_> {
         }
     }
 
-    fn duration(&mut self, seen: &Seen, lines: &mut Lines) {
+    fn duration(&mut self, seen: &Seen, lines: &mut Posted) {
         let Some((said, period)) = &seen.budget_duration else { return };
         let is_reset = matches!(&self.plan.asks, Asks::Budgets { reset: Some(kind), .. } if *kind == seen.kind);
         let kind = seen.kind;
@@ -117,7 +117,7 @@ impl Writer<'_> {
     }
 
     /// A scenario's models are those of pricing paths: those that are asked stand for those that are allowed.
-    fn models(&self, seen: &Seen, lines: &mut Lines) {
+    fn models(&self, seen: &Seen, lines: &mut Posted) {
         if !seen.kind.fields().contains(&"models") {
             return;
         }
@@ -142,7 +142,7 @@ impl Writer<'_> {
         }
     }
 
-    fn limits(&self, seen: &Seen, lines: &mut Lines) {
+    fn limits(&self, seen: &Seen, lines: &mut Posted) {
         let reported = |field: &str| match field {
             "rpm_limit" => seen.rpm_limit,
             "tpm_limit" => seen.tpm_limit,
@@ -154,7 +154,7 @@ impl Writer<'_> {
         }
     }
 
-    fn expiry(&mut self, seen: &Seen, lines: &mut Lines) {
+    fn expiry(&mut self, seen: &Seen, lines: &mut Posted) {
         match seen.expiry {
             Some(Expiry::Over) if self.plan.asks == Asks::Expired => {
                 lines.field("expires", format!("{LIFE}s"), "it was over in the report");

@@ -28,7 +28,7 @@ pub const LARGEST: u64 = 1024 * 1024;
 
 /// A text, and what it is called.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct ReportText {
     pub name: String,
     pub text: String,
 }
@@ -57,12 +57,16 @@ pub enum NotReproduced {
 ///
 /// # Errors
 /// When there is no key in it, or the configuration is none.
-pub fn reproduce(sources: &[Source], config: Option<&Source>, now: Timestamp) -> Result<Reproduced, NotReproduced> {
+pub fn reproduce(
+    sources: &[ReportText],
+    config: Option<&ReportText>,
+    now: Timestamp,
+) -> Result<Reproduced, NotReproduced> {
     let mut shown = shown(sources, now)?;
     let mut left_out = leave_out(&mut shown, None);
     let models = match config {
         None => None,
-        Some(Source { name, text }) => {
+        Some(ReportText { name, text }) => {
             let read = Models::read(text);
             let models = read.map_err(|why| NotReproduced::Configuration { name: name.clone(), why })?;
             Some((name.as_str(), models))
@@ -106,10 +110,10 @@ fn leave_out(shown: &mut Shown, asks: Option<&Asks>) -> Vec<String> {
     is_one.then(|| "the end user: without its budget, a default would hold for it".to_owned()).into_iter().collect()
 }
 
-fn shown(sources: &[Source], now: Timestamp) -> Result<Shown, NotReproduced> {
+fn shown(sources: &[ReportText], now: Timestamp) -> Result<Shown, NotReproduced> {
     let mut documents = Vec::new();
     let mut is_cut = false;
-    for Source { name, text } in sources {
+    for ReportText { name, text } in sources {
         let found = find::objects(text);
         is_cut |= found.is_cut;
         if found.objects.is_empty() {

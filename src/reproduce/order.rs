@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{LARGEST, Reproduced, Source, reproduce};
+use super::{LARGEST, ReportText, Reproduced, reproduce};
 use crate::host::console::{Overwrite, print, say, write_new};
 use crate::host::failure::{Exit, Failure};
 use crate::scenario::read::{shown, understand};
@@ -52,7 +52,7 @@ impl ReproduceOrder {
 }
 
 /// Reads a text, from standard input for `-`.
-fn source(path: &Path) -> Result<Source, Failure> {
+fn source(path: &Path) -> Result<ReportText, Failure> {
     let is_stdin = path == Path::new("-");
     let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
     let wrong = |what: String| Failure::wrong(format!("{name}: {what}"));
@@ -70,5 +70,5 @@ fn source(path: &Path) -> Result<Source, Failure> {
         let at = error.utf8_error().valid_up_to();
         wrong(format!("it is not UTF-8 text, from byte {} on\n  help: save it as UTF-8", at + 1))
     })?;
-    Ok(Source { name, text: text.trim_start_matches('\u{feff}').to_owned() })
+    Ok(ReportText { name, text: text.trim_start_matches('\u{feff}').to_owned() })
 }

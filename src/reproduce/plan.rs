@@ -91,7 +91,7 @@ const PRICES: std::ops::RangeInclusive<Decimal> =
 
 /// A budget that holds for the key's requests.
 #[derive(Debug, Clone, Copy)]
-struct Bound {
+struct Budgeted {
     kind: Kind,
     amount: Usd,
     is_spent: bool,
@@ -99,7 +99,7 @@ struct Bound {
 
 /// Those that hold: of the key or its budget object, of its team, membership and organisation, and of its user if it has
 /// no team.
-fn bounds(shown: &Shown) -> Vec<Bound> {
+fn bounds(shown: &Shown) -> Vec<Budgeted> {
     let holds = |kind: Kind| match kind {
         Kind::User => shown.of(Kind::Team).is_none(),
         Kind::Key | Kind::Budget | Kind::Team | Kind::Member | Kind::Organisation | Kind::EndUser => true,
@@ -112,9 +112,9 @@ fn bounds(shown: &Shown) -> Vec<Bound> {
     let bound = |seen: &Seen| {
         let of_team = || shown.of(Kind::Team).filter(|_| seen.kind == Kind::Member)?.member_budget;
         let amount = seen.max_budget.or_else(of_team).filter(|amount| *amount >= Usd::ZERO)?;
-        Some(Bound { kind: seen.kind, amount, is_spent: spent(seen).is_some_and(|spent| spent >= amount) })
+        Some(Budgeted { kind: seen.kind, amount, is_spent: spent(seen).is_some_and(|spent| spent >= amount) })
     };
-    let mut bounds: Vec<Bound> = shown.entities.iter().filter(|seen| holds(seen.kind)).filter_map(bound).collect();
+    let mut bounds: Vec<Budgeted> = shown.entities.iter().filter(|seen| holds(seen.kind)).filter_map(bound).collect();
     bounds.sort_by_key(|bound| bound.amount);
     bounds
 }
@@ -248,7 +248,7 @@ impl Draft {
         Usd(scaled.round_dp_with_strategy(FINEST, RoundingStrategy::ToZero).normalize())
     }
 
-    fn budgets(&mut self, shown: &Shown, bounds: &[Bound]) -> Asks {
+    fn budgets(&mut self, shown: &Shown, bounds: &[Budgeted]) -> Asks {
         let tokens = |shown: &Shown| shown.entities.iter().filter_map(|seen| seen.tpm_limit).min();
         if tokens(shown).is_some_and(|limit| limit < self.tokens() * REQUESTS) {
             // Fewer tokens cost less: then the budgets have to be smaller, too.
@@ -268,8 +268,8 @@ impl Draft {
     }
 
     /// The reset that comes soon, if it lets the key in again; others that come soon are left out.
-    fn reset(&self, shown: &Shown, bounds: &[Bound]) -> Option<Kind> {
-        let room = |bound: &Bound| bound.amount.0 - bounds[0].amount.0;
+    fn reset(&self, shown: &Shown, bounds: &[Budgeted]) -> Option<Kind> {
+        let room = |bound: &Budgeted| bound.amount.0 - bounds[0].amount.0;
         let is_alone = bounds[1..].iter().all(|bound| room(bound) * self.scale > self.price.0 * Decimal::from(3));
         let seen = shown.of(bounds[0].kind).filter(|seen| is_alone && is_short(seen))?;
         matches!(seen.kind, Kind::Key | Kind::User | Kind::Team).then_some(seen.kind)

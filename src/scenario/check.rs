@@ -17,7 +17,7 @@ const LONGEST_PROMPT: u32 = 200_000;
 
 /// The mistakes in the meaning of a scenario; none for a good one.
 pub fn check(file: &Path, scenario: &Scenario) -> Vec<Diagnostic> {
-    let mut found = Mistakes { file, scenario, diagnostics: Vec::new() };
+    let mut found = Checked { file, scenario, diagnostics: Vec::new() };
     found.head();
     found.entities();
     found.steps();
@@ -27,13 +27,13 @@ pub fn check(file: &Path, scenario: &Scenario) -> Vec<Diagnostic> {
     found.diagnostics
 }
 
-struct Mistakes<'a> {
+struct Checked<'a> {
     file: &'a Path,
     scenario: &'a Scenario,
     diagnostics: Vec<Diagnostic>,
 }
 
-impl Mistakes<'_> {
+impl Checked<'_> {
     fn mistake(&mut self, place: Place, title: impl Into<String>, label: &str) -> &mut Diagnostic {
         self.diagnostics.push(Diagnostic::new(self.file, title).at(place).label(label));
         self.diagnostics.last_mut().expect("one was just pushed")

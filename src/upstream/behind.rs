@@ -10,7 +10,7 @@ use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use super::answer::{self, Event};
-use super::call::{Call, Calls, Reply, api_at};
+use super::call::{Call, CallCounts, Reply, api_at};
 
 /// After so many requests they are forgotten: a mock of wiremock keeps each that it has matched, with the buffer that it was
 /// read into (5 KB each; half the memory of 2,000 trials).
@@ -18,12 +18,12 @@ const KEPT: usize = 500;
 
 pub(super) struct Behind {
     server: MockServer,
-    calls: Arc<Calls>,
+    calls: Arc<CallCounts>,
     asked: AtomicUsize,
 }
 
 impl Behind {
-    pub(super) async fn start(calls: Arc<Calls>) -> io::Result<Behind> {
+    pub(super) async fn start(calls: Arc<CallCounts>) -> io::Result<Behind> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let server = MockServer::builder().listener(listener).disable_request_recording().start().await;
         let behind = Behind { server, calls, asked: AtomicUsize::new(0) };
@@ -52,7 +52,7 @@ impl Behind {
 
 /// What wiremock answers.
 struct Provider {
-    calls: Arc<Calls>,
+    calls: Arc<CallCounts>,
 }
 
 impl Respond for Provider {

@@ -19,12 +19,12 @@ pub(super) struct Call {
 /// What a call is answered.
 pub(super) enum Reply {
     Whole { status: u16, body: Value },
-    Streamed { events: Vec<Event>, end: StreamEnd },
+    Streamed { events: Vec<Event>, end: Finish },
 }
 
 /// How a stream ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum StreamEnd {
+pub(super) enum Finish {
     Done,
     /// The connection is lost before all is said.
     Lost,
@@ -32,9 +32,9 @@ pub(super) enum StreamEnd {
 
 /// How often each request, by its trial and number, has reached the upstream.
 #[derive(Debug, Default)]
-pub(super) struct Calls(Mutex<HashMap<(String, usize), usize>>);
+pub(super) struct CallCounts(Mutex<HashMap<(String, usize), usize>>);
 
-impl Calls {
+impl CallCounts {
     /// Counts a call; says the how manieth of its request it is.
     fn add(&self, marker: &Marker) -> usize {
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +62,7 @@ impl Call {
     }
 
     /// Answers it, and counts it: to be called once.
-    pub(super) fn answer(&self, calls: &Calls) -> Reply {
+    pub(super) fn answer(&self, calls: &CallCounts) -> Reply {
         let Call { api, marker, body } = self;
         let number = calls.add(marker);
         let asked_for = body["model"].as_str().unwrap_or_default();
@@ -84,9 +84,9 @@ impl Call {
                 let images = body["n"].as_u64().unwrap_or(1);
                 Reply::Whole { status: 200, body: answer::whole(*api, said, images) }
             }
-            (Some(events), None) => Reply::Streamed { events, end: StreamEnd::Done },
+            (Some(events), None) => Reply::Streamed { events, end: Finish::Done },
             (Some(events), Some(texts)) => {
-                Reply::Streamed { events: answer::broken_off(events, texts), end: StreamEnd::Lost }
+                Reply::Streamed { events: answer::broken_off(events, texts), end: Finish::Lost }
             }
         }
     }

@@ -20,16 +20,16 @@ use tokio::sync::oneshot;
 
 use super::answer::Event;
 use super::behind::Behind;
-use super::call::{Call, Calls, Reply, StreamEnd, api_at};
+use super::call::{Call, CallCounts, Finish, Reply, api_at};
 
 pub(super) struct Front {
     http: Client,
     behind: Behind,
-    calls: Arc<Calls>,
+    calls: Arc<CallCounts>,
 }
 
 impl Front {
-    pub(super) fn new(behind: Behind, calls: Arc<Calls>) -> reqwest::Result<Front> {
+    pub(super) fn new(behind: Behind, calls: Arc<CallCounts>) -> reqwest::Result<Front> {
         Ok(Front { http: Client::builder().no_proxy().build()?, behind, calls })
     }
 
@@ -105,7 +105,7 @@ fn on_the_wire(reply: Reply, pause: Duration) -> Response {
 }
 
 /// The events at their times. An error at the end makes hyper drop the connection in the middle of the body.
-fn timed(events: Vec<Event>, pause: Duration, end: StreamEnd) -> impl stream::Stream<Item = io::Result<String>> {
+fn timed(events: Vec<Event>, pause: Duration, end: Finish) -> impl stream::Stream<Item = io::Result<String>> {
     stream::unfold(Some(events.into_iter()), move |left| async move {
         let mut left = left?;
         match (left.next(), end) {
@@ -115,8 +115,8 @@ fn timed(events: Vec<Event>, pause: Duration, end: StreamEnd) -> impl stream::St
                 }
                 Some((Ok(event.into_wire()), Some(left)))
             }
-            (None, StreamEnd::Done) => None,
-            (None, StreamEnd::Lost) => {
+            (None, Finish::Done) => None,
+            (None, Finish::Lost) => {
                 // hyper writes out what it has when it has to wait; an error would lose it.
                 tokio::task::yield_now().await;
                 Some((Err(io::ErrorKind::ConnectionAborted.into()), None))

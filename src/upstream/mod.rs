@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use behind::Behind;
-use call::{Call, Calls, Reply, api_at};
+use call::{Call, CallCounts, Reply, api_at};
 use front::Front;
 pub use marker::{Marker, Usage};
 
@@ -30,7 +30,7 @@ use crate::scenario::Api;
 /// A running upstream. Dropping it stops it.
 pub struct Upstream {
     address: SocketAddr,
-    calls: Arc<Calls>,
+    calls: Arc<CallCounts>,
     _front: oneshot::Sender<()>,
 }
 
@@ -42,7 +42,7 @@ impl Upstream {
     pub async fn start(address: SocketAddr) -> io::Result<Upstream> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let calls = Arc::new(Calls::default());
+        let calls = Arc::new(CallCounts::default());
         let behind = Behind::start(Arc::clone(&calls)).await?;
         let front = Front::new(behind, Arc::clone(&calls)).map_err(io::Error::other)?;
         Ok(Upstream { address, calls, _front: front.serve(listener) })
@@ -81,7 +81,7 @@ pub fn answered(route: &str, body: &Value) -> Option<Answered> {
     let mut body = body.clone();
     body.as_object_mut()?.extend(asked.as_object().cloned()?);
     let call = Call::read(api, body.to_string().as_bytes()).ok()?;
-    match call.answer(&Calls::default()) {
+    match call.answer(&CallCounts::default()) {
         Reply::Whole { status: 200, mut body } => {
             let names_model_asked_for = body["model"] == MODEL;
             if body["id"].is_string() {

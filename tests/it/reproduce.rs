@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use gatecrash::reproduce::{Reproduced, Source, reproduce as reproduced};
+use gatecrash::reproduce::{ReportText, Reproduced, reproduce as reproduced};
 use gatecrash::scenario::read::understand;
 
 use super::{answer, case, gatecrash, write};
@@ -132,7 +132,7 @@ fn whatever_an_admin_api_shows_becomes_a_scenario_that_is_right_and_passes() {
     let mut chance = Chance(26672);
     for number in 0..4000 {
         let text = chance.report();
-        let sources = [Source { name: "report".to_owned(), text: text.clone() }];
+        let sources = [ReportText { name: "report".to_owned(), text: text.clone() }];
         let Reproduced { scenario, .. } =
             reproduced(&sources, None, jiff::Timestamp::UNIX_EPOCH).unwrap_or_else(|why| panic!("{why}: {text}"));
         if let Err(mistakes) = understand("bug.yaml".as_ref(), scenario.clone().into_bytes()) {

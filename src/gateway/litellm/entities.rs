@@ -214,7 +214,7 @@ pub(super) async fn reset_spend(to: &Connection, entity: &Entity) -> Result<(), 
 pub(super) async fn spend(to: &Connection, entity: &Entity) -> Result<Option<Usd>, AdminError> {
     /// The figure with all its digits: a float would lose some.
     #[derive(Deserialize)]
-    struct Spent {
+    struct SpendShown {
         #[serde(default)]
         user_id: Option<String>,
         #[serde(default)]
@@ -223,12 +223,12 @@ pub(super) async fn spend(to: &Connection, entity: &Entity) -> Result<Option<Usd
     #[derive(Deserialize)]
     struct Info {
         #[serde(alias = "user_info", alias = "team_info")]
-        info: Spent,
+        info: SpendShown,
     }
     #[derive(Deserialize)]
     struct Memberships {
         #[serde(default)]
-        team_memberships: Vec<Spent>,
+        team_memberships: Vec<SpendShown>,
     }
     let endpoint = format!("GET {}", info_route(entity));
     let read = |spent: Option<Box<RawValue>>| match spent {
@@ -240,9 +240,9 @@ pub(super) async fn spend(to: &Connection, entity: &Entity) -> Result<Option<Usd
     };
     match entity {
         Entity::Key { .. } | Entity::User(_) | Entity::Team(_) => read(info::<Info>(to, entity).await?.info.spend),
-        Entity::Organisation(_) => read(info::<Spent>(to, entity).await?.spend),
+        Entity::Organisation(_) => read(info::<SpendShown>(to, entity).await?.spend),
         // Nobody has heard of an end user before its first request.
-        Entity::EndUser(_) => match info::<Spent>(to, entity).await {
+        Entity::EndUser(_) => match info::<SpendShown>(to, entity).await {
             Ok(spent) => read(spent.spend),
             Err(AdminError::Status { status: 400 | 404, .. }) => Ok(Some(Usd::ZERO)),
             Err(error) => Err(error),
@@ -252,7 +252,7 @@ pub(super) async fn spend(to: &Connection, entity: &Entity) -> Result<Option<Usd
             read(of_team.into_iter().find(|member| member.user_id.as_ref() == Some(user)).and_then(|own| own.spend))
         }
         Entity::Tag(id) => {
-            let mut tags = info::<std::collections::HashMap<String, Spent>>(to, entity).await?;
+            let mut tags = info::<std::collections::HashMap<String, SpendShown>>(to, entity).await?;
             read(tags.remove(id).and_then(|tag| tag.spend))
         }
         Entity::Budget(_) | Entity::Model { .. } => Ok(None),

@@ -1,7 +1,7 @@
 //! How LiteLLM's proxy is launched: its package and image, its command line and environment.
 
 use super::deployments::config_yaml;
-use crate::gateway::recipe::{How, Image, Package, Place, Prisma, Recipe, Schema};
+use crate::gateway::recipe::{How, Image, Package, Prisma, Recipe, Schema, Surroundings};
 
 pub(super) const PACKAGE: Package = Package {
     name: "litellm",
@@ -25,8 +25,8 @@ pub(super) const IMAGE: Image = Image {
     in_vain: Some("prisma"),
 };
 
-pub(super) fn recipe(place: &Place<'_>) -> Recipe {
-    let Place { how, home, port, database_url, upstream, upstream_port, admin_key, redis, schema } = *place;
+pub(super) fn recipe(place: &Surroundings<'_>) -> Recipe {
+    let Surroundings { how, home, port, database_url, upstream, upstream_port, admin_key, redis, schema } = *place;
     let text = str::to_owned;
     let mut arguments: Vec<String> = vec![text("--config"), format!("{home}config.yaml")];
     if how == How::Process {

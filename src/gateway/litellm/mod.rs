@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, StreamEnd};
 use super::connection::{Connection, Credential};
 use super::price::Priced;
-use super::recipe::{Place, Recipe};
+use super::recipe::{Recipe, Surroundings};
 use super::{AdminError, Ask, Definition, Differing, Entity, LogRow};
 use crate::scenario::{Api, Fields, PricedBy, Usd};
 use crate::secret::{Secret, redact};
@@ -76,7 +76,7 @@ impl Adapter for LiteLlm {
         Deployment::of(path, api).map(Deployment::priced)
     }
 
-    fn recipe(&self, place: &Place<'_>) -> Recipe {
+    fn recipe(&self, place: &Surroundings<'_>) -> Recipe {
         launched::recipe(place)
     }
 

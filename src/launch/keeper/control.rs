@@ -140,7 +140,7 @@ async fn answer(State(keeping): State<Arc<Keeping>>, headers: HeaderMap, body: B
         Asked::LogTail => Json(live.log_tail().await).into_response(),
         Asked::Turn(share) => {
             let turn = live.turn(share).await;
-            lease(Given { turn: Some(turn), live: Arc::clone(live) })
+            lease(Loan { turn: Some(turn), live: Arc::clone(live) })
         }
     }
 }
@@ -156,12 +156,12 @@ async fn node(live: &Live, topology: Topology, instance: Instance) -> Result<Nod
 }
 
 /// A turn that was given to a trial elsewhere.
-struct Given {
+struct Loan {
     turn: Option<Turn>,
     live: Arc<Live>,
 }
 
-impl Drop for Given {
+impl Drop for Loan {
     /// A trial that was killed while it had the target alone may have left it disturbed: the next one must not find
     /// it so.
     fn drop(&mut self) {
@@ -179,7 +179,7 @@ impl Drop for Given {
 }
 
 /// An answer that begins now, and ends when nobody waits for it any more.
-fn lease(given: Given) -> Response {
+fn lease(given: Loan) -> Response {
     let endless = futures_util::stream::unfold(given, |given| async {
         std::future::pending::<()>().await;
         Some((Ok::<_, std::convert::Infallible>(Bytes::new()), given))

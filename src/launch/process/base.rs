@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::super::sweep::Uses;
 use super::super::{LaunchError, MARK, RunId, Target, end_of_log, random_hex};
-use super::system::{self, Signal, User};
+use super::system::{self, LoginUser, Signal};
 
 /// What is passed on of this machine's environment, beside the PATH and what [`is_prismas`].
 const PASSED_ON: [&str; 2] = ["LANG", "LC_ALL"];
@@ -145,7 +145,7 @@ pub(super) struct About {
     /// When nothing of it is wanted any more.
     pub abandon: Signal,
     pub children: Children,
-    pub user: Option<User>,
+    pub user: Option<LoginUser>,
 }
 
 impl About {

@@ -29,7 +29,7 @@ pub(super) enum Signal {
 
 /// A user that is not root, for a program that refuses to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct User {
+pub(super) struct LoginUser {
     uid: u32,
     gid: u32,
 }
@@ -49,7 +49,7 @@ pub(super) fn in_a_group_of_its_own(command: &mut Command) {
     command.process_group(0);
 }
 
-pub(super) fn as_user(command: &mut Command, user: User) {
+pub(super) fn as_user(command: &mut Command, user: LoginUser) {
     command.uid(user.uid).gid(user.gid);
 }
 
@@ -77,7 +77,7 @@ fn pid(child: &Child) -> Option<Pid> {
 }
 
 /// Whom to start a program as that refuses to be root: nobody in particular. None if we are not root.
-pub(super) fn instead_of_root() -> Option<User> {
+pub(super) fn instead_of_root() -> Option<LoginUser> {
     if !geteuid().is_root() {
         return None;
     }
@@ -85,7 +85,7 @@ pub(super) fn instead_of_root() -> Option<User> {
     Some(user(&users, "postgres").or_else(|| user(&users, "nobody")).unwrap_or(NOBODY))
 }
 
-pub(super) fn give(path: &Path, user: User) -> io::Result<()> {
+pub(super) fn give(path: &Path, user: LoginUser) -> io::Result<()> {
     chown(path, Some(user.uid), Some(user.gid))
 }
 
@@ -111,23 +111,23 @@ fn is_executable(file: &Path) -> bool {
 }
 
 /// What Linux calls nobody, where no list of users says otherwise.
-const NOBODY: User = User { uid: 65534, gid: 65534 };
+const NOBODY: LoginUser = LoginUser { uid: 65534, gid: 65534 };
 
 /// A user as `/etc/passwd` has it.
-fn user(users: &str, name: &str) -> Option<User> {
+fn user(users: &str, name: &str) -> Option<LoginUser> {
     let mut fields = users.lines().map(|line| line.split(':')).find(|fields| fields.clone().next() == Some(name))?;
     let mut number = |skipped| fields.nth(skipped).and_then(|number| number.parse().ok());
-    Some(User { uid: number(2)?, gid: number(0)? })
+    Some(LoginUser { uid: number(2)?, gid: number(0)? })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{User, user};
+    use super::{LoginUser, user};
 
     #[test]
     fn a_user_is_found_by_name() {
         let users = "root:x:0:0:root:/root:/bin/bash\npostgres:x:105:113:PostgreSQL:/var/lib/postgresql:/bin/bash\n";
-        assert_eq!(user(users, "postgres"), Some(User { uid: 105, gid: 113 }));
+        assert_eq!(user(users, "postgres"), Some(LoginUser { uid: 105, gid: 113 }));
         assert_eq!(user(users, "nobody"), None);
     }
 }

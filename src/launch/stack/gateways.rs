@@ -8,7 +8,7 @@ use super::super::{ADMIN_KEY, LaunchError, Setup, Topology, http, random_hex};
 use super::{Launched, Site, Spot, until};
 use crate::config::Limits;
 use crate::gateway::connection::Credential;
-use crate::gateway::recipe::{How, Place, Recipe, Schema};
+use crate::gateway::recipe::{How, Recipe, Schema, Surroundings};
 use crate::gateway::{Adapter, Gateway};
 use crate::scenario::{Instance, Part};
 use crate::secret::Secret;
@@ -55,7 +55,17 @@ impl Common {
     ) -> Recipe {
         let Common { adapter, upstream, upstream_port, admin_key, .. } = self;
         let upstream_port = *upstream_port;
-        adapter.recipe(&Place { how, home, port, database_url, upstream, upstream_port, admin_key, redis, schema })
+        adapter.recipe(&Surroundings {
+            how,
+            home,
+            port,
+            database_url,
+            upstream,
+            upstream_port,
+            admin_key,
+            redis,
+            schema,
+        })
     }
 
     /// What the first of them is launched with, by an empty database.
@@ -97,7 +107,7 @@ impl Common {
 /// The configuration that a gateway needs for an upstream at this base URL, for people and for who compares it.
 pub fn config(adapter: &dyn Adapter, upstream: &str) -> String {
     let admin_key = Secret::new("sk-1234");
-    let place = Place {
+    let place = Surroundings {
         how: How::Told,
         home: "",
         port: 4000,

@@ -136,11 +136,11 @@ pub fn schema() -> schemars::Schema {
 pub fn read(text: &str) -> Result<Matrix, NotAReport> {
     /// What a matrix of any format says of itself.
     #[derive(Deserialize)]
-    struct Head {
+    struct FormatOf {
         matrix: u32,
         gatecrash: String,
     }
-    let Ok(Head { matrix, gatecrash }) = serde_json::from_str(text) else {
+    let Ok(FormatOf { matrix, gatecrash }) = serde_json::from_str(text) else {
         return json::read(text).map(|report| Matrix::of(&report));
     };
     if !(OLDEST..=FORMAT).contains(&matrix) {

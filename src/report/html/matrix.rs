@@ -11,7 +11,7 @@ use crate::report::{Report, TrialReport};
 type Placed<'a> = (usize, &'a TrialReport);
 
 /// The trials of one file.
-struct Scenario<'a> {
+struct ScenarioRow<'a> {
     trials: Vec<Placed<'a>>,
     /// How its worst trial looks, and its place among all looks.
     worst: (usize, Look),
@@ -38,9 +38,9 @@ pub(super) fn section(report: &Report) -> Markup {
     }
 }
 
-fn scenarios(report: &Report) -> Vec<Scenario<'_>> {
+fn scenarios(report: &Report) -> Vec<ScenarioRow<'_>> {
     let looks = Look::all(report);
-    let mut scenarios: Vec<Scenario<'_>> = Vec::new();
+    let mut scenarios: Vec<ScenarioRow<'_>> = Vec::new();
     let mut files = std::collections::HashMap::new();
     for (index, trial) in report.trials.iter().enumerate() {
         let look = Look::of(trial);
@@ -53,14 +53,14 @@ fn scenarios(report: &Report) -> Vec<Scenario<'_>> {
                     scenario.worst = (rank, look);
                 }
             }
-            None => scenarios.push(Scenario { trials: vec![(index, trial)], worst: (rank, look) }),
+            None => scenarios.push(ScenarioRow { trials: vec![(index, trial)], worst: (rank, look) }),
         }
     }
     scenarios.sort_by_key(|scenario| scenario.worst.0);
     scenarios
 }
 
-fn table(report: &Report, scenarios: &[&Scenario<'_>]) -> Markup {
+fn table(report: &Report, scenarios: &[&ScenarioRow<'_>]) -> Markup {
     html! {
         table class="matrix" {
             thead { tr {
@@ -73,7 +73,7 @@ fn table(report: &Report, scenarios: &[&Scenario<'_>]) -> Markup {
     }
 }
 
-fn row(report: &Report, scenario: &Scenario<'_>) -> Markup {
+fn row(report: &Report, scenario: &ScenarioRow<'_>) -> Markup {
     let [(_, first), ..] = scenario.trials.as_slice() else { return Markup::default() };
     let anchors: Vec<_> = scenario.trials.iter().map(|(index, _)| anchor(*index)).collect();
     let stem = stem(scenario);
@@ -89,7 +89,7 @@ fn row(report: &Report, scenario: &Scenario<'_>) -> Markup {
     }
 }
 
-fn verdicts(scenario: &Scenario<'_>) -> Markup {
+fn verdicts(scenario: &ScenarioRow<'_>) -> Markup {
     let mut looks: Vec<(Look, usize)> = Vec::new();
     for look in scenario.trials.iter().map(|(_, trial)| Look::of(trial)) {
         match looks.iter_mut().find(|(own, _)| *own == look) {
@@ -117,7 +117,7 @@ fn result<'a>(report: &Report, trial: &'a TrialReport, index: usize) -> Option<&
 }
 
 /// What the names of a scenario's trials begin with: the rest are the values of its axes.
-fn stem(scenario: &Scenario<'_>) -> String {
+fn stem(scenario: &ScenarioRow<'_>) -> String {
     let mut names = scenario.trials.iter().map(|(_, trial)| trial.trial.as_str());
     let mut stem = names.next().unwrap_or_default();
     for name in names {
@@ -130,7 +130,7 @@ fn stem(scenario: &Scenario<'_>) -> String {
 }
 
 /// The trials of a scenario on a target, by what came of them: those that are as usual are only counted.
-fn cell(report: &Report, scenario: &Scenario<'_>, stem: &str, index: usize) -> Markup {
+fn cell(report: &Report, scenario: &ScenarioRow<'_>, stem: &str, index: usize) -> Markup {
     let mut said: Vec<(Look, String, Vec<Placed<'_>>)> = Vec::new();
     for own in &scenario.trials {
         let Some(result) = result(report, own.1, index) else { continue };
