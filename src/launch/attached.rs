@@ -1,5 +1,5 @@
-//! A target that a keeper keeps, in another process: what a run has of it. Where the gateway answers is the keeper's to
-//! say, for it may change; what is asked of the gateway goes there directly.
+//! A target that a keeper in another process keeps: what a run has of it. The keeper says where the gateway answers,
+//! which may change; a run asks the gateway itself directly.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,9 +19,9 @@ pub(super) struct Attached {
     http: reqwest::Client,
     /// How long one answer of the gateway may take.
     limit: Duration,
-    /// What launches it anew, once it is broken.
+    /// What launches it anew once it is broken.
     help: Option<String>,
-    /// As they were last: who waits for the books of an instance shares that with all who do in this process.
+    /// As they were last: all in this process who wait for the books of an instance share one look at them.
     nodes: Mutex<HashMap<(Topology, Instance), Gateway>>,
     /// Held by every trial of this process that runs on it.
     own: Arc<()>,
@@ -72,7 +72,7 @@ impl Attached {
         self.asked::<Result<(), Undisturbed>>(&Asked::Disturb { topology, act, part }).await?
     }
 
-    /// Of every instance that was asked for here.
+    /// Of every instance that this process has asked for.
     pub(super) fn clients(&self) -> Vec<Gateway> {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }

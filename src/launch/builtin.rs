@@ -15,7 +15,7 @@ use crate::scenario::{Disturbance, Instance, Part};
 use crate::secret::Secret;
 use crate::target::Target;
 
-/// With the answer, and on a clock that makes periods short.
+/// Spend shows up with the answer, and a fast clock makes periods short.
 pub(super) const PACE: Pace = Pace { poll: Duration::from_millis(5), behind: Duration::ZERO, clock: 20 };
 
 /// A gateway in this process. Its instances share what they know, with Redis or without.
@@ -24,7 +24,7 @@ pub(super) struct InProcess {
     second: OnceCell<BuiltinInstance>,
 }
 
-/// An instance, and how it is asked: by all trials together, who share what they see in its books.
+/// An instance, and how it is asked: all trials share one client, and what they see in its books.
 struct BuiltinInstance {
     builtin: Builtin,
     client: Gateway,
@@ -84,7 +84,7 @@ impl InProcess {
             Deed::StopDatabase => self.first.builtin.stop_database(),
             Deed::StartDatabase => self.first.builtin.start_database(),
             Deed::FlushRedis => self.first.builtin.flush_redis(),
-            // It is right without one, so it is right with one that is away.
+            // It is right without a Redis, so it is right while one is away.
             Deed::StopRedis | Deed::StartRedis => {}
         }
         Ok(())

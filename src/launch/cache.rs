@@ -1,9 +1,9 @@
-//! The cache folder: where it is, what is in it, and how it is cleared. Not: what is kept there, or when that is
-//! still right; whoever keeps something there knows (`template`, and the process launcher's environments).
+//! The cache folder: where it is, what is in it, and how it is cleared. Not: what is kept there, or when that is still
+//! right; that is up to those who keep it (`template`, and the process launcher's environments).
 //!
-//! All of it can be made again. The name of an entry begins with gateway and version, as `litellm-1.82.3-...`; a
-//! template is a `.sql` file, an environment a folder, results of trials are `.results` files, a search that was stopped
-//! is a `.bisection` file, and how long trials took is a `.lengths` file.
+//! All of it can be made again. The name of an entry begins with gateway and version, such as `litellm-1.82.3-...`; a
+//! template is a `.sql` file, an environment a folder, results of trials are `.results` files, a search that was
+//! stopped is a `.bisection` file, and how long trials took is a `.lengths` file.
 
 use std::fs;
 use std::io;
@@ -15,7 +15,7 @@ use etcetera::BaseStrategy as _;
 /// The environment variable that names another folder.
 pub const VARIABLE: &str = "GATECRASH_CACHE";
 
-/// What marks a folder as a cache, for us and for those who make backups (bford.info/cachedir).
+/// What marks a folder as a cache, for us and for backup programs (bford.info/cachedir).
 const TAG: &str = "CACHEDIR.TAG";
 const TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
                         # This is gatecrash's cache. All of it can be made again: `gatecrash cache clear`.\n";
@@ -81,9 +81,9 @@ impl EntryKind {
 }
 
 impl CacheEntry {
-    /// The gateway and its version, as far as the name says it.
+    /// The gateway and its version, as far as the name says.
     pub fn gateway(&self) -> Option<(&str, &str)> {
-        // The version is what begins with a digit: `any-name-1.14.0-...`
+        // The version is the part that begins with a digit: `any-name-1.14.0-...`
         let is_version = |at: &usize| self.name[at + 1..].starts_with(|c: char| c.is_ascii_digit());
         let dash = self.name.match_indices('-').map(|(at, _)| at).find(is_version);
         let (gateway, rest) = self.name.split_at(dash.filter(|_| self.kind != EntryKind::Remainder)?);
@@ -101,7 +101,7 @@ impl Cache {
     pub fn find() -> Result<Cache, CacheError> {
         if let Some(folder) = std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty()) {
             let folder = PathBuf::from(folder);
-            // Processes that are started elsewhere have to find it, too.
+            // Processes that are started in other folders have to find it, too.
             let absolute = std::path::absolute(&folder).map_err(|how| CacheError::Broken { path: folder, how })?;
             return Ok(Cache { folder: absolute });
         }
@@ -147,7 +147,7 @@ impl Cache {
         }
         let mut entries = Vec::new();
         for path in self.paths().map_err(|how| self.broken(how))? {
-            // It may go while we look: another run tidies up, or clears.
+            // It may go while we look: another run may tidy up, or clear.
             let Ok(about) = path.symlink_metadata() else { continue };
             entries.push(CacheEntry {
                 kind: kind(&path, about.is_dir()),
@@ -160,8 +160,8 @@ impl Cache {
         Ok(entries)
     }
 
-    /// Removes all that is in it, and says what that was. Runs that are on their way do not miss a template; an
-    /// environment they do.
+    /// Removes all that is in it, and says what that was. A run that is on its way does not miss a template, but it
+    /// does miss an environment.
     ///
     /// # Errors
     /// When something cannot be removed, or the folder is in use for something else.
@@ -187,7 +187,7 @@ impl Cache {
         Ok(marked || self.paths().map_err(|how| self.broken(how))?.is_empty())
     }
 
-    /// All that is in it, but for the mark.
+    /// All that is in it except the mark.
     fn paths(&self) -> io::Result<Vec<PathBuf>> {
         let paths = fs::read_dir(&self.folder)?.map(|entry| entry.map(|entry| entry.path()));
         paths.filter(|path| !path.as_ref().is_ok_and(|path| path.ends_with(TAG))).collect()

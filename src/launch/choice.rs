@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::docker;
 use crate::target::{Launcher, Target};
 
-/// A target with its launcher found out: the one that is named, else the first of those that this machine can.
+/// A target with its launcher decided: the one it names, else the first that this machine can run.
 pub fn settled(target: &Target) -> Target {
     let Launcher::Either { docker, process } = &target.launcher else { return target.clone() };
     let (launcher, why) = match engine() {
@@ -17,7 +17,7 @@ pub fn settled(target: &Target) -> Target {
     Target { launcher: (**launcher).clone(), chosen: Some(why.to_owned()), ..target.clone() }
 }
 
-/// Whether an engine answers, asked once; else why there is none.
+/// Whether an engine answers, asked only once; else why none does.
 pub(super) fn engine() -> &'static Result<(), String> {
     const LIMIT: Duration = Duration::from_secs(5);
     static ENGINE: OnceLock<Result<(), String>> = OnceLock::new();
@@ -26,7 +26,7 @@ pub(super) fn engine() -> &'static Result<(), String> {
         Some(runtime.block_on(async { tokio::time::timeout(LIMIT, docker::answers()).await }))
     };
     ENGINE.get_or_init(|| {
-        // Whoever asks may be inside a runtime already, where another cannot wait.
+        // The caller may be inside a runtime already, where it cannot block on another.
         match std::thread::scope(|threads| threads.spawn(ask).join()) {
             Ok(Some(Ok(answered))) => answered.map_err(|error| format!("no Docker engine answers: {error}")),
             Ok(Some(Err(_))) => Err(format!("no Docker engine answers within {} s", LIMIT.as_secs())),

@@ -1,5 +1,5 @@
-//! What a scenario may ask of a live target beyond requests: more instances, Redis, and parts that stop, start,
-//! restart or forget. Which of it there is depends on the launcher.
+//! What a scenario may ask of a live target beyond requests: more instances, Redis, and parts that stop, start, restart
+//! or forget. Which of these it can have depends on the launcher.
 
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +62,7 @@ impl Deed {
         }
     }
 
-    /// The same, of gateways that have a Redis only if they were launched with one.
+    /// The same, for gateways that have a Redis only if they were launched with one.
     pub(super) fn on(topology: Topology, act: Disturbance, part: Part) -> Result<Deed, Undisturbed> {
         match Deed::of(act, part)? {
             Deed::StopRedis | Deed::StartRedis | Deed::FlushRedis if !topology.redis => {
@@ -83,8 +83,8 @@ impl From<LaunchError> for Undisturbed {
 }
 
 impl Live {
-    /// An instance of the gateway, in the set-up that a scenario wants; launched if it is not there yet. Where it
-    /// answers may change when it is restarted: ask for it again then.
+    /// An instance of the gateway, in the set-up that a scenario wants; launched if it is not there yet. A restart may
+    /// change where it answers: ask for it again then.
     ///
     /// # Errors
     /// When the launcher cannot do that, or it could not be launched.
@@ -106,8 +106,7 @@ impl Live {
         }
     }
 
-    /// Stops, starts, restarts or flushes a part; returns when that is done, and, of what was started, when it is
-    /// ready.
+    /// Stops, starts, restarts or flushes a part; returns when that is done and any part it started is ready.
     ///
     /// # Errors
     /// When the launcher cannot do that, or it went wrong.
@@ -121,8 +120,8 @@ impl Live {
         }
     }
 
-    /// Starts again what a trial has stopped and left so, and waits until every gateway is ready. What cannot be put
-    /// right shows in its health.
+    /// Starts again what a trial has left stopped, and waits until every gateway is ready. What cannot be put right
+    /// shows in its health.
     pub async fn restore(&self) {
         match &self.kept {
             Held::Builtin(in_process) => in_process.restore(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{choice, process};
 
-/// What there is on a machine of what launchers need.
+/// What a machine has of what launchers need.
 #[derive(Debug, Clone)]
 pub struct Machine {
     /// Whether a Docker engine answers; else why not.
@@ -17,17 +17,17 @@ pub struct Machine {
     /// Whether the environment names a PostgreSQL server that runs already.
     pub server: bool,
     pub redis: Option<PathBuf>,
-    /// Whether Prisma is told where its engines are, and need not download them.
+    /// Whether the environment tells Prisma where its engines are, so that it need not download them.
     pub prisma_is_told: bool,
 }
 
 impl Machine {
-    /// This one.
+    /// This machine.
     pub fn look() -> Machine {
         Machine { docker: choice::engine().clone(), ..process::machine() }
     }
 
-    /// Whether packages of gateways can be installed.
+    /// Whether gateways' packages can be installed.
     pub fn has_python(&self) -> bool {
         self.uv.is_some() || self.python.is_some()
     }

@@ -18,7 +18,7 @@ pub(super) async fn attach(
 ) -> Result<Live, LaunchError> {
     let admin_key = std::env::var(admin_key_env).map_err(|_| {
         let is_name = admin_key_env.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        // Who took it for the key itself must not read it here.
+        // Somebody may have put the key itself here: do not print it.
         let name = if is_name { admin_key_env } else { "that `admin_key_env` in harness.toml names" };
         LaunchError::new(target, format!("the environment variable {name} is not set"))
             .help("it must contain the gateway's admin key")

@@ -60,7 +60,7 @@ pub struct Live {
     pub origin: Origin,
     /// How long it took from the first step to readiness.
     pub took: Duration,
-    /// What is to be known of how it was launched.
+    /// Anything worth knowing about how it was launched.
     pub remark: Option<String>,
     /// What it was launched with, where that is known.
     pub setup: Option<Setup>,
@@ -76,28 +76,28 @@ enum Calls {
     AtKeeper(Arc<attached::Attached>),
 }
 
-/// What the key is called with which a gateway is administered.
+/// What the key that administers a gateway is called.
 const ADMIN_KEY: &str = "master key";
 
-/// How many lines of a log are its end.
+/// How many lines count as the end of a log.
 const LOG_LINES: usize = 30;
 
 fn is_reading(line: &str) -> bool {
     ADAPTERS.iter().any(|adapter| adapter.is_reading(line))
 }
 
-/// The last lines of a log that say something, redacted: what gatecrash reads again and again is not told.
+/// The last lines of a log that say something, redacted. What gatecrash itself reads again and again is left out.
 fn end_of_log(text: &str) -> Vec<String> {
     let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !is_reading(line));
     let lines: Vec<&str> = lines.collect();
     lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| redact(line)).collect()
 }
 
-/// How long an engine may be silent before it counts as gone. On a busy machine it takes seconds for what it does at once
-/// elsewhere.
+/// How long an engine may be silent before it counts as gone. On a busy machine it takes seconds for what it does at
+/// once elsewhere.
 const ENGINE: Duration = Duration::from_secs(30);
 
-/// What has to be kept, and given back, for a target to run.
+/// What to hold for a target to run, and to give back.
 enum Held {
     Builtin(Box<builtin::InProcess>),
     Docker(Box<Stack<docker::Containers>>),
@@ -107,7 +107,7 @@ enum Held {
     Attached(Arc<attached::Attached>),
 }
 
-/// A run's own mark, by which all it made can be told from what others made, and taken away.
+/// A run's own mark, which tells all it made from what others made, so that it can be taken away.
 #[derive(Debug, Clone)]
 pub struct RunId {
     mark: String,
@@ -119,7 +119,7 @@ impl RunId {
         RunId { mark: random_hex(), made: Arc::default() }
     }
 
-    /// The run of a mark, if that is one.
+    /// The run that a mark names, if it is a mark.
     fn of(mark: &str) -> Option<RunId> {
         let is_mark = mark.len() == 8 && mark.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_mark.then(|| RunId { mark: mark.to_owned(), ..RunId::new() })
@@ -141,7 +141,7 @@ impl Default for RunId {
     }
 }
 
-/// Does what launches on the one stage: everything of its run is taken away when it has ended, however that was.
+/// Plays something that launches: everything its run made is taken away when it ends, however it ends.
 ///
 /// # Errors
 /// When nothing can be run on this machine; nothing was done then.
@@ -209,15 +209,15 @@ pub enum Health {
     Well,
     /// It runs, but does not answer on its health endpoint.
     Unresponsive(String),
-    /// It, or its database, is gone; what is known of it.
+    /// It, or its database, is gone; this is what is known of it.
     Dead(String),
 }
 
 /// Brings a target to life, or takes the one that `gatecrash up` keeps.
 ///
 /// # Errors
-/// When it cannot be started, dies, or is not ready within the limit. What was made until then is taken away by
-/// [`RunId::sweep`]. And when the one that is kept is broken.
+/// When it cannot be started, dies, or is not ready within the limit. [`RunId::sweep`] takes away what was made until
+/// then. Also when the one that is kept is broken.
 pub async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
     let target = &settled(target);
     match keeper::find(target, limits).await? {
@@ -228,8 +228,8 @@ pub async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live
     launch_anew(target, limits, run).await
 }
 
-/// The same for one of many processes that do: those of one run of nextest share a target, if nothing is kept. What is
-/// launched in no time is not worth that.
+/// The same, for one of many processes that launch: the processes of one run of nextest share a target, if nothing is
+/// kept. Not worth it for what is launched in no time.
 ///
 /// # Errors
 /// As [`launch`].
@@ -245,8 +245,8 @@ pub async fn launch_shared(target: &Target, limits: Limits, run: &RunId) -> Resu
     }
 }
 
-/// The versions of a target's gateway that were published, in no order that says anything: those of its package, whose
-/// numbers its images have too.
+/// The published versions of a target's gateway, in no particular order: those of its package, whose numbers its images
+/// share.
 ///
 /// # Errors
 /// When the package tool, or its index, does not answer; and for a gateway that was never published.
@@ -258,10 +258,10 @@ pub async fn published(target: &Target, run: &RunId) -> Result<Vec<String>, Laun
     process::published(target, run).await
 }
 
-/// Fetches in advance what a launch will need: an image, or a package with all it asks for.
+/// Fetches in advance what a launch will need: an image, or a package with all its dependencies.
 ///
 /// # Errors
-/// When it cannot be had. A launch would say so, too.
+/// When it cannot be fetched. A launch would say so, too.
 pub async fn prepare(target: &Target, run: &RunId) -> Result<(), LaunchError> {
     let target = &settled(target);
     match &target.launcher {
@@ -271,7 +271,7 @@ pub async fn prepare(target: &Target, run: &RunId) -> Result<(), LaunchError> {
     }
 }
 
-/// Launches a target although one is up, which is another.
+/// Launches a target although one is up, because that is a different one.
 async fn launch_beside(target: &Target, limits: Limits, run: &RunId, why: String) -> Result<Live, LaunchError> {
     match launch_anew(target, limits, run).await {
         Ok(live) => Ok(Live { origin: Origin::LaunchedBeside { why }, ..live }),
@@ -291,7 +291,7 @@ async fn launch_anew(target: &Target, limits: Limits, run: &RunId) -> Result<Liv
             external::attach(target, url, admin_key_env, *upstream, limits).await
         }
         Launcher::Docker { .. } => docker::launch(target, limits, run).await,
-        // No caller leaves it open.
+        // Every caller has chosen one.
         Launcher::Either { .. } => Err(LaunchError::new(target, "nobody has chosen its launcher")),
         Launcher::Process { .. } => process::launch(target, limits, run).await,
     };
@@ -308,8 +308,8 @@ fn http(target: &Target) -> Result<reqwest::Client, LaunchError> {
     let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
-        // uvicorn closes a connection that was idle for 5 s, and a busy one does so seconds late, before it reads what has
-        // come since: one taken up again then would look like a lost gateway (seen once, of one idle for 2 s at most).
+        // uvicorn closes a connection that was idle for 5 s, but when busy it does so seconds late, before it reads what
+        // has come since: to reuse such a connection would look like a lost gateway (seen once, idle for 2 s at most).
         .pool_idle_timeout(Duration::from_millis(250))
         .build();
     client.map_err(|error| LaunchError::new(target, format!("there is no HTTP client: {error}")))
@@ -336,7 +336,7 @@ impl Live {
     /// How often these requests of this trial have reached the upstream, together.
     ///
     /// # Errors
-    /// When a keeper counts them that does not answer.
+    /// When a keeper counts them and does not answer.
     pub async fn calls(&self, trial: &str, requests: &[usize]) -> Result<usize, Undisturbed> {
         match &self.calls {
             Calls::Here(upstream) => Ok(upstream.calls_of(trial, requests.iter().copied())),
@@ -344,8 +344,8 @@ impl Live {
         }
     }
 
-    /// How it is, all instances together, asked when something broke. A container that was just killed counts as
-    /// running for a moment, so this looks more than once before it says so.
+    /// How it is, all instances together, once something broke. A container that was just killed counts as running for
+    /// a moment, so this looks more than once before it says so.
     pub async fn health(&self) -> Health {
         if let Held::Attached(attached) = &self.kept {
             return attached.health().await;
@@ -372,7 +372,7 @@ impl Live {
         }
     }
 
-    /// The same, asked for so long if it is well: what has just gone may not show at once.
+    /// The same, but asks for this long while it seems well: what has just gone may not show at once.
     pub async fn health_within(&self, patience: Duration) -> Health {
         let limit = Instant::now() + patience;
         loop {
@@ -402,7 +402,7 @@ impl Live {
         Ok(())
     }
 
-    /// Of every instance that there is now.
+    /// The clients of every instance there is now.
     fn clients(&self) -> Vec<Gateway> {
         match &self.kept {
             Held::Builtin(in_process) => in_process.clients(),
@@ -415,7 +415,7 @@ impl Live {
 
     fn not_ready(&self, error: &AdminError) -> Health {
         match (&self.kept, error) {
-            // Nothing is known of an external gateway's process: who refuses connections is gone.
+            // We do not see an external gateway's process: if it refuses connections, it is gone.
             (Held::External(_), AdminError::Broken { how: Broken::Lost(how), .. }) => {
                 Health::Dead(format!("it is gone: {how}"))
             }
@@ -433,7 +433,7 @@ impl Live {
         }
     }
 
-    /// The end of its log, as far as there is one.
+    /// The end of its log, if it has one.
     pub async fn log_tail(&self) -> Vec<String> {
         match &self.kept {
             Held::Docker(containers) => tokio::time::timeout(ENGINE, containers.log_tail()).await.unwrap_or_default(),
@@ -446,7 +446,7 @@ impl Live {
     /// Takes away all that was made for it; what is kept stays.
     pub async fn stop(self) {
         match self.kept {
-            // What an engine that is silent leaves is found by the sweep, or by nobody.
+            // If the engine is silent, the sweep finds what it leaves, or nobody does.
             Held::Docker(containers) => drop(tokio::time::timeout(ENGINE, containers.remove()).await),
             Held::Process(processes) => processes.remove().await,
             Held::Builtin(in_process) => drop(in_process),

@@ -1,5 +1,5 @@
-//! Whether a target still answers on its health endpoint, looked at while trials run on it; and starting again one that
-//! hangs for good. Not: one that is gone, which [`Live::health`] tells.
+//! Whether a target still answers on its health endpoint while trials run on it; and starting again one that hangs for
+//! good. Not: one that is gone, which [`Live::health`] tells.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -14,10 +14,10 @@ use crate::outcome::Broken;
 /// How often it is looked at, by all trials on it together.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How often one target is started again. One that hangs by whatever it is asked must not hold up the run for hours.
+/// How often one target is started again. One that hangs whatever it is asked must not hold up the run for hours.
 const MOST: usize = 20;
 
-/// So few trials leave too little in a gateway's memory to disturb others: LiteLLM's cache has room for 200 entries.
+/// This few trials leave too little in a gateway's memory to disturb others: LiteLLM's cache has room for 200 entries.
 const TRACES: usize = 16;
 
 /// What is known of how a target answers.
@@ -36,13 +36,13 @@ enum Beat {
     Answered {
         at: Instant,
     },
-    /// No look since then was answered.
+    /// No look has been answered since then.
     Silent {
         since: Instant,
     },
     /// It hangs.
     Hung,
-    /// And nothing can be done about it.
+    /// It hangs, and nothing can be done about it.
     Lost(String),
 }
 
@@ -56,11 +56,11 @@ pub enum Revived {
 }
 
 impl Live {
-    /// Waits until it has given no answer for so long. It looks while it is waited for; one that refuses connections, or
+    /// Waits until it has given no answer for this long. It looks while it waits; a target that refuses connections, or
     /// answers anything, does not hang.
     pub async fn hang(&self, patience: Duration) {
         loop {
-            // One looks for all that wait.
+            // One waiter looks for all of them.
             let mut beat = self.pulse.beat.lock().await;
             let is_new = matches!(*beat, Beat::Answered { at } if at.elapsed() < LOOK);
             if matches!(*beat, Beat::Hung | Beat::Lost(_)) {
@@ -88,10 +88,10 @@ impl Live {
         }
     }
 
-    /// Starts it again if it hangs, and waits until it is ready. To be called by who has it alone.
+    /// Starts it again if it hangs, and waits until it is ready. Call it only with the target held alone.
     ///
     /// # Errors
-    /// Why it could not: then it never can.
+    /// Why it could not be started: then it never can.
     pub async fn revive(&self) -> Result<Revived, String> {
         let mut beat = self.pulse.beat.lock().await;
         if let Beat::Lost(why) = &*beat {
@@ -111,8 +111,8 @@ impl Live {
         revived
     }
 
-    /// Makes it as good as new for who must have it so: what many trials leave in a gateway's memory, as those of the run
-    /// before, goes when it is started again. To be called by who runs first: of several at once, one starts it again.
+    /// Makes it as good as new for a trial that needs it so: a restart clears what many trials, such as those of the
+    /// run before, leave in a gateway's memory. The first trials call this: if several do at once, one starts it again.
     ///
     /// # Errors
     /// Why it could not be started again.
@@ -127,7 +127,7 @@ impl Live {
         let restarted = match &self.kept {
             Held::Docker(containers) => containers.restart_all().await,
             Held::Process(processes) => processes.restart_all().await,
-            // This one forgets nothing; that one is not ours.
+            // The built-in gateway forgets nothing; the external one is not ours.
             Held::Builtin(_) | Held::External(_) | Held::Attached(_) => Ok(()),
         };
         restarted.map_err(|error| format!("it could not be started again: {}", error.what))?;
@@ -140,7 +140,7 @@ impl Live {
         self.pulse.restarts.load(Ordering::Relaxed)
     }
 
-    /// Why it is lost, if it is: it hangs, and cannot be started again.
+    /// Why it is lost, if it is: it hangs and cannot be started again.
     pub async fn lost(&self) -> Option<String> {
         match &*self.pulse.beat.lock().await {
             Beat::Lost(why) => Some(why.clone()),
@@ -159,7 +159,7 @@ impl Live {
 
     async fn start_again(&self) -> Result<Revived, String> {
         let restarted = match &self.kept {
-            // Its keeper counts for itself.
+            // Its keeper keeps its own count.
             Held::Attached(attached) => return attached.revive().await,
             Held::External(_) => return Err("it hangs, and gatecrash cannot restart it".to_owned()),
             Held::Builtin(_) | Held::Docker(_) | Held::Process(_) if self.restarts() >= MOST => {

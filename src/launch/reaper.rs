@@ -1,9 +1,9 @@
 //! What outlives the harness: a process that takes everything of a run away when the harness is gone, however it went.
 //!
 //! It is this very program again, started before the first thing is made, in a process group of its own and deaf to
-//! signals, so that what ends the harness does not end it. Of the harness it knows one thing: the other end of its
-//! standard input. What is written there are a few words; its end is the end of the harness. Not: what is taken away, and
-//! how (`sweep`).
+//! signals, so that what ends the harness does not end it. It knows one thing of the harness: the other end of its
+//! standard input. The harness writes a few words there; when that input ends, so has the harness. Not: what is taken
+//! away, and how (`sweep`).
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -18,7 +18,7 @@ use super::sweep::{LeftBehind, Thorough, Uses, sweep};
 use super::{LaunchError, RunId};
 use crate::target::Target;
 
-/// The environment variable that makes this program a reaper, of the run that it holds.
+/// The environment variable that makes this program a reaper, of the run it names.
 const REAPER: &str = "GATECRASH_REAPER";
 /// What it says once it is deaf to signals.
 const READY: &[u8] = b"ready\n";
@@ -26,27 +26,27 @@ const READY: &[u8] = b"ready\n";
 const DOCKER: &str = "docker";
 /// The run has made a database in a server that runs elsewhere.
 const SERVER: &str = "server";
-/// Nothing is left to be taken away.
+/// Nothing is left to take away.
 const DONE: &str = "done";
 
-/// What an engine or a server was making when the harness went may appear some time after; a process does so at once.
+/// What an engine or a server was making when the harness went may appear some time later; a process appears at once.
 const AFTER_DEATH: Thorough = Thorough { quiet: Duration::from_secs(1), limit: Duration::from_secs(60) };
 const AFTER_DEATH_ELSEWHERE: Thorough = Thorough { quiet: Duration::from_secs(3), ..AFTER_DEATH };
 
-/// Whether this program, started again, becomes a reaper: only then one is started, else it would start itself forever.
+/// Whether this program, started again, becomes a reaper: one is started only then, or it would start itself forever.
 static SERVES: AtomicBool = AtomicBool::new(false);
 
-/// To be called first of all by a program that launches targets: if it was started as a reaper, it does that work here,
-/// and the answer is that there is nothing else to do.
+/// A program that launches targets has to call this first: if it was started as a reaper, it does that work here, and
+/// the answer is that there is nothing else to do.
 ///
 /// [`commands::main`](crate::commands::main) and [`Harness::run`](crate::conformance::Harness::run) call it. A program
-/// that does not, has no reaper: what it launches is left behind if it is killed.
+/// that does not has no reaper: if it is killed, what it launched is left behind.
 pub fn served() -> bool {
     SERVES.store(true, Ordering::Relaxed);
     let Ok(mark) = std::env::var(REAPER) else { return false };
     if let (Some(run), Ok(runtime)) = (RunId::of(&mark), tokio::runtime::Runtime::new()) {
         runtime.block_on(serve(&run));
-        // Whatever still waits for an engine does not hold it.
+        // Whatever still waits for an engine is not waited for.
         runtime.shutdown_background();
     }
     true
@@ -69,13 +69,13 @@ async fn serve(run: &RunId) {
     }
 }
 
-/// Signals that are listened to have no other effect.
+/// A signal that is listened to has no other effect.
 fn deaf() -> Vec<Signal> {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
     kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect()
 }
 
-/// What a run has made so far: nothing, as long as nobody said so.
+/// What a run has made so far: nothing, until somebody says so.
 #[derive(Debug, Default)]
 pub(super) struct Made {
     uses: Option<Uses>,
@@ -83,7 +83,7 @@ pub(super) struct Made {
 }
 
 impl RunId {
-    /// To be called before the first thing is made: from then on the harness may be killed.
+    /// Call this before the first thing is made: from then on the harness may be killed.
     pub(super) async fn will_use(&self, target: &Target, uses: Uses) -> Result<(), LaunchError> {
         let run = self.clone();
         let told = tokio::task::spawn_blocking(move || {
@@ -108,7 +108,7 @@ impl RunId {
         })
     }
 
-    /// Takes everything of this run away that lost its owner. Who has made nothing has nothing to do.
+    /// Takes away everything of this run that lost its owner. If the run made nothing, there is nothing to do.
     ///
     /// # Errors
     /// When something cannot be taken away now. The reaper goes on trying for a while.
@@ -161,7 +161,7 @@ impl Reaper {
     }
 }
 
-/// The file of this program; on Linux also when it was replaced meanwhile.
+/// The file of this program; on Linux even if it was replaced meanwhile.
 fn this_program() -> io::Result<std::path::PathBuf> {
     if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }

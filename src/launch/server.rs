@@ -1,5 +1,5 @@
-//! A PostgreSQL server that runs already and that `DATABASE_URL` names: databases of a run in it, made and dropped. Not:
-//! any other database of it, nor when one is wanted ([`super::process`]).
+//! The PostgreSQL server that `DATABASE_URL` names and that runs already: a run's databases in it, made and dropped.
+//! Not: its other databases, nor when one is wanted ([`super::process`]).
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::secret::{Secret, know_setting};
 
 /// The environment variable that names it.
 pub(super) const VARIABLE: &str = "DATABASE_URL";
-/// Of what a URL may say beside its address, this is for whoever connects; the rest is for others, as Prisma.
+/// The parameters of a URL that are for connecting; the rest is for others, such as Prisma.
 const FOR_CONNECTING: [&str; 4] = ["host", "hostaddr", "port", "sslmode"];
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -30,10 +30,10 @@ pub(super) struct Own {
 }
 
 impl Server {
-    /// The one that the environment names, if it does.
+    /// The one that the environment names, if it names one.
     ///
     /// # Errors
-    /// When what is named is no such server.
+    /// When what it names is not such a server.
     pub(super) fn named() -> Option<Result<Server, String>> {
         let text = std::env::var(VARIABLE).ok().filter(|text| !text.trim().is_empty())?;
         know_setting(VARIABLE, &text);
@@ -86,7 +86,7 @@ impl Server {
 
     async fn connect(&self) -> Result<Client, String> {
         let (client, connection) = self.config.connect(NoTls).await.map_err(|error| said(&error))?;
-        // It ends with its client.
+        // The connection ends with its client.
         tokio::spawn(connection);
         Ok(client)
     }
@@ -125,7 +125,7 @@ async fn drop_one(client: &Client, name: &str) -> Result<(), String> {
     client.batch_execute(&drop).await.map_err(|error| said(&error))
 }
 
-/// What a server says of an error, which the error itself keeps in its source.
+/// What a server says about an error: the error itself keeps it in its source.
 fn said(error: &tokio_postgres::Error) -> String {
     match (error.as_db_error(), std::error::Error::source(error)) {
         (Some(server), _) => server.message().to_owned(),

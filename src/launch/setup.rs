@@ -1,4 +1,4 @@
-//! What a target was launched with, for who wants to launch the same without gatecrash.
+//! What a target was launched with, for those who want to launch the same without gatecrash.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
-//! Everything of a run, taken away: what carries its label in Docker, its processes, its folder. By the harness at the
-//! end of a run, for what lost its owner, and by the reaper if there is no harness any more. Not: how a part of a live
+//! Takes away everything of a run: what carries its label in Docker, its processes, its folder. The harness does it at
+//! the end of a run, for what lost its owner; the reaper does it if the harness is gone. Not: how a part of a live
 //! target is stopped; each has an owner that knows.
 
 use std::fmt;
@@ -19,7 +19,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// How long a database has to end by itself. One that is being set up takes some seconds on a busy machine.
 const DATABASE: Duration = Duration::from_secs(10);
 
-/// Which places a run has to be looked for in, beyond this machine's processes and files.
+/// Where to look for what a run made, beyond this machine's processes and files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Uses {
     pub docker: bool,
@@ -30,14 +30,14 @@ pub(super) struct Uses {
 /// When a sweep has done enough.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Thorough {
-    /// Nothing was found for so long.
+    /// Nothing was found for this long.
     pub quiet: Duration,
-    /// It gives up then.
+    /// It gives up after this long.
     pub limit: Duration,
 }
 
 impl Thorough {
-    /// At the end of a run, which knows what it has made: for what was being made when it was interrupted.
+    /// At the end of a run, which knows what it has made: for whatever was being made when it was interrupted.
     pub(super) const AT_THE_END: Thorough =
         Thorough { quiet: Duration::from_millis(200), limit: Duration::from_secs(20) };
 }
@@ -84,7 +84,7 @@ pub(super) async fn sweep(run: &RunId, uses: Uses, thorough: Thorough) -> Result
     }
 }
 
-/// Takes away what there is now, and says how much that was.
+/// Takes away what is there now, and says how much that was.
 async fn look(run: &RunId, uses: Uses) -> Result<usize, LeftBehind> {
     let in_docker = async {
         match uses.docker {
@@ -100,7 +100,7 @@ async fn look(run: &RunId, uses: Uses) -> Result<usize, LeftBehind> {
     };
     let here = async {
         let processes = end_processes(run).await;
-        // Not before: by their working directory, which is in there, some processes are found.
+        // Last, because some processes are found by their working directory, which is in this folder.
         (processes, if processes == 0 { remove_folder(&folder(run)) } else { Ok(0) })
     };
     let (in_docker, in_server, (processes, folder)) = tokio::join!(in_docker, in_server, here);
@@ -112,13 +112,13 @@ async fn look(run: &RunId, uses: Uses) -> Result<usize, LeftBehind> {
     Ok(in_docker + in_server + processes + folder?)
 }
 
-/// How much somebody else has removed, if they say so in time.
+/// How much an engine or a server has removed, if it says so in time.
 async fn in_time(who: &str, removed: impl Future<Output = Result<usize, String>>) -> Result<usize, String> {
     let removed = tokio::time::timeout(LOOK, removed).await;
     removed.unwrap_or_else(|_| Err(format!("{who} has not answered within {} s", LOOK.as_secs())))
 }
 
-/// The run's folder, by the name by which the system knows it.
+/// The run's folder, by the name that the system knows it by.
 fn folder(run: &RunId) -> PathBuf {
     let folder = run.folder();
     let above = folder.parent().and_then(|above| above.canonicalize().ok());
@@ -146,7 +146,7 @@ async fn end_processes(run: &RunId) -> usize {
             None => end(process, Signal::Kill),
             // At once, and without leaving anything.
             Some(Postgres::Server) => end(process, Signal::Quit),
-            // They end with their server, or when whoever lets them set up a data folder has gone.
+            // They end with their server, or when the program that sets up a data folder has gone.
             Some(Postgres::OfIt) => {}
         }
     }
@@ -184,18 +184,18 @@ fn is_own(process: &Process, run: &RunId, folder: &Path) -> bool {
 }
 
 fn end(process: &Process, signal: Signal) {
-    // Where there is no such signal, there is always one that kills.
+    // Where the system lacks this signal, it always has one that kills.
     process.kill_with(signal).unwrap_or_else(|| process.kill());
 }
 
-/// What a process is in the PostgreSQL that it belongs to.
+/// What a process is to the PostgreSQL that it belongs to.
 enum Postgres {
     Server,
     OfIt,
 }
 
-/// A server's process is the one that the lock file of its data folder names; those that set a folder up have that file
-/// too, with a number below zero in it.
+/// The lock file of a data folder names the server's process; while a folder is being set up, that file is there too,
+/// with a number below zero in it.
 fn postgres(process: &Process) -> Option<Postgres> {
     let lock = std::fs::read_to_string(process.cwd()?.join("postmaster.pid")).ok()?;
     let named = lock.lines().next()?.trim().parse::<i64>().ok()?;

@@ -1,9 +1,9 @@
-//! A gateway's migrated, otherwise empty database, kept in the cache: the next launch of the same begins with its
-//! tables and makes no migrations. Not: how a launcher gets them out of a database, or into one.
+//! A gateway's migrated, otherwise empty database, kept in the cache: the next launch of the same gateway starts with
+//! its tables and runs no migrations. Not: how a launcher gets them out of a database, or into one.
 //!
 //! A template is SQL: the schema, with what the gateway made at its start beyond its migrations, and the list of
-//! migrations; no other row. Its name and its head say what it is of, what it holds, and its checksum; one that is
-//! damaged, or of something else, is never used.
+//! migrations; no other row. Its name and head say what it is for, what it holds, and its checksum; a template that is
+//! damaged, or for something else, is never used.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -14,15 +14,15 @@ use sha2::{Digest as _, Sha256};
 use super::cache::{Cache, CacheError};
 use crate::target::Target;
 
-/// Of what a template is, and how it is written. To be raised when either changes.
+/// What a template is for, and how it is written. Raise it when either changes.
 const FORMAT: &str = "gatecrash template 1";
 
 /// The arguments of `pg_dump` for all that is in a database but its rows.
 pub(super) const DUMP_TABLES: [&str; 3] = ["--schema-only", "--no-owner", "--no-privileges"];
-/// The arguments of `pg_dump` for the rows that say which migrations were made.
+/// The arguments of `pg_dump` for the rows that list the migrations made.
 pub(super) const DUMP_MIGRATIONS: [&str; 3] = ["--data-only", "--no-owner", "--table=_prisma_migrations"];
 
-/// Asks a database what it holds. Answers nothing if a migration has not ended well.
+/// Asks a database what it holds. It answers nothing if a migration has not ended well.
 pub(super) const COUNT: &str = "\
     SELECT count(*) FILTER (WHERE relkind = 'r') || ' tables, ' || count(*) FILTER (WHERE relkind = 'v') || ' views, ' \
     || count(*) FILTER (WHERE relkind = 'i') || ' indexes, ' || (SELECT count(*) FROM _prisma_migrations) || ' migrations' \
@@ -41,14 +41,14 @@ pub(super) struct Template {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tables {
     pub sql: String,
-    /// What a database that has it answers to [`COUNT`].
+    /// What a database with these tables answers to [`COUNT`].
     pub holds: String,
 }
 
-/// What is said where the tables came from a template.
+/// The remark where the tables came from a template.
 pub(super) const USED: &str = "its tables were in the cache";
 
-/// What is said where they did not: why a template that is there was bad, why there is none now.
+/// The remark where they did not: why an existing template was bad, why there is none now.
 pub(super) fn remark(bad: Option<String>, not_kept: Option<String>) -> Option<String> {
     let bad = bad.map(|why| format!("its tables in the cache were made again: {why}"));
     let not_kept = not_kept.map(|why| format!("its tables are not in the cache now: {why}"));
@@ -56,7 +56,7 @@ pub(super) fn remark(bad: Option<String>, not_kept: Option<String>) -> Option<St
     (!remarks.is_empty()).then(|| remarks.join("; "))
 }
 
-/// Why a template that is there cannot be used.
+/// Why an existing template cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unusable {
     #[error("it cannot be read: {0}")]
@@ -66,8 +66,8 @@ pub(super) enum Unusable {
 }
 
 impl Template {
-    /// Of a target, and of all else that decides which tables its gateway makes: what the gateway consists of, the
-    /// database, the gateway's environment.
+    /// The template for a target and all else that decides which tables its gateway makes: what the gateway consists
+    /// of, the database, the gateway's environment.
     pub(super) fn of<'a>(
         target: &'a Target,
         decisive: impl IntoIterator<Item = &'a str>,
@@ -97,9 +97,9 @@ impl Template {
         Ok(())
     }
 
-    /// Removes one that did not do.
+    /// Removes one that did not work.
     pub(super) fn discard(&self) {
-        // What cannot be removed is found unusable again.
+        // If it cannot be removed, it is found unusable again.
         let _ = fs::remove_file(self.path());
     }
 
@@ -120,12 +120,12 @@ impl Template {
         let (holds, rest) = after_key.split_once('\n')?;
         let (_, sql) = rest.split_once('\n')?;
         let tables = Tables { sql: sql.to_owned(), holds: holds.to_owned() };
-        // All of it as it would be written, and nothing more.
+        // Exactly as it would be written, and nothing more.
         (self.render(&tables) == text).then_some(tables)
     }
 }
 
-/// A checksum of parts, in which it is not the same where one ends and the next begins.
+/// A checksum of several parts, which changes with where one part ends and the next begins.
 pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut hasher = Sha256::new();
     for part in parts {

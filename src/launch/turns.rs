@@ -1,4 +1,4 @@
-//! Whose turn it is on a target: trials share it, or have it alone; and they make their entities a few at a time. Of a
+//! Whose turn it is on a target: trials share it, or have it alone; and only a few at a time make their entities. For a
 //! kept target, trials of all processes take their turns at its keeper. Not: which trial comes next.
 
 use std::sync::{Arc, Weak};
@@ -9,11 +9,11 @@ use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemap
 use super::keeper::Lease;
 use super::{Held, Live};
 
-/// So many trials make their entities at the same time: they all begin with that at once, and a gateway's transactions
-/// end by their own limits (LiteLLM 1.108.7 gave up `/team/new` after 5 s behind a hundred others).
+/// How many trials make their entities at the same time: all of them begin with that at once, and a gateway's own
+/// limits end its transactions (LiteLLM 1.108.7 gave up `/team/new` after 5 s behind a hundred others).
 const MAKING: usize = 4;
 
-/// While so few run, none of them is late because of the others.
+/// While no more than these run, none of them is late because of the others.
 const FEW: usize = 8;
 
 /// So many that run before all others run at the same time: what would disturb them are the traces of hundreds of others
@@ -27,7 +27,7 @@ pub enum Share {
     Together,
     /// Running while few others do.
     Quiet,
-    /// Running while no other does but a few that take theirs for this, too.
+    /// Running while no others do but a few that take their turn for this, too.
     First,
     /// Running while no other does.
     Alone,
@@ -42,7 +42,7 @@ pub enum Turn {
         _counted: Counted,
     },
     First {
-        /// In this order: who comes next must find the target free, or still held.
+        /// In this order: the next trial must find the target free, or still held.
         _held: Arc<OwnedRwLockWriteGuard<()>>,
         _permit: Option<OwnedSemaphorePermit>,
     },
@@ -63,12 +63,12 @@ pub(super) struct Turns {
     running: Arc<RwLock<()>>,
     making: Arc<Semaphore>,
     first: Arc<Semaphore>,
-    /// What the first of the first holds for all of them.
+    /// What the first of these trials holds for all of them.
     held_by_first: Arc<Mutex<Weak<OwnedRwLockWriteGuard<()>>>>,
     count: Arc<watch::Sender<TurnCount>>,
 }
 
-/// Of trials that do not run alone.
+/// The trials that do not run alone.
 #[derive(Debug, Default)]
 struct TurnCount {
     now: usize,
@@ -76,7 +76,7 @@ struct TurnCount {
     ever: usize,
 }
 
-/// One of them, until it is dropped.
+/// One of these trials, until it is dropped.
 pub struct Counted(Arc<watch::Sender<TurnCount>>);
 
 impl Counted {
@@ -110,10 +110,10 @@ impl Turns {
         match share {
             Share::Together => self.together().await,
             Share::Quiet => loop {
-                // It cannot be lost: this holds the other end.
+                // This cannot fail: we hold the sender ourselves.
                 let _ = self.count.subscribe().wait_for(|count| count.now < FEW).await;
                 let turn = self.together().await;
-                // Another may have been as quick.
+                // Another may have been just as quick.
                 if self.count.borrow().now <= FEW {
                     return turn;
                 }
@@ -142,7 +142,7 @@ impl Turns {
         Turn::Together { _held: held, _counted: Counted::new(&self.count) }
     }
 
-    /// How many trials have run since it was launched or started again, but for those that had it alone.
+    /// How many trials have run since it was launched or started again, except those that had it alone.
     pub(super) fn ever(&self) -> usize {
         self.count.borrow().ever
     }
@@ -151,7 +151,7 @@ impl Turns {
         self.count.send_modify(|count| count.ever = 0);
     }
 
-    /// How many trials run, or wait to: each holds on to what they wait for.
+    /// How many trials run, or wait to: each holds on to what it waits for.
     pub(super) fn running(&self) -> usize {
         Arc::strong_count(&self.running) - 1
     }
@@ -161,7 +161,7 @@ impl Live {
     /// Waits for a turn, and takes it.
     pub async fn turn(&self, share: Share) -> Turn {
         match &self.kept {
-            // A keeper that is gone has nothing left to share; the trial will meet that soon enough.
+            // If the keeper is gone there is nothing to share; the trial will find out soon enough.
             Held::Attached(attached) => Turn::Leased { _held: attached.turn(share).await.ok() },
             Held::Builtin(_) | Held::Docker(_) | Held::External(_) | Held::Process(_) => self.turns.take(share).await,
         }

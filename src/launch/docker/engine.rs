@@ -14,7 +14,7 @@ use testcontainers::core::client::docker_client_instance;
 
 use super::super::{LaunchError, RunId, Target};
 
-/// The label that everything of a run carries.
+/// The label on everything a run makes.
 pub(super) const LABEL: &str = "dev.gatecrash.run";
 
 /// Whether an engine answers.
@@ -50,10 +50,10 @@ pub(in super::super) async fn prepare(target: &Target, image: &str) -> Result<()
     pulled.map_err(|error| LaunchError::new(target, format!("the image {image} cannot be pulled: {error}")))
 }
 
-/// Removes what carries a run's label, as far as it is there now, and says how much that was.
+/// Removes what carries a run's label and is there now, and says how much that was.
 ///
 /// # Errors
-/// When the engine does not say what there is.
+/// When the engine does not say what it has.
 pub(in super::super) async fn remove(run: &RunId) -> Result<usize, String> {
     let no_engine = |error: &dyn Display| format!("the Docker engine does not answer: {error}");
     let docker = docker_client_instance().await.map_err(|error| no_engine(&error))?;
@@ -78,7 +78,7 @@ pub(in super::super) async fn remove(run: &RunId) -> Result<usize, String> {
     Ok(containers.len() + networks.len() + volumes.len())
 }
 
-/// How a person does the same.
+/// How to do the same by hand.
 pub(in super::super) fn remove_by_hand(run: &RunId) -> String {
     let label = format!("--filter label={LABEL}={}", run.as_str());
     format!("docker rm --force --volumes $(docker ps --all --quiet {label}); docker network prune --force {label}")

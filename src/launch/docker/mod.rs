@@ -1,7 +1,7 @@
 //! The `docker` launcher: a gateway's own image and PostgreSQL, on a network of their own, through
 //! testcontainers.
 //!
-//! Everything it makes carries the run's label, so that the sweep finds it also when a guard never came to be:
+//! Everything it makes carries the run's label, so that the sweep finds it even if its guard was never made:
 //! testcontainers 0.28 has no reaper, and loses a container whose start was interrupted.
 
 mod engine;

@@ -37,12 +37,12 @@ pub(super) enum Door {
     /// Nothing is routed out of the network: containers reach this machine at its address on the network, and this
     /// machine reaches them at theirs.
     Closed(Ipv4Addr),
-    /// As Docker does it by itself: a port is published, on loopback; all that is outside can be reached from inside.
+    /// As Docker does by default: a port is published, on loopback; from inside, everything outside can be reached.
     Open,
 }
 
 impl Network {
-    /// A network of its own, from which there is a way out only if there is to be.
+    /// A network of its own, with a way out only if one is wanted.
     pub(super) async fn new(target: &Target, run: &RunId, egress: bool) -> Result<Network, LaunchError> {
         let docker = engine(target).await?;
         run.will_use(target, Uses { docker: true, ..Uses::default() }).await?;
@@ -75,9 +75,9 @@ impl Network {
         LaunchError::new(&self.target, what)
     }
 
-    /// The address at which containers reach this machine, and nobody else does: its own on the closed network, else the
-    /// one of Docker's bridge, which is what `host-gateway` stands for. Where Docker runs in a virtual machine, that is
-    /// not an address of this machine, and containers are forwarded to loopback.
+    /// The address at which containers reach this machine, and nobody else does: its own on the closed network, else
+    /// that of Docker's bridge, which is what `host-gateway` stands for. Where Docker runs in a virtual machine, this
+    /// machine does not have that address, and containers are forwarded to loopback.
     pub(super) async fn here(&self) -> IpAddr {
         match self.door {
             Door::Closed(here) => here.into(),
@@ -85,7 +85,7 @@ impl Network {
         }
     }
 
-    /// What stands for this machine, for containers.
+    /// The name that stands for this machine in containers.
     pub(super) fn host(&self) -> Host {
         match self.door {
             Door::Closed(here) => Host::Addr(here.into()),
@@ -103,25 +103,25 @@ impl Network {
         bridge.filter(is_ours)
     }
 
-    /// The address of a container on the network; another one after each start.
+    /// The address of a container on the network; it changes with each start.
     pub(super) async fn address(&self, container: &Container) -> Option<String> {
         let about = self.docker.inspect_container(container.id(), None::<InspectContainerOptions>).await.ok()?;
         let address = about.network_settings?.networks?.get(&self.name)?.ip_address.clone()?;
         Some(address).filter(|address| !address.is_empty())
     }
 
-    /// What identifies the content of an image; nothing while it is not here.
+    /// What identifies the content of an image; nothing while the image is not here.
     pub(super) async fn image_id(&self, image: &str) -> Option<String> {
         self.docker.inspect_image(image).await.ok()?.id
     }
 
-    /// The name of a container to be, by which others on the network reach it. It is new each time: one whose start was
-    /// interrupted may still hold its own.
+    /// A name for a new container, by which others on the network reach it. It is new each time: a container whose
+    /// start was interrupted may still hold the old one.
     pub(super) fn new_name(&self, role: &str) -> String {
         format!("{}-{role}-{}", self.name, random_hex())
     }
 
-    /// A container to be. No port of it is published: only those on its network reach it.
+    /// A new container. None of its ports is published: only containers on its network reach it.
     pub(super) fn container(&self, image: &str, name: &str) -> Result<ContainerRequest<GenericImage>, LaunchError> {
         let (repository, tag) = image
             .rsplit_once(':')
@@ -151,7 +151,7 @@ impl Network {
         })
     }
 
-    /// Runs a command in a container, to its end, which has to be a good one; gives what it printed.
+    /// Runs a command in a container to its end, which has to be a good one; gives what it printed.
     pub(super) async fn exec(&self, container: &Container, command: &[&str]) -> Result<String, String> {
         self.try_exec(container, command).await.map_err(|error| error.to_string())
     }
@@ -173,7 +173,7 @@ impl Network {
                 }
             }
         }
-        // It is known a moment after the end of what it prints.
+        // The exit code is known a moment after the output ends.
         let code = loop {
             match self.docker.inspect_exec(&id).await?.exit_code {
                 Some(code) => break code,
@@ -194,12 +194,12 @@ impl Network {
 
     /// Removes the network, once nothing is on it.
     pub(super) async fn remove(self) {
-        // Whatever cannot be removed now is found again by the sweep.
+        // The sweep finds again whatever cannot be removed now.
         let _ = self.docker.remove_network(&self.name).await;
     }
 }
 
-/// On a closed network, the engine asks no name server outside on a container's behalf, either.
+/// On a closed network, the engine does not ask a name server outside on a container's behalf, either.
 fn unpublished(door: Door) -> impl Fn(&mut HostConfig) + Send + Sync + 'static {
     move |config| {
         config.publish_all_ports = Some(false);
@@ -209,8 +209,8 @@ fn unpublished(door: Door) -> impl Fn(&mut HostConfig) + Send + Sync + 'static {
     }
 }
 
-/// The first address of a network, which is the bridge's own: an engine that has just made its bridge does not name
-/// that until it is started again (measured: 20.10).
+/// The first address of a network, which is the bridge's own: an engine that has just made its bridge does not name it
+/// until the engine is started again (measured: 20.10).
 fn first(config: &IpamConfig) -> Option<Ipv4Addr> {
     let (network, _) = config.subnet.as_ref()?.split_once('/')?;
     let network: Ipv4Addr = network.parse().ok()?;

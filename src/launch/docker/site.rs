@@ -21,9 +21,9 @@ use crate::target::Target;
 
 const PORT: ContainerPort = ContainerPort::Tcp(Containers::TOLD.2);
 
-/// Where a gateway finds what it would call in vain.
+/// Where a gateway finds stand-ins for programs it would call in vain.
 const IN_VAIN: &str = "/gatecrash/bin";
-/// So many lines are looked at for the end of a log.
+/// How many lines to look at for the end of a log.
 const LOOKED_AT: usize = 500;
 /// How long a container has to end by itself, in seconds.
 const GRACE: i32 = 30;
@@ -74,7 +74,7 @@ impl Site for Containers {
     fn spot(&self, part: Part) -> Result<Spot, LaunchError> {
         let (role, port, home) = match part {
             Part::Gateway => ("gateway", PORT.as_u16(), "/app"),
-            // What its image runs before it listens is in there.
+            // The image runs what is in there before it listens.
             Part::Database => ("postgres", 5432, "/docker-entrypoint-initdb.d"),
             Part::Redis => ("redis", 6379, "/data"),
         };
@@ -133,7 +133,7 @@ impl Site for Containers {
             .with_env_var("POSTGRES_USER", USER)
             .with_env_var("POSTGRES_PASSWORD", password.reveal())
             .with_env_var("POSTGRES_DB", Containers::DATABASE)
-            // It outlives being killed, and need not outlive a crash of this machine.
+            // Its data outlives a kill, and need not outlive a crash of this machine.
             .with_env_var("POSTGRES_INITDB_ARGS", "--no-sync")
             .with_cmd(["postgres", "-c", "fsync=off"]);
         if let Some(tables) = tables {
@@ -158,9 +158,9 @@ impl Site for Containers {
         started.map_err(|error| self.failed(format!("{} could not be started again: {error}", launched.name())))
     }
 
-    /// The engine kills what does not end.
+    /// The engine kills a container that does not end.
     async fn stop(&self, launched: &Launched<Containers>) -> Result<(), LaunchError> {
-        // Who is asked twice is told that nothing was changed, which bollard takes for an error.
+        // A second request to stop is told that nothing was changed, which bollard takes for an error.
         if self.stopped(launched).await.is_some() {
             return Ok(());
         }

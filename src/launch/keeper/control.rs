@@ -1,4 +1,4 @@
-//! How a keeper is asked, by HTTP on loopback, and what it answers. Who asks shows the token of its record.
+//! How a keeper is asked, by HTTP on loopback, and what it answers. Whoever asks shows the token from its record.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,9 +37,9 @@ pub(in super::super) enum Asked {
         part: Part,
     },
     Restore,
-    /// To be asked by who has it alone.
+    /// Ask it only with the target held alone.
     Revive,
-    /// As that.
+    /// The same.
     Renew,
     Health,
     LogTail,
@@ -57,7 +57,7 @@ pub(in super::super) struct Node {
     pub(in super::super) trials: usize,
 }
 
-/// One that keeps a target, seen from a run.
+/// A keeper of a target, seen from a run.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Keeper {
     http: reqwest::Client,
@@ -102,7 +102,7 @@ fn root_of(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// A turn that the keeper gave: its answer is not over, and ends with whoever waits for the rest.
+/// A turn that the keeper gave: its answer stays open, and ends when nobody waits for the rest.
 #[derive(Debug)]
 pub struct Lease {
     _held: reqwest::Response,
@@ -162,12 +162,11 @@ struct Loan {
 }
 
 impl Drop for Loan {
-    /// A trial that was killed while it had the target alone may have left it disturbed: the next one must not find
-    /// it so.
+    /// A trial that was killed while it had the target alone may have left it disturbed: the next one must not find it so.
     fn drop(&mut self) {
         if let Some(turn @ Turn::Alone { .. }) = self.turn.take() {
             let live = Arc::clone(&self.live);
-            // At the keeper's own end there is nothing to put right any more.
+            // When the keeper itself ends, there is nothing to put right any more.
             if let Ok(runtime) = tokio::runtime::Handle::try_current() {
                 runtime.spawn(async move {
                     live.restore().await;

@@ -1,8 +1,8 @@
-//! Targets that stay up between runs, and ones that the processes of a run of nextest share.
+//! Targets that stay up between runs, and those that the processes of a run of nextest share.
 //!
-//! A *keeper* is this executable again, in a process of its own: it launches one target, owns it, and answers to runs what
-//! only its owner knows (`control`), until it is told to end or the process is gone that it watches. Where it is found is
-//! `place`'s; what a run has of it, `attached`'s.
+//! A *keeper* is this executable again, in a process of its own: it launches one target, owns it, and answers runs what
+//! only its owner knows (`control`), until it is told to end or the process that it watches is gone. `place` says where
+//! it is found, `attached` what a run has of it.
 
 mod control;
 mod place;
@@ -38,10 +38,10 @@ use place::{Occupancy, Order, Phase, Place, Program, Record, Requirements, Up};
 /// The first argument of a keeper; the second is the folder of its place.
 const ARGUMENT: &str = "gatecrash:keep";
 
-/// Why there is no target, for who did not want one any more.
+/// Why there is no target, for those who no longer wanted one.
 const INTERRUPTED: &str = "it was interrupted";
 
-/// How often something is looked at that nobody tells of.
+/// How often to look at things that nobody reports.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a keeper has to take its target away, before that is called a failure.
 const ENDING: Duration = Duration::from_secs(60);
@@ -76,7 +76,7 @@ pub fn keep_if_told() -> Option<ExitCode> {
 }
 
 fn keep(place: &Place) -> std::io::Result<()> {
-    // Who started this one had the lock, and gave it away as standard input. What this one starts must not get it.
+    // The process that started this one held the lock, and passed it on as standard input. Our children must not get it.
     let _lock = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     let order = place.order().ok_or_else(|| std::io::Error::other("there is no order"))?;
@@ -85,7 +85,7 @@ fn keep(place: &Place) -> std::io::Result<()> {
     place.write_record(&record(Phase::Launching))?;
     let runtime = Runtime::new()?;
     let ended = runtime.block_on(launch_and_keep(place, &order, record));
-    // A failure is for those to read who wait for the target; of nextest, until its run is over.
+    // A failure stays for those who wait for the target to read; for nextest, until its run is over.
     match place.record().map(|record| record.state) {
         Some(Phase::Failed(_)) if order.watched.is_none() => {}
         _ => place.remove(),
@@ -94,7 +94,7 @@ fn keep(place: &Place) -> std::io::Result<()> {
 }
 
 async fn launch_and_keep(place: &Place, order: &Order, record: impl Fn(Phase) -> Record) -> std::io::Result<()> {
-    // It outlives the terminal. And a signal that nobody waits for would be lost: there is one wait, from here on.
+    // It outlives the terminal. And a signal that nobody waits for would be lost: one wait lasts from here on.
     let _hangup = signal(SignalKind::hangup())?;
     let mut ending = std::pin::pin!(ending(Interrupts::listen()?, order.watched));
     let run = RunId::new();
@@ -108,7 +108,7 @@ async fn launch_and_keep(place: &Place, order: &Order, record: impl Fn(Phase) ->
         None => Ok(()),
         Some(Ok(live)) => keep_up(place, live, record, ending).await,
         Some(Err(error)) => {
-            // What is left now, its reaper tries to take away for a while.
+            // If something is left now, its reaper goes on trying for a while.
             let _ = run.sweep().await;
             let written = place.write_record(&record(Phase::Failed(error)));
             if order.watched.is_some() {
@@ -121,7 +121,7 @@ async fn launch_and_keep(place: &Place, order: &Order, record: impl Fn(Phase) ->
     ended
 }
 
-/// Answers to runs until the end, and takes the target away.
+/// Answers runs until the end, and takes the target away.
 async fn keep_up(
     place: &Place,
     live: Live,
@@ -140,7 +140,7 @@ async fn keep_up(
     };
     let live = Arc::new(live);
     let keeping = Keeping { live: Arc::clone(&live), token: up.token.clone() };
-    // A runtime of its own, for with it end all connections and what they hold of the target.
+    // A runtime of its own: with it end all connections and what they hold of the target.
     let serving = Runtime::new()?;
     serving.spawn(serve(listener, keeping));
     place.write_record(&record(Phase::Up(up)))?;
@@ -153,7 +153,7 @@ async fn keep_up(
     ended.map_err(std::io::Error::other)
 }
 
-/// Waits until this process is told to end by a signal, or the one is gone that it watches.
+/// Waits until a signal tells this process to end, or the process that it watches is gone.
 async fn ending(mut interrupts: Interrupts, watched: Option<u32>) {
     let gone = async {
         let Some(watched) = watched.and_then(pid) else { return std::future::pending().await };
@@ -186,7 +186,7 @@ impl Order {
 /// What there is of a target before it is launched.
 pub(super) enum Lookup {
     Kept(Box<Live>),
-    /// One that is not as it is wanted now, and why.
+    /// One that is up but not as wanted now, and why.
     Other(String),
     Nothing,
 }
@@ -227,7 +227,7 @@ fn stale(record: &Record, target: &Target) -> Option<String> {
     Requirements::new(target).differs(&record.order.wanted).or_else(differs)
 }
 
-/// A target that all processes of a run of nextest share: the first that needs it has it launched, and it goes when
+/// A target that all processes of a run of nextest share: the first to need it has it launched, and it goes when
 /// nextest does.
 pub(super) async fn share(target: &Target, limits: Limits, nextest_run: &str) -> Result<Live, LaunchError> {
     let place = Place::of_nextest(nextest_run, &target.name);
@@ -247,7 +247,7 @@ pub(super) async fn share(target: &Target, limits: Limits, nextest_run: &str) ->
 /// Has a target brought up and kept until [`down`] takes it away. Says since when it is up, and how long that took.
 ///
 /// # Errors
-/// When it cannot be launched, or one is up that is another.
+/// When it cannot be launched, or a different one is up.
 pub async fn up(target: &Target, limits: Limits) -> Result<Standby, LaunchError> {
     let target = &settled(target);
     let place = Place::up(&target.name);
@@ -363,7 +363,7 @@ pub struct Standby {
     pub pid: u32,
     pub since: jiff::Timestamp,
     pub took: Duration,
-    /// Whether it was before it was asked for.
+    /// Whether it was up before it was asked for.
     pub was_up: bool,
 }
 
@@ -383,12 +383,12 @@ pub fn all() -> Vec<Standby> {
     Place::all_up().into_iter().filter_map(standing).collect()
 }
 
-/// The names of all that is kept, or was by a keeper that was killed.
+/// The names of all that is kept, or was kept by a keeper that was killed.
 pub fn names() -> Vec<String> {
     Place::all_up().into_iter().filter_map(|place| Some(place.order()?.wanted.target.name)).collect()
 }
 
-/// Takes a target away that `gatecrash up` keeps. Says whether there was one.
+/// Takes away a target that `gatecrash up` keeps. Says whether there was one.
 ///
 /// # Errors
 /// When its keeper does not end.
@@ -422,7 +422,7 @@ async fn end(place: &Place) -> Result<bool, String> {
     }
 }
 
-/// Takes away the record that a keeper left that was killed; its reaper takes away the rest.
+/// Takes away the record that a killed keeper left; its reaper takes away the rest.
 fn discard(place: &Place, left: Option<Box<Record>>) {
     if left.is_some()
         && let Ok(Some(_lock)) = place.try_lock()
@@ -431,7 +431,7 @@ fn discard(place: &Place, left: Option<Box<Record>>) {
     }
 }
 
-/// Its pid is that of the keeper: the lock is held.
+/// The pid is the keeper's, because the lock is held.
 fn tell_to_end(place: &Place) -> Option<u32> {
     let keeper = place.record()?.pid;
     kill_process(pid(keeper)?, Signal::TERM).ok().map(|()| keeper)

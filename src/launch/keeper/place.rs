@@ -1,4 +1,4 @@
-//! Where a kept target is found: a private folder with an order (what is to be kept), a record (what became of it) and a
+//! Where a kept target is found: a private folder with an order (what to keep), a record (what became of it) and a
 //! lock, which its keeper holds as long as it lives. Not: keeping it.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -15,7 +15,7 @@ use crate::launch::{LaunchError, Setup, config};
 use crate::secret::Secret;
 use crate::target::Target;
 
-/// What is to be kept, and how long.
+/// What to keep, and how long.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in super::super) struct Order {
     pub(super) wanted: Requirements,
@@ -26,12 +26,12 @@ pub(in super::super) struct Order {
     pub(super) watched: Option<u32>,
 }
 
-/// All that a launch depends on: who wants something else does not get this.
+/// All that a launch depends on: a run that wants something else does not get this target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Requirements {
     pub(super) target: Target,
     gatecrash: String,
-    /// The configuration of the gateway, as a number.
+    /// A digest of the gateway's configuration.
     models: u64,
 }
 
@@ -47,7 +47,7 @@ impl Requirements {
         }
     }
 
-    /// In what it differs from what is kept; nothing, if it is the same.
+    /// How it differs from what is kept; nothing, if it is the same.
     pub(super) fn differs(&self, kept: &Requirements) -> Option<String> {
         if self == kept {
             return None;
@@ -99,8 +99,8 @@ pub(in super::super) struct Up {
     pub(super) setup: Option<Setup>,
 }
 
-/// How the keeper speaks. Not when it was built: `cargo build` and `cargo test` put each its own into the same place by
-/// turns.
+/// What the keeper speaks. Not when it was built: `cargo build` and `cargo test` take turns putting their own build in
+/// the same place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Program {
     version: String,
@@ -114,7 +114,7 @@ impl Program {
     }
 }
 
-/// For a file that is nobody else's.
+/// Only for a file that nobody else can read.
 mod revealed {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -135,7 +135,7 @@ pub(in super::super) struct Place(PathBuf);
 
 /// How things are at a place.
 pub(super) enum Occupancy {
-    /// Nobody keeps anything; there may be what a keeper left that was killed.
+    /// Nobody keeps anything; a killed keeper may have left something.
     Free(Option<Box<Record>>),
     /// It is on its way up, or down.
     Changing,
@@ -146,16 +146,16 @@ pub(super) enum Occupancy {
 const LOCK: &str = "lock";
 const ORDER: &str = "order.json";
 const RECORD: &str = "record.json";
-/// What a keeper that breaks has to say.
+/// The file for what a keeper says if it breaks.
 const SAID: &str = "said";
 
 impl Place {
-    /// Of what `gatecrash up` keeps.
+    /// The place of what `gatecrash up` keeps.
     pub(in super::super) fn up(target: &str) -> Place {
         Place(base().join("up").join(file_name(target)))
     }
 
-    /// Of what the processes of one run of nextest share.
+    /// The place of what the processes of one run of nextest share.
     pub(in super::super) fn of_nextest(run: &str, target: &str) -> Place {
         Place(base().join(file_name(&format!("nextest-{run}"))).join(file_name(target)))
     }
@@ -164,7 +164,7 @@ impl Place {
         Place(folder.into())
     }
 
-    /// Of all that `gatecrash up` keeps, by name.
+    /// The places of all that `gatecrash up` keeps, by name.
     pub(super) fn all_up() -> Vec<Place> {
         let folders = std::fs::read_dir(base().join("up")).into_iter().flatten().flatten();
         let mut places: Vec<Place> = folders.map(|folder| Place(folder.path())).collect();
@@ -178,7 +178,7 @@ impl Place {
 
     /// Takes the lock, if nobody has it. It is held until the file, and every copy of it, is closed.
     pub(super) fn try_lock(&self) -> io::Result<Option<File>> {
-        // Whoever ends takes the folder away, perhaps at this moment.
+        // A keeper that ends takes the folder away, perhaps at this moment.
         for _ in 0..10 {
             match self.try_lock_once() {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -233,7 +233,7 @@ impl Place {
         self.write(RECORD, record)
     }
 
-    /// The file that takes what the keeper says.
+    /// The file for what the keeper says.
     pub(super) fn said(&self) -> io::Result<File> {
         OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(self.0.join(SAID))
     }
@@ -242,14 +242,14 @@ impl Place {
         std::fs::read_to_string(self.0.join(SAID)).unwrap_or_default()
     }
 
-    /// Takes away everything but the lock. To be called by who holds that.
+    /// Takes away everything but the lock, which the caller has to hold.
     pub(super) fn clear(&self) {
         for file in [RECORD, ORDER, SAID] {
             let _ = std::fs::remove_file(self.0.join(file));
         }
     }
 
-    /// Takes away everything. To be called by who holds the lock.
+    /// Takes away everything. The caller has to hold the lock.
     pub(super) fn remove(&self) {
         self.clear();
         let _ = std::fs::remove_file(self.0.join(LOCK));
@@ -263,7 +263,7 @@ impl Place {
         serde_json::from_slice(&std::fs::read(self.0.join(file)).ok()?).ok()
     }
 
-    /// Whole or not at all.
+    /// Writes it whole or not at all.
     fn write(&self, file: &str, value: &impl Serialize) -> io::Result<()> {
         let beside = self.0.join(format!("{file}.new"));
         let mut new = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
@@ -280,7 +280,7 @@ fn base() -> PathBuf {
     }
 }
 
-/// In a folder that everybody can write to, somebody else may have been first.
+/// In a folder that everybody can write to, somebody else may have come first.
 fn is_private(folder: &Path) -> io::Result<()> {
     let is = std::fs::symlink_metadata(folder)?;
     match is.is_dir() && is.uid() == rustix::process::getuid().as_raw() && is.mode() & 0o077 == 0 {
@@ -289,7 +289,7 @@ fn is_private(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// A name as that of a file: of any other character, its number.
+/// A name, made fit for a file: other characters become their numbers.
 fn file_name(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '@' | '-' | '_' | '.');
     name.chars().map(|c| if plain(c) { c.to_string() } else { format!("%{:x}%", u32::from(c)) }).collect()

@@ -1,4 +1,4 @@
-//! What the processes of one target share: a folder, the run's mark, the little they get of this machine's environment.
+//! What the processes of one target share: a folder, the run's mark, the little of this machine's environment they get.
 //! Starting one, ending it, and what became of it. Not: which there are.
 
 use std::ffi::OsString;
@@ -14,17 +14,17 @@ use super::super::sweep::Uses;
 use super::super::{LaunchError, MARK, RunId, Target, end_of_log, random_hex};
 use super::system::{self, LoginUser, Signal};
 
-/// What is passed on of this machine's environment, beside the PATH and what [`is_prismas`].
+/// What is passed on from this machine's environment, beside the PATH and what [`is_prismas`].
 const PASSED_ON: [&str; 2] = ["LANG", "LC_ALL"];
-/// So many bytes at its end are looked at for the end of a log.
+/// How many bytes to read back for the end of a log.
 const LOG_BYTES: u64 = 64 * 1024;
 /// How long a process has to end by itself.
 pub(super) const GRACE: Duration = Duration::from_secs(30);
-/// How long one has whose work is not wanted any more. None of it is lost on one that can simply be killed.
+/// How long one has whose work is not wanted any more. One that can simply be killed takes none of it.
 const LAST_GRACE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The variables by which Prisma is told where its engines are.
+/// The variables that tell Prisma where its engines are.
 pub(super) fn is_prismas(name: &str) -> bool {
     name.starts_with("PRISMA_")
 }
@@ -36,7 +36,7 @@ pub(super) struct Base {
 }
 
 impl Base {
-    /// A folder of its own, in the one of the run.
+    /// A folder of its own, inside the run's.
     pub(super) async fn new(target: &Target, run: &RunId) -> Result<Base, LaunchError> {
         let others = system::instead_of_root().is_some();
         let folder = run.folder().join(random_hex());
@@ -52,7 +52,7 @@ impl Base {
         LaunchError::new(&self.target, what)
     }
 
-    /// A new folder in its own.
+    /// A new folder inside its own.
     pub(super) fn make_folder(&self, name: &str) -> Result<PathBuf, LaunchError> {
         let folder = self.folder.join(name);
         let made = system::make_private(&folder, false);
@@ -60,7 +60,7 @@ impl Base {
         Ok(folder)
     }
 
-    /// A new folder in its own that everybody may go to.
+    /// A new folder inside its own, which everybody may enter.
     pub(super) fn open_folder(&self, name: &str) -> Result<PathBuf, LaunchError> {
         let folder = self.make_folder(name)?;
         let opened = system::make_private(&folder, true);
@@ -72,12 +72,12 @@ impl Base {
         fs::write(file, text).map_err(|error| self.failed(format!("{} cannot be written: {error}", file.display())))
     }
 
-    /// The environment variable by which a process of the run is known.
+    /// The environment variable that marks a process as the run's.
     pub(super) fn mark(&self) -> (&'static str, &str) {
         (MARK, self.run.as_str())
     }
 
-    /// A command whose home is a folder of the run. Of this machine's environment it gets the PATH, after the folders
+    /// A command whose home is a folder of the run. From this machine's environment it gets the PATH, after the folders
     /// given here, the language, and what tells Prisma where its engines are.
     pub(super) fn command(&self, program: &Path, home: &Path, first_on_path: Option<&Path>) -> Command {
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -111,7 +111,7 @@ impl Base {
         Ok(Process { about, log, started: Mutex::new(Started { command, child }) })
     }
 
-    /// Runs a process to its end, which has to be a good one within the limit.
+    /// Runs a process to its end, which has to be a good one and within the limit.
     pub(super) async fn run(&self, about: About, command: Command, limit: Duration) -> Result<(), LaunchError> {
         let process = self.start(about, command)?;
         let began = Instant::now();
@@ -132,7 +132,7 @@ impl Base {
 
     /// Removes the folder, once nothing runs in it.
     pub(super) fn remove(self) {
-        // Whatever cannot be removed now is found again by the sweep.
+        // The sweep finds again whatever cannot be removed now.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
@@ -142,24 +142,24 @@ impl Base {
 pub(super) struct About {
     pub name: &'static str,
     pub stop: Signal,
-    /// When nothing of it is wanted any more.
+    /// When its work is not wanted any more.
     pub abandon: Signal,
     pub children: Children,
     pub user: Option<LoginUser>,
 }
 
 impl About {
-    /// What ends as most do: told as an operator tells it, and killed with its children.
+    /// For a program that ends as most do: on the signal an operator sends, and killed with its children.
     pub(super) fn of(name: &'static str) -> About {
         About { name, stop: Signal::Terminate, abandon: Signal::Kill, children: Children::Killed, user: None }
     }
 }
 
-/// What becomes of what a process has started, once that has ended.
+/// What becomes of a process's children once it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Children {
     Killed,
-    /// They end by themselves for want of work; killed, they would leave shared memory behind.
+    /// They end by themselves when they have no more work; killed, they would leave shared memory behind.
     LeftToEnd,
 }
 
@@ -194,7 +194,7 @@ impl Process {
         }
     }
 
-    /// Whether it has to be waited for: itself, or its children.
+    /// Whether there is still something to wait for: itself, or its children.
     fn is_there(&self) -> bool {
         let waits_for_children = self.about.children == Children::LeftToEnd;
         self.stopped().is_none() || waits_for_children && system::is_group_there(&self.started().child)
@@ -205,12 +205,12 @@ impl Process {
         end_of_log(&end_of(&self.log).unwrap_or_default())
     }
 
-    /// Ends it as an operator does, and kills what it leaves of its children. Whether it ended by itself in time.
+    /// Ends it as an operator does, and kills any children it leaves. Whether it ended by itself in time.
     pub(super) async fn stop(&self) -> bool {
         self.end(self.about.stop, GRACE).await
     }
 
-    /// Ends it without asking for more than that.
+    /// Ends it, and asks no more of it than that.
     pub(super) async fn abandon(&self) {
         self.end(self.about.abandon, LAST_GRACE).await;
     }
@@ -269,7 +269,7 @@ fn end_of(log: &Path) -> io::Result<String> {
 }
 
 /// A port of loopback that is free now, and below those that systems give to outgoing connections: it stays free while
-/// a process that is to listen on it begins, and while it is stopped.
+/// the process that is to listen on it starts, and while that is stopped.
 pub(super) fn free_port() -> io::Result<u16> {
     const PORTS: std::ops::Range<u16> = 15_000..32_000;
     let begin = u32::from_str_radix(&random_hex(), 16).unwrap_or_default() as usize % PORTS.len();

@@ -42,9 +42,9 @@ pub(super) async fn start(
     for setting in [
         "listen_addresses=127.0.0.1",
         "unix_socket_directories=",
-        // It is thrown away.
+        // It is thrown away at the end.
         "fsync=off",
-        // In its folder, not in the system's: it goes with that, however the server ends.
+        // In its folder, not in the system's: it goes when the folder goes, however the server ends.
         "dynamic_shared_memory_type=mmap",
     ] {
         server.args(["-c", setting]);
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
     use crate::secret::redact;
 
-    /// A server as `DATABASE_URL` may name it; none where this machine has no PostgreSQL, which is said.
+    /// A server as `DATABASE_URL` may name it; none where this machine has no PostgreSQL, which it then says.
     #[expect(clippy::disallowed_macros)]
     async fn server(run: &RunId, password: &Secret) -> Option<(Base, Spot, Process)> {
         let Some(programs) = Programs::of_this_machine() else {
@@ -105,7 +105,7 @@ mod tests {
         let password = Secret::named("sk-database-of-a-server".to_owned(), "database password");
         let Some((base, spot, process)) = server(&owner, &password).await else { return };
         let url = format!("postgresql://{USER}:{}@127.0.0.1:{}/postgres", password.reveal(), spot.port);
-        // As others write it, with something for Prisma in it.
+        // As others write it, with parameters for Prisma in it.
         let named = Server::of(&format!("{url}?schema=public&connection_limit=5")).unwrap();
         let (run, other) = (RunId::new(), RunId::new());
         let first = named.create(&run).await.unwrap();
@@ -114,7 +114,7 @@ mod tests {
         assert!(first.url.reveal().ends_with("?schema=public&connection_limit=5"));
         assert!(!redact(&format!("at {}", first.url.reveal())).contains(password.reveal()));
 
-        // Somebody who is connected does not keep it.
+        // A connection that is open does not keep it.
         let connect = async |own: &Own| {
             let url = own.url.reveal().split('?').next().unwrap().to_owned();
             let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;

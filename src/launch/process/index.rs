@@ -11,7 +11,7 @@ use crate::target::{Package, Target};
 
 const HELP: &str = "name the versions to try, in order: --versions A,B,C";
 
-/// Every version in the package index, in no order that says anything. Those that were taken back (yanked) pip does not list.
+/// Every version in the package index, in no particular order. pip does not list those that were taken back (yanked).
 pub(in crate::launch) async fn published(target: &Target, run: &RunId) -> Result<Vec<String>, LaunchError> {
     #[derive(Deserialize)]
     struct Index {
@@ -21,7 +21,7 @@ pub(in crate::launch) async fn published(target: &Target, run: &RunId) -> Result
     let base = Base::new(target, run).await?;
     let cache = Cache::find().map_err(|error| base.failed(error.to_string()))?;
     let uv = Uv::find(&base, &cache).await?;
-    // uv has no such command of its own. What the Python that runs pip cannot install is listed, too.
+    // uv has no such command of its own. Versions that the Python running pip cannot install are listed, too.
     let ask = ["tool", "run", "--quiet", "pip", "index", "versions", name];
     let mut list = uv.command(&base, &ask);
     list.args(["--pre", "--ignore-requires-python", "--json"]);

@@ -1,8 +1,8 @@
 //! The `process` launcher: a gateway's own Python package, a PostgreSQL and, if a scenario wants one, a Redis, as
 //! processes of this machine on loopback.
 //!
-//! All files are in the run's folder; every process is at home in there and carries the run's mark, so that the sweep
-//! finds it. What is made once (packages) is in the cache.
+//! All files are in the run's folder; every process has its home there and carries the run's mark, so that the sweep
+//! finds it. What is made only once (packages) is in the cache.
 
 mod base;
 mod database;
@@ -26,7 +26,7 @@ use postgres::Programs;
 use python::Uv;
 pub(super) use site::Processes;
 
-/// What this machine has of what is needed here; nothing is said of Docker.
+/// What this machine has of what is needed here; this says nothing of Docker.
 pub(super) fn machine() -> Machine {
     Machine {
         docker: Err(String::new()),

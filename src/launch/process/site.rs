@@ -1,4 +1,4 @@
-//! The parts of a target as processes: how each is started, asked and stopped. Each has a port of its own for good.
+//! The parts of a target as processes: how each is started, asked and stopped. Each keeps its port for good.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ use crate::scenario::Part;
 use crate::secret::Secret;
 use crate::target::{Package, Target};
 
-/// The processes of one target, and the programs that they are.
+/// The processes of one target, and the programs they run.
 pub(in super::super) struct Processes {
     base: Base,
     cache: Cache,
@@ -47,12 +47,12 @@ impl Processes {
         self.environment.get_or_try_init(|| Venv::of(&self.base, &self.cache, &self.package)).await
     }
 
-    /// PostgreSQL's.
+    /// PostgreSQL's programs.
     async fn programs(&self) -> Result<&Programs, LaunchError> {
         self.programs.get_or_try_init(|| Programs::find(&self.base, &self.cache)).await
     }
 
-    /// As its program says: `postgres (PostgreSQL) 16.4`
+    /// As the program itself says: `postgres (PostgreSQL) 16.4`
     async fn version(&self) -> Option<&str> {
         let programs = self.programs().await.ok()?;
         self.version.get_or_init(|| programs.version()).await.as_deref()
@@ -76,7 +76,7 @@ impl Processes {
         })
     }
 
-    /// Its home is new, but what Prisma put into the home of the environment is found in it.
+    /// Its home is new, but it finds there what Prisma put into the home of the environment.
     fn lend_engines(environment: &Venv, home: &Path) -> std::io::Result<()> {
         let kept = environment.home().join(".cache");
         let cache = home.join(".cache");
@@ -96,7 +96,7 @@ impl Site for Processes {
 
     const HOW: How = How::Process;
     const TOLD: (How, &str, u16) = (How::Told, "", 4000);
-    /// The one that is always there.
+    /// The database that is always there.
     const DATABASE: &str = "postgres";
     const LOOK: Duration = Duration::from_millis(100);
 
@@ -158,7 +158,7 @@ impl Site for Processes {
             self.base.write(&spot.home.join(name), text)?;
         }
         let bin = environment.bin();
-        // It may call others of its programs by name.
+        // It may call its other programs by name.
         let mut command = self.base.command(&bin.join(package.program), &spot.home, Some(&bin));
         command.args(&recipe.arguments).envs(recipe.environment);
         command.envs(common.env.iter().map(|(name, value)| (name, value)));
@@ -245,7 +245,7 @@ impl Site for Processes {
         output(command).await.map_err(|log| log.last().cloned().unwrap_or_default())
     }
 
-    /// By its inline protocol: there need be no client here.
+    /// By Redis's inline protocol, which needs no client here.
     async fn ask_redis(&self, redis: &Launched<Processes>, word: &str) -> Result<String, String> {
         use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
         let Spot { host, port, .. } = &redis.spot;

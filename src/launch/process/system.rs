@@ -1,5 +1,5 @@
-//! What processes need of the system they run on: a group of their own, signals, another user for what refuses to be
-//! root, links. Not: which processes there are.
+//! What processes need of the system they run on: a group of their own, signals, another user for programs that refuse
+//! to run as root, links. Not: which processes there are.
 
 use std::io;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -18,7 +18,7 @@ pub(super) fn on_path(name: &str) -> Option<PathBuf> {
 /// How a process is told to end.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Signal {
-    /// As an operator tells it.
+    /// As an operator does.
     Terminate,
     /// PostgreSQL's fast shutdown: sessions are ended, what was committed is kept.
     Interrupt,
@@ -27,7 +27,7 @@ pub(super) enum Signal {
     Kill,
 }
 
-/// A user that is not root, for a program that refuses to be.
+/// A user that is not root, for a program that refuses to run as root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LoginUser {
     uid: u32,
@@ -53,21 +53,21 @@ pub(super) fn as_user(command: &mut Command, user: LoginUser) {
     command.uid(user.uid).gid(user.gid);
 }
 
-/// Who has ended already need not be told.
+/// A process that has ended already need not be told.
 pub(super) fn signal(child: &Child, signal: Signal) {
     if let Some(pid) = pid(child) {
         let _ = kill_process(pid, signal.into());
     }
 }
 
-/// Kills what a process has started, and itself.
+/// Kills a process and what it has started.
 pub(super) fn kill_group(child: &Child) {
     if let Some(pid) = pid(child) {
         let _ = kill_process_group(pid, rustix::process::Signal::KILL);
     }
 }
 
-/// Whether anything of what a process has started is still there, or itself.
+/// Whether a process, or anything it has started, is still there.
 pub(super) fn is_group_there(child: &Child) -> bool {
     pid(child).is_some_and(|pid| test_kill_process_group(pid).is_ok())
 }
@@ -76,7 +76,7 @@ fn pid(child: &Child) -> Option<Pid> {
     i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }
 
-/// Whom to start a program as that refuses to be root: nobody in particular. None if we are not root.
+/// Which user to run a program as that refuses root: nobody in particular. None if we are not root.
 pub(super) fn instead_of_root() -> Option<LoginUser> {
     if !geteuid().is_root() {
         return None;
@@ -89,14 +89,14 @@ pub(super) fn give(path: &Path, user: LoginUser) -> io::Result<()> {
     chown(path, Some(user.uid), Some(user.gid))
 }
 
-/// Makes a folder for us alone; or one that others may go through, to what is theirs.
+/// Makes a folder for us alone; or one that others may pass through, to reach what is theirs.
 pub(super) fn make_private(folder: &Path, others_go_through: bool) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
     let mode = if others_go_through { 0o711 } else { 0o700 };
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode))
 }
 
-/// Whether everybody may go there.
+/// Whether everybody may enter it.
 pub(super) fn is_open_to_all(folder: &Path) -> bool {
     let may = |folder: &Path| folder.metadata().is_ok_and(|about| about.permissions().mode() & 0o001 != 0);
     folder.canonicalize().is_ok_and(|folder| folder.ancestors().all(may))
@@ -110,7 +110,7 @@ fn is_executable(file: &Path) -> bool {
     file.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
 }
 
-/// What Linux calls nobody, where no list of users says otherwise.
+/// The ids Linux uses for nobody, unless a list of users says otherwise.
 const NOBODY: LoginUser = LoginUser { uid: 65534, gid: 65534 };
 
 /// A user as `/etc/passwd` has it.

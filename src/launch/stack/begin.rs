@@ -1,8 +1,8 @@
 //! The first gateway of a target and its database, launched with a template or without.
 //!
 //! Without one, the gateway is launched when its database is ready, and migrates it. With one, nothing is left to
-//! migrate, and both are launched at once if the database fills itself: a gateway is busy for long before it asks for its
-//! database. Should that not go well, for whatever reason, they are launched again without it, so that a template never
+//! migrate, and both are launched at once if the database fills itself: a gateway is busy for long before it asks for
+//! its database. If that fails for whatever reason, they are launched again without it, so that a template never
 //! decides whether there is a gateway.
 
 use futures_util::future::try_join;
@@ -19,7 +19,7 @@ use crate::gateway::recipe::Schema;
 pub(super) struct Begun<S: Site> {
     pub database: Database<S>,
     pub first: Node<S>,
-    /// Its version, as it says itself.
+    /// The version it reports itself.
     pub said: Option<String>,
     /// What came of the template.
     pub remark: Option<String>,
@@ -31,14 +31,14 @@ pub(super) async fn begin<S: Site>(target: &Target, site: &S, common: &Common) -
         None => None,
         Some(Database::Launched(postgres)) => Some(postgres),
         Some(database @ Database::InServer(_)) => {
-            // There need be no clients here that could fill it, or read it out.
+            // This machine may have no clients that could fill it, or read it out.
             let (first, said) = Node::launch(site, common, database.url(), None, Schema::Make).await?;
             let remark =
                 format!("this machine has no PostgreSQL: its database is one of its own in the server of {VARIABLE}");
             return Ok(Begun { database, first, said, remark: Some(remark) });
         }
     };
-    // Of others it is not known what their tables hold besides; they make them in no time.
+    // We do not know what else other gateways' tables hold; and those make them in no time.
     if common.adapter.about().package.prisma.is_none() {
         let (postgres, (first, said)) = launch(site, common, empty, None).await?;
         return Ok(Begun { database: Database::Launched(postgres), first, said, remark: None });
@@ -50,7 +50,7 @@ pub(super) async fn begin<S: Site>(target: &Target, site: &S, common: &Common) -
                 let remark = Some(USED.to_owned());
                 return Ok(Begun { database: Database::Launched(postgres), first, said, remark });
             }
-            // What may be half filled is not used.
+            // It may be half filled, so it is not used.
             Err(error) => (None, Some(error.what)),
         },
         Some(Err(unusable)) => (empty, Some(unusable.to_string())),
@@ -62,14 +62,14 @@ pub(super) async fn begin<S: Site>(target: &Target, site: &S, common: &Common) -
     let (postgres, (first, said)) = launch(site, common, empty, None).await?;
     let template = match template {
         Some(template) => Ok(template),
-        // What decides may have come with this launch.
+        // This launch may have brought what decides, such as an image.
         None => self::template(target, site, common).await,
     };
     let kept = keep(site, template, &postgres).await;
     Ok(Begun { database: Database::Launched(postgres), first, said, remark: remark(bad, kept.err()) })
 }
 
-/// Launches a gateway on a database that is empty, or has these tables; on this one, if it is there already.
+/// Launches a gateway on a database that is empty, or has these tables; on the given one, if it is there already.
 async fn launch<S: Site>(
     site: &S,
     common: &Common,
@@ -96,7 +96,7 @@ async fn launch<S: Site>(
     Ok((postgres, first))
 }
 
-/// The template by all that decides which tables there are.
+/// The template, keyed by all that decides which tables there are.
 async fn template(target: &Target, site: &impl Site, common: &Common) -> Result<Template, String> {
     let decisive = site.decisive().await?;
     let decisive = decisive.iter().map(String::as_str).chain(common.decisive());

@@ -12,7 +12,7 @@ use super::stores::{flush, start_again};
 use super::{Launched, Site, Stack};
 use crate::scenario::{Disturbance, Part};
 
-/// What a site may take for a disturbance, beyond the time in which something has to be ready.
+/// How long a site may take for a disturbance, beyond the time a part has to become ready.
 const BEYOND: Duration = Duration::from_secs(60);
 
 impl<S: Site> Stack<S> {
@@ -40,13 +40,13 @@ impl<S: Site> Stack<S> {
         Ok(())
     }
 
-    /// The database, where it is one that can be stopped.
+    /// The database, if it is one that can be stopped.
     fn postgres(&self) -> Result<&Launched<S>, Undisturbed> {
         let lacks = || Undisturbed::Lacks(format!("its database is in the server of {VARIABLE}, which runs on"));
         self.database.launched().ok_or_else(lacks)
     }
 
-    /// All instances at once, as if the machine they are on had been.
+    /// Restarts all instances at once, as if their machine had restarted.
     async fn restart(&self, topology: Topology) -> Result<(), LaunchError> {
         let restart = async |instance| {
             let node = self.gateway(topology, instance).await?;

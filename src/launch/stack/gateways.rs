@@ -1,4 +1,4 @@
-//! The gateways of a target: what each is told, who makes their tables, where each answers now, which of them there are.
+//! The gateways of a target: what each is told, who makes their tables, where each answers now, which there are.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -45,7 +45,7 @@ impl Common {
         Ok(Common { adapter, env: env.to_vec(), upstream, upstream_port, admin_key, http: http(target)?, limits })
     }
 
-    /// What an instance is started with, but for what harness.toml adds.
+    /// What an instance is started with, except what harness.toml adds.
     pub(in super::super) fn recipe(
         &self,
         (how, home, port): (How, &str, u16),
@@ -68,7 +68,7 @@ impl Common {
         })
     }
 
-    /// What the first of them is launched with, by an empty database.
+    /// What the first of them is launched with, on an empty database.
     pub(in super::super) fn setup(
         &self,
         gateway: String,
@@ -92,7 +92,7 @@ impl Common {
         setup.redacted()
     }
 
-    /// Who asks the one that answers at this address.
+    /// The client for the gateway at this address.
     pub(in super::super) fn client(&self, url: String) -> Gateway {
         let (http, upstream, admin_key) = (self.http.clone(), self.upstream.clone(), self.admin_key.clone());
         Gateway::new(self.adapter, http, url, upstream, admin_key, self.limits.request)
@@ -104,7 +104,7 @@ impl Common {
     }
 }
 
-/// The configuration that a gateway needs for an upstream at this base URL, for people and for who compares it.
+/// The configuration a gateway needs for an upstream at this base URL, for people and for comparing.
 pub fn config(adapter: &dyn Adapter, upstream: &str) -> String {
     let admin_key = Secret::new("sk-1234");
     let place = Surroundings {
@@ -124,12 +124,12 @@ pub fn config(adapter: &dyn Adapter, upstream: &str) -> String {
 /// A gateway that was launched.
 pub(super) struct Node<S: Site> {
     pub launched: Launched<S>,
-    /// Its port or address may be another one after each start.
+    /// Its port or address may change with each start.
     client: RwLock<Gateway>,
 }
 
 impl<S: Site> Node<S> {
-    /// Launches a gateway, until it is ready; also gives its version, as it says itself.
+    /// Launches a gateway, and waits until it is ready; also gives the version it reports.
     pub(super) async fn launch(
         site: &S,
         common: &Common,
@@ -149,7 +149,7 @@ impl<S: Site> Node<S> {
         Ok((node, said))
     }
 
-    /// Starts a gateway that was stopped, until it is ready.
+    /// Starts a gateway that was stopped, and waits until it is ready.
     pub(super) async fn start_again(&self, site: &S, common: &Common) -> Result<(), LaunchError> {
         site.start_again(&self.launched).await?;
         let client = common.client(site.url(&self.launched).await?);
@@ -167,7 +167,7 @@ impl<S: Site> Node<S> {
     }
 }
 
-/// The gateways of a target, as far as they are launched: without Redis and with it, each the first and the second.
+/// The gateways of a target launched so far: without Redis and with it, the first and the second of each.
 pub(super) struct Gateways<N>([[OnceCell<N>; 2]; 2]);
 
 impl<N> Gateways<N> {

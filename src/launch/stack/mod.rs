@@ -32,15 +32,15 @@ pub(super) use stores::{Database, Postgres, USER};
 /// Where the parts of a target run: how one is started there, stopped, asked and looked at. Not: which there are.
 #[async_trait]
 pub(super) trait Site: Sized + Send + Sync {
-    /// What keeps a part: it ends at the latest when this is dropped.
+    /// What keeps a part alive: the part ends at the latest when this is dropped.
     type Guard: Send + Sync;
 
-    /// In which way gateways are launched, and what others are told who launch the same.
+    /// How gateways are launched here, and what to tell others who launch the same.
     const HOW: How;
     const TOLD: (How, &str, u16);
     /// The name of the database in its PostgreSQL.
     const DATABASE: &str;
-    /// How often is asked whether a part is ready.
+    /// How often to ask whether a part is ready.
     const LOOK: Duration;
 
     fn target(&self) -> &Target;
@@ -51,13 +51,13 @@ pub(super) trait Site: Sized + Send + Sync {
     /// What the database is, for people.
     async fn database(&self, postgres: &Postgres<Self>) -> String;
 
-    /// All that decides which tables a gateway makes, but for what it is told.
+    /// All that decides which tables a gateway makes, except what it is told.
     ///
     /// # Errors
     /// Why that is not known.
     async fn decisive(&self) -> Result<Vec<String>, String>;
 
-    /// What is wrong where a gateway says that it is of another version.
+    /// The error where a gateway says that it is of another version.
     fn is_another(&self, said: &str, wanted: &str) -> LaunchError;
 
     /// Whether a Redis can be launched.
@@ -65,13 +65,13 @@ pub(super) trait Site: Sized + Send + Sync {
         Ok(())
     }
 
-    /// A database that is there before it is known what it begins with; what gateways need is made meanwhile. None where
-    /// a database fills itself before it listens: a gateway can then be launched at the same time.
+    /// A database that is up before we know what it begins with; what gateways need is made meanwhile. None where a
+    /// database fills itself before it listens: a gateway can then be launched at the same time.
     async fn empty_database(&self, _limit: Duration) -> Result<Option<Database<Self>>, LaunchError> {
         Ok(None)
     }
 
-    /// Where a part is to be started: known before, so that others can be told.
+    /// Where a part will be started: known in advance, so that others can be told.
     fn spot(&self, part: Part) -> Result<Spot, LaunchError>;
 
     async fn start_gateway(
@@ -98,21 +98,21 @@ pub(super) trait Site: Sized + Send + Sync {
 
     async fn start_redis(&self, spot: &Spot) -> Result<Self::Guard, LaunchError>;
 
-    /// Starts a part that was stopped; nothing is done if it runs.
+    /// Starts a part that was stopped; does nothing if it runs.
     async fn start_again(&self, launched: &Launched<Self>) -> Result<(), LaunchError>;
 
     /// Stops a part as an operator does: it is told, and has some time to end.
     async fn stop(&self, launched: &Launched<Self>) -> Result<(), LaunchError>;
 
-    /// Stops a part that may not hear that it shall end.
+    /// Stops a part that may not hear that it should end.
     async fn end(&self, launched: &Launched<Self>) -> Result<(), LaunchError> {
         self.stop(launched).await
     }
 
-    /// Takes a part away. Whatever cannot be removed is found again by the sweep.
+    /// Takes a part away. The sweep finds again whatever cannot be removed.
     async fn discard(&self, launched: Launched<Self>);
 
-    /// Removes what the parts shared, once there are none.
+    /// Removes what the parts shared, once they are gone.
     async fn remove(self);
 
     /// How a part stopped; none while it runs.
@@ -121,13 +121,13 @@ pub(super) trait Site: Sized + Send + Sync {
     /// The end of what a part said.
     async fn log_tail(&self, launched: &Launched<Self>) -> Vec<String>;
 
-    /// Where this machine reaches a gateway; another address after each start.
+    /// Where this machine reaches a gateway; the address may change with each start.
     async fn url(&self, gateway: &Launched<Self>) -> Result<String, LaunchError>;
 
     /// Whether a PostgreSQL listens for good.
     async fn is_ready(&self, database: &Launched<Self>) -> Result<(), String>;
 
-    /// What one of PostgreSQL's clients prints, run to a good end.
+    /// What one of PostgreSQL's clients prints; it has to end well.
     async fn run(&self, postgres: &Postgres<Self>, client: &str, arguments: &[&str]) -> Result<String, String>;
 
     /// What a Redis answers to a command of one word.
@@ -179,7 +179,7 @@ async fn until<S: Site, T, E: Display, F: Future<Output = Result<T, E>>>(
     let began = Instant::now();
     loop {
         let answer = ask().await;
-        // Also after a good answer: whoever gave it may be another that has taken its port.
+        // Even after a good answer: it may come from another process that has taken the port.
         if let Some(how) = site.stopped(launched).await {
             return Err(site.failed(format!("{name} {how}")).log(site.log_tail(launched).await));
         }
@@ -203,7 +203,7 @@ pub(super) struct Stack<S: Site> {
     redis: OnceCell<Launched<S>>,
 }
 
-/// Launches a target, with one gateway, on a site that is its own.
+/// Launches a target, with one gateway, on a site of its own.
 pub(super) async fn launch<S: Site>(
     target: &Target,
     site: S,
@@ -254,7 +254,7 @@ impl<S: Site> Stack<S> {
         self.redis.get_or_try_init(|| launch_redis(&self.site, self.common.limits.launch)).await
     }
 
-    /// What keeps something, as far as it was launched: the database, and Redis if there is one.
+    /// The parts launched so far that keep something: the database, and Redis if there is one.
     fn stores(&self) -> impl Iterator<Item = &Launched<S>> {
         self.database.launched().into_iter().chain(self.redis.get())
     }
@@ -263,7 +263,7 @@ impl<S: Site> Stack<S> {
         self.gateways.launched().map(Node::client).collect()
     }
 
-    /// How a part of it died, if one did.
+    /// How one of its parts died, if one did.
     pub(super) async fn dead(&self) -> Option<String> {
         let gateways = self.gateways.launched().map(|node| &node.launched);
         for launched in gateways.chain(self.stores()) {
@@ -294,7 +294,7 @@ impl<S: Site> Stack<S> {
         };
         join_all(gateways.chain(postgres).chain(redis.into_inner()).map(|launched| site.discard(launched))).await;
         if let Some(own) = own {
-            // One that cannot be dropped now is found again by the sweep, which says so.
+            // If it cannot be dropped now, the sweep finds it again, and says so.
             let _ = own.drop().await;
         }
         site.remove().await;

@@ -9,7 +9,7 @@ use super::{Launched, Site, Spot, until};
 use crate::scenario::Part;
 use crate::secret::Secret;
 
-/// Who owns the database.
+/// The user that owns the database.
 pub(in super::super) const USER: &str = "gatecrash";
 
 /// The database of a target.
@@ -20,7 +20,7 @@ pub(in super::super) enum Database<S: Site> {
 }
 
 impl<S: Site> Database<S> {
-    /// For gateways.
+    /// The URL for gateways.
     pub(super) fn url(&self) -> &str {
         match self {
             Database::Launched(postgres) => &postgres.url,
@@ -28,7 +28,7 @@ impl<S: Site> Database<S> {
         }
     }
 
-    /// The one that was launched for it, which can be stopped.
+    /// The PostgreSQL that was launched for it, which can be stopped.
     pub(super) fn launched(&self) -> Option<&Launched<S>> {
         match self {
             Database::Launched(postgres) => Some(&postgres.launched),
@@ -49,20 +49,20 @@ impl<S: Site> Database<S> {
 pub(in super::super) struct Postgres<S: Site> {
     pub launched: Launched<S>,
     pub password: Secret,
-    /// For gateways.
+    /// The URL for gateways.
     pub url: String,
 }
 
-/// One that is not launched yet, but has an address.
+/// A PostgreSQL that is not launched yet, but has an address.
 pub(in super::super) struct PostgresToBe {
     spot: Spot,
     password: Secret,
-    /// For gateways.
+    /// The URL for gateways.
     pub url: String,
 }
 
 impl PostgresToBe {
-    /// Launches it, empty or with these tables, until it is ready.
+    /// Launches it, empty or with these tables, and waits until it is ready.
     pub(in super::super) async fn launch<S: Site>(
         self,
         site: &S,
@@ -83,14 +83,14 @@ impl PostgresToBe {
 impl<S: Site> Postgres<S> {
     pub(in super::super) fn to_be(site: &S) -> Result<PostgresToBe, LaunchError> {
         let spot = site.spot(Part::Database)?;
-        // It begins as other secrets do, so that it is redacted as they are.
+        // It begins as other secrets do, so that it is redacted like them.
         let password = format!("sk-database-{}{}", random_hex(), random_hex());
         let password = Secret::named(password, "database password");
         let url = format!("postgresql://{USER}:{}@{}:{}/{}", password.reveal(), spot.host, spot.port, S::DATABASE);
         Ok(PostgresToBe { spot, password, url })
     }
 
-    /// Fills it, unless it is filled already, and looks whether it holds what it should.
+    /// Fills it, unless it is filled already, and checks that it holds what it should.
     pub(super) async fn begins_with(&self, site: &S, tables: &Tables) -> Result<(), LaunchError> {
         site.fill(self, tables).await?;
         let holds = self.holds(site).await?.unwrap_or_else(|| "other migrations".to_owned());
@@ -100,7 +100,7 @@ impl<S: Site> Postgres<S> {
         }
     }
 
-    /// What is in it but for rows; nothing if that is not what a template may hold.
+    /// Everything in it except the rows; nothing if a template may not hold that.
     pub(super) async fn tables(&self, site: &S) -> Result<Option<Tables>, LaunchError> {
         let Some(holds) = self.holds(site).await? else { return Ok(None) };
         let tables = self.ask(site, "pg_dump", &DUMP_TABLES).await?;
@@ -112,7 +112,7 @@ impl<S: Site> Postgres<S> {
         Ok(Some(self.query(site, COUNT).await?).filter(|holds| !holds.is_empty()))
     }
 
-    /// The one value that it answers.
+    /// The one value that a query answers.
     pub(in super::super) async fn query(&self, site: &S, sql: &str) -> Result<String, LaunchError> {
         let answer = self.ask(site, "psql", &["--tuples-only", "--no-align", "--command", sql]).await?;
         Ok(answer.trim().to_owned())
@@ -133,7 +133,7 @@ impl<S: Site> Postgres<S> {
     }
 }
 
-/// Launches a Redis, until it is ready.
+/// Launches a Redis, and waits until it is ready.
 pub(super) async fn launch_redis<S: Site>(site: &S, limit: Duration) -> Result<Launched<S>, LaunchError> {
     let spot = site.spot(Part::Redis)?;
     let guard = site.start_redis(&spot).await?;
@@ -147,7 +147,7 @@ pub(super) async fn flush<S: Site>(site: &S, redis: &Launched<S>) -> Result<(), 
     flushed.map_err(|error| site.failed(format!("{} could not be flushed: {error}", redis.name())))
 }
 
-/// Starts a PostgreSQL or a Redis that was stopped, until it is ready.
+/// Starts a PostgreSQL or a Redis that was stopped, and waits until it is ready.
 pub(super) async fn start_again<S: Site>(site: &S, store: &Launched<S>, limit: Duration) -> Result<(), LaunchError> {
     site.start_again(store).await?;
     until_ready(site, store, limit).await
