@@ -1,5 +1,5 @@
-//! What a gateway has to be told by, and what it promises: all that is peculiar to one is stated or done by its
-//! [`Adapter`]. Not: what they have in common, which is [`super::client`] and [`super::connection`].
+//! What a run has to tell a gateway, and what the gateway promises: its [`Adapter`] states or does all that is peculiar
+//! to it. Not: what gateways have in common, which is [`super::client`] and [`super::connection`].
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -23,19 +23,19 @@ use crate::secret::Secret;
 pub struct Pace {
     /// How often to look.
     pub poll: Duration,
-    /// The longest that a charge can be on its way: so long it takes to know that there was none. Zero: it is written
+    /// The longest that a charge can be on its way: after that long without one, there was none. Zero: it is written
     /// before the answer ends.
     pub behind: Duration,
     /// How many times faster than ours its clock runs: periods of a scenario are divided by it.
     pub clock: u32,
 }
 
-/// Which status a refusal has to have, where its reason is as wanted.
+/// Which status a refusal has to have, if its reason is as wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Statuses {
-    /// The one that a scenario says.
+    /// The one that the scenario names.
     OfScenarios,
-    /// One of its own, which its table of refusals knows the reason by.
+    /// One of its own, by which its table of refusals knows the reason.
     OfItsTable,
 }
 
@@ -44,11 +44,11 @@ pub enum Statuses {
 pub enum Charged {
     /// Once the answer is there: the request that crosses the budget is accepted.
     After,
-    /// What a request may cost is set aside before it: the one that would cross the budget is refused.
+    /// What a request may cost is set aside first: the one that would cross the budget is refused.
     Reserved,
 }
 
-/// How a stream of chat completions ends that is whole.
+/// How a whole stream of chat completions ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamEnd {
     /// As OpenAI's do: with `[DONE]`.
@@ -83,33 +83,33 @@ impl Feature {
 /// What a gateway is, as data.
 #[derive(Debug)]
 pub struct About {
-    /// As targets name it.
+    /// Its name in targets.
     pub name: &'static str,
-    /// What it is called, for people.
+    /// Its name for people.
     pub title: &'static str,
-    /// What a target is called, as an example: `litellm@1.82.3`
+    /// An example of a target's name: `litellm@1.82.3`
     pub example: &'static str,
     pub credential: Credential,
     pub refusals: &'static Refusals,
     pub statuses: Statuses,
-    /// Which entities it has, and which of their fields can be said.
+    /// Which entities it has, and which of their fields can be set.
     pub fields: fn(Kind) -> Option<&'static [&'static str]>,
     pub apis: &'static [Api],
     pub features: &'static [Feature],
     pub charged: Charged,
     pub stream_end: StreamEnd,
-    /// How far its books are behind, when it is launched here.
+    /// How far its books are behind when it is launched here.
     pub pace: Pace,
     pub package: Package,
-    /// None where nobody publishes one that can be launched here.
+    /// None if nobody publishes one that can be launched here.
     pub image: Option<Image>,
     /// Whether its instances can share a Redis.
     pub redis: bool,
-    /// What comes before what, of versions that have an order.
+    /// The order of its versions, for those that have one.
     pub order: fn(&str) -> Option<Version>,
     /// Releases that must not be launched, and what is known of them.
     pub compromised: fn(&str) -> Option<&'static str>,
-    /// Where it is shown what changed from one release to another, if that can be known without asking.
+    /// Where to see what changed from one release to another, if that can be known without asking.
     pub changes: fn(&str, &str) -> Option<String>,
 }
 
@@ -118,21 +118,21 @@ pub struct About {
 pub trait Adapter: Debug + Send + Sync {
     fn about(&self) -> &'static About;
 
-    /// The model that stands for a pricing path, for an API; none where that API cannot be priced so.
+    /// The model that stands for a pricing path, for an API; none if that API cannot be priced that way.
     fn priced(&self, path: PricedBy, api: Api) -> Option<Priced>;
 
     /// What an instance is started with.
     fn recipe(&self, place: &Surroundings<'_>) -> Recipe;
 
-    /// A configuration with those of its models only that are asked for in these bodies.
+    /// A configuration with only those of its models that these bodies ask for.
     fn excerpt(&self, config: &str, _bodies: &[&Value]) -> String {
         config.to_owned()
     }
 
-    /// Whether a line of its log says that what is recorded, or whether it is ready, was read.
+    /// Whether a line of its log only says that somebody read what is recorded, or whether it is ready.
     fn is_reading(&self, line: &str) -> bool;
 
-    /// Whether it is up and has its database; its version, as it says itself.
+    /// Whether it is up and has its database; gives the version it reports.
     async fn ready(&self, to: &Connection) -> Result<Option<String>, AdminError>;
 
     /// Makes what the configuration can only name, or cannot.
@@ -162,7 +162,7 @@ pub trait Adapter: Debug + Send + Sync {
 
     async fn delete(&self, to: &Connection, entity: &Entity) -> Result<(), AdminError>;
 
-    /// Gives a key a new secret, which is shown by this name.
+    /// Gives a key a new secret, which shows under this name.
     async fn regenerate(&self, _to: &Connection, _entity: &Entity, _id: &str) -> Result<Secret, AdminError> {
         Err(lacks("regenerate", "no key gets a new secret"))
     }
@@ -183,7 +183,7 @@ pub trait Adapter: Debug + Send + Sync {
     /// What the admin API says of an entity, as it answers.
     async fn info(&self, to: &Connection, entity: &Entity) -> Result<Value, AdminError>;
 
-    /// The fields that read otherwise than they were sent.
+    /// The fields that read back differently from what was sent.
     async fn differing(
         &self,
         _to: &Connection,

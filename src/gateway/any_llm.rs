@@ -1,9 +1,9 @@
 //! The adapter for Mozilla's any-llm gateway, which is in the package `any-llm-sdk` up to 1.14.0.
 //!
 //! Routes and fields were read in the 1.14.0 wheel (`any_llm/gateway/api/routes`); statuses and bodies were measured on it.
-//! Users carry budgets, keys only say who asks. A price is that of `provider:model` for a million tokens, in the
-//! configuration or through the admin API. Without one a model is asked, and nothing is charged. A request is charged
-//! when the provider has answered, before the answer of the gateway ends.
+//! Users carry budgets, keys only say who asks. A price is set for `provider:model` and a million tokens, in the
+//! configuration or through the admin API. A model without one is asked, and nothing is charged. A request is charged
+//! when the provider has answered, before the gateway's answer ends.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -33,7 +33,7 @@ const fn row(statuses: &'static [u16], says: &'static str, means: ErrorKind) -> 
     KnownRefusal { statuses, error_type: "", says, means }
 }
 
-/// Bodies: `{"detail": "..."}`; of its Anthropic API, an error within that.
+/// Bodies: `{"detail": "..."}`; in its Anthropic API, an error within that.
 static REFUSALS: Refusals = Refusals {
     rows: &[
         row(&[403], "has exceeded budget limit", ErrorKind::BudgetExceeded),
@@ -82,7 +82,7 @@ static ABOUT: About = About {
     changes: |_, _| None,
 };
 
-/// What is configured: all prices are in one list, by the names of models. An unknown price is in none.
+/// What is configured: all prices are in one list, by the names of models. A model of unknown price is not in it.
 const MODELS: [(PricedBy, Priced); 4] = [
     (PricedBy::Token, model("openai:fixed-cost", "fixed-cost", Cost::Tokens { input: RATE, output: RATE })),
     (PricedBy::CostMap, model("openai:gpt-4o", KNOWN_MODEL, KNOWN)),
@@ -90,7 +90,7 @@ const MODELS: [(PricedBy, Priced); 4] = [
     (PricedBy::Unpriced, model("openai:nobody-knows", "nobody-knows", Cost::Nothing)),
 ];
 
-/// USD for a million input and output tokens, where there is a price.
+/// USD for a million input and output tokens, if there is a price.
 fn price(path: PricedBy) -> Option<Value> {
     let Priced { cost, .. } = MODELS.iter().find(|(of, _)| *of == path)?.1;
     let (input, output) = match cost {
@@ -130,7 +130,7 @@ impl Adapter for AnyLlm {
                 let _ = writeln!(config, "  \"{model}\": {price}");
             }
         }
-        // What others say of a connection in its URL, it does not know.
+        // It does not know the connection parameters that others put in a URL.
         let database_url = database_url.split('?').next().unwrap_or_default();
         let database_url = database_url.replacen("postgresql://", "postgresql+psycopg2://", 1);
         Recipe {
@@ -172,7 +172,7 @@ impl Adapter for AnyLlm {
     }
 
     fn unknown_key(&self, id: &str) -> String {
-        // As long as its own are.
+        // As long as its own keys.
         format!("gw-{id:0<48}")
     }
 
@@ -250,7 +250,7 @@ impl Adapter for AnyLlm {
         to.exchange::<Value>("DELETE", request).await.map(drop)
     }
 
-    /// A user's own figure; of a key, what its rows of the usage log cost together.
+    /// A user's own figure; for a key, what its rows of the usage log cost together.
     async fn spend(&self, to: &Connection, entity: &Entity) -> Result<Option<Usd>, AdminError> {
         #[derive(Deserialize)]
         struct UserShown {
@@ -325,7 +325,7 @@ impl AnyLlm {
         to.admin("/v1/pricing", &body).await.map(drop)
     }
 
-    /// The rows of the usage log that a key has caused.
+    /// The rows of the usage log that a key caused.
     async fn rows(&self, to: &Connection, key: &str) -> Result<Vec<LogRow>, AdminError> {
         #[derive(Deserialize)]
         struct UsageRow {

@@ -1,7 +1,7 @@
-//! Looking at a gateway's books together: who sees that they were written tells the others who wait for the same kind
-//! of entity, and the more wait, the less often each looks by itself. A gateway that writes each few seconds is asked as
-//! often for two hundred trials as for ten; and how long charges take is learned from those that came, so that a busy
-//! machine is given more time. Not: what a charge that does not come means.
+//! Looking at a gateway's books together: whoever sees that they were written tells the others who wait for the same
+//! kind of entity, and the more wait, the less often each looks by itself. A gateway that writes every few seconds is
+//! asked as often for two hundred trials as for ten; and how long charges take is learned from those that came, so that
+//! a busy machine gets more time. Not: what a missing charge means.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem::{Discriminant, discriminant};
@@ -13,13 +13,13 @@ use tokio::sync::Notify;
 
 use super::Entity;
 
-/// So many look by themselves at full pace.
+/// How many look by themselves at full pace.
 const LOOKING: usize = 4;
 
-/// The least time from one call to look to the next: those who look may see it themselves, and would call again.
+/// The least time from one call to look to the next: those called may see it themselves, and would call again.
 const CALLS: Duration = Duration::from_secs(1);
 
-/// How long ago a charge may have come that tells how long others take.
+/// How recent a charge must be to tell how long others take.
 const LATELY: Duration = Duration::from_secs(60);
 
 /// Who waits for the books of one gateway, and what was seen in them.
@@ -49,7 +49,7 @@ struct Page {
     called: Mutex<Option<Instant>>,
 }
 
-/// One who waits, until it is dropped.
+/// One who waits; dropping this ends the wait.
 #[derive(Debug)]
 pub struct Waiting {
     reading: Arc<Reading>,
@@ -58,21 +58,21 @@ pub struct Waiting {
 }
 
 impl Books {
-    /// So many trials of other processes are on this gateway, and may wait for its books as well.
+    /// Tells how many trials of other processes are on this gateway, and may wait for its books as well.
     pub fn others_wait(&self, count: usize) {
         self.0.elsewhere.store(count, Ordering::Relaxed);
     }
 
-    /// Waits for an entity's charges, the last of which was made `since` then: all whom a request is charged to are waited
-    /// for in turn, and none longer than if it were alone.
+    /// Waits for an entity's charges, the last of which was made at `since`: entities that one request is charged to
+    /// are waited for in turn, none longer than if it were alone.
     pub fn waiting(&self, entity: &Entity, since: Instant) -> Waiting {
         let page = Arc::clone(lock(&self.0.pages).entry(discriminant(entity)).or_default());
         page.count.fetch_add(1, Ordering::Relaxed);
         Waiting { reading: Arc::clone(&self.0), page, began: since }
     }
 
-    /// The longest that a charge was on its way of those that came lately. On a busy machine it grows, and with it the time
-    /// that others are given.
+    /// The longest that any recent charge was on its way. It grows on a busy machine, and with it the time that others
+    /// are given.
     pub fn slowest(&self) -> Duration {
         let mut came = lock(&self.0.came);
         while came.front().is_some_and(|first| first.at.elapsed() > LATELY) {
@@ -83,7 +83,7 @@ impl Books {
 }
 
 impl Waiting {
-    /// Waits until it is time to look again: at most so long, and sooner when another has seen the books written.
+    /// Waits until it is time to look again: at most this long, and less if another has seen the books written.
     pub async fn look_again(&self, pace: Duration, at_most: Duration) {
         let looking = self.page.count.load(Ordering::Relaxed) + self.reading.elsewhere.load(Ordering::Relaxed);
         let share = looking.div_ceil(LOOKING).max(1);
@@ -94,7 +94,7 @@ impl Waiting {
         }
     }
 
-    /// They were written: all others look.
+    /// The books were written: all others look.
     pub fn are_written(&self) {
         let now = Instant::now();
         let mut called = lock(&self.page.called);
@@ -104,18 +104,18 @@ impl Waiting {
         }
     }
 
-    /// What is waited for has come.
+    /// What this waits for has come.
     pub fn has_come(&self) {
         let (at, took) = (Instant::now(), self.began.elapsed());
         let mut came = lock(&self.reading.came);
-        // Slower ones tell all that quicker ones before them could.
+        // A slower one tells all that the quicker ones before it could.
         while came.back().is_some_and(|last| last.took <= took) {
             came.pop_back();
         }
         came.push_back(Came { at, took });
     }
 
-    /// As [`Books::slowest`].
+    /// See [`Books::slowest`].
     pub fn slowest(&self) -> Duration {
         Books(Arc::clone(&self.reading)).slowest()
     }

@@ -1,5 +1,5 @@
-//! An instance of a gateway, as a run asks it: the adapter, the connection, how far its books are behind. What an adapter
-//! says that its gateway cannot do is not tried. Not: how anything is asked.
+//! An instance of a gateway, as a run asks it: the adapter, the connection, how far its books are behind. It does not
+//! try what the adapter says that its gateway cannot do. Not: how anything is asked.
 
 use std::time::Duration;
 
@@ -42,18 +42,18 @@ impl Gateway {
         Gateway { adapter, connection, pace, books: Books::default() }
     }
 
-    /// The same at another pace than it has as a rule.
+    /// The same at a pace that is not its usual one.
     pub fn at(self, pace: Pace) -> Gateway {
         Gateway { pace, ..self }
     }
 
-    /// Another instance of the same, which answers there: what is seen of one's books says nothing of the other's.
+    /// Another instance of the same gateway, which answers there: the books of one say nothing of the other's.
     pub fn elsewhere(&self, base_url: String) -> Gateway {
         let connection = Connection { base_url, tempo: Tempo::default(), ..self.connection.clone() };
         Gateway { connection, books: Books::default(), ..self.clone() }
     }
 
-    /// The same, which notes what it asks of the admin API.
+    /// The same, but noting what it asks of the admin API.
     pub fn noting(&self) -> (Gateway, Notes) {
         let (connection, notes) = self.connection.noting();
         (Gateway { connection, ..self.clone() }, notes)
@@ -82,7 +82,7 @@ impl Gateway {
         &self.connection.admin_key
     }
 
-    /// Whether it is up and has its database; its version, as it says itself.
+    /// Whether it is up and has its database; gives the version it reports.
     ///
     /// # Errors
     /// What it answered instead, or how the exchange broke.
@@ -93,12 +93,12 @@ impl Gateway {
     /// Makes what the configuration can only name, or cannot.
     ///
     /// # Errors
-    /// When the admin API refuses it for another reason than that it is there.
+    /// When the admin API refuses it for any reason but that it is there already.
     pub async fn prepare(&self) -> Result<(), AdminError> {
         self.adapter.prepare(&self.connection).await
     }
 
-    /// Asks a model with a key; says what it sent, too, unless that could not be sent.
+    /// Asks a model with a key; also gives what it sent, unless that could not be sent.
     pub async fn ask(&self, key: &Secret, ask: &Ask) -> (Option<Sent>, Answer) {
         let request = self.adapter.ask(&self.connection, key, ask).timeout(self.connection.limit + ask.late);
         match request.build() {
@@ -172,7 +172,7 @@ impl Gateway {
         self.adapter.delete(&self.connection, entity).await
     }
 
-    /// Gives a key a new secret, which is shown by this name.
+    /// Gives a key a new secret, which shows under this name.
     ///
     /// # Errors
     /// As [`Gateway::create`]; [`AdminError::Lacks`] where it cannot, or not without a licence.
@@ -188,7 +188,7 @@ impl Gateway {
         self.adapter.reset_spend(&self.connection, entity).await
     }
 
-    /// What the gateway has recorded as spent; none where it keeps no figure for that.
+    /// What the gateway has recorded as spent; none if it keeps no figure for that.
     ///
     /// # Errors
     /// As [`Gateway::create`].
@@ -208,7 +208,7 @@ impl Gateway {
         sent.map(|sent| AdminAnswer { sent, answer }).ok_or_else(|| lacks("info", "nothing was asked"))
     }
 
-    /// The fields that are read back otherwise than they were sent: the name, what was sent, what is read.
+    /// The fields that read back differently from what was sent: the name, what was sent, what is read.
     ///
     /// # Errors
     /// As [`Gateway::create`].
@@ -224,7 +224,7 @@ impl Gateway {
         self.adapter.log(&self.connection, key).await
     }
 
-    /// Why a request could not be asked, if its answer says that there is no such route: releases before it answer so.
+    /// Why a request could not be asked, if its answer says that there is no such route, as older releases answer.
     pub fn lacks_route(&self, answer: &Answer, what: &str) -> Option<String> {
         let About { name, refusals, .. } = self.adapter.about();
         match answer {
@@ -235,7 +235,7 @@ impl Gateway {
         }
     }
 
-    /// Why it cannot be asked for that.
+    /// Why the gateway cannot be asked for that.
     pub fn lacks_feature(&self, feature: Feature) -> Option<String> {
         let About { name, features, .. } = self.adapter.about();
         (!features.contains(&feature)).then(|| format!("{name} has no `{}`", feature.word()))

@@ -1,5 +1,5 @@
-//! Speaking HTTP with a gateway: what all adapters have in common. Requests with limits of time and size, noting what the
-//! admin API was asked, errors in words that are the same for all. Not: any gateway's routes or fields.
+//! Speaking HTTP with a gateway: what all adapters have in common. Requests with limits of time and size, notes of what
+//! the admin API was asked, errors in words that are the same for all. Not: any gateway's routes or fields.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::scenario::value::shortened;
 use crate::scenario::{Budget, Usd};
 use crate::secret::{Secret, redact};
 
-/// The longest body that is read: a gateway that goes on for ever must not fill this machine's memory.
+/// The longest body to read: a gateway that goes on for ever must not fill this machine's memory.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
 /// How a gateway wants to be told who asks.
@@ -45,7 +45,7 @@ impl Credential {
 pub struct Notes(Arc<Mutex<Vec<AdminCall>>>);
 
 impl Notes {
-    /// What was noted since it was last taken.
+    /// Takes what was noted since the last time.
     pub fn take(&self) -> Vec<AdminCall> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -61,7 +61,7 @@ impl Notes {
     }
 }
 
-/// An instance of a gateway, by where it answers and who administers it.
+/// An instance of a gateway: where it answers and who administers it.
 #[derive(Debug, Clone)]
 pub struct Connection {
     pub http: Client,
@@ -80,7 +80,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The same, which notes what it asks of the admin API.
+    /// The same, but noting what it asks of the admin API.
     pub(super) fn noting(&self) -> (Connection, Notes) {
         let notes = Notes::default();
         (Connection { notes: Some(notes.clone()), ..self.clone() }, notes)
@@ -92,14 +92,14 @@ impl Connection {
         }
     }
 
-    /// Notes what the last answer holds.
+    /// Notes what the last answer gives.
     pub(super) fn note_given(&self, text: &str, field: &str) {
         if let Some(notes) = &self.notes {
             notes.last_gives(redact(text), field);
         }
     }
 
-    /// A request of somebody.
+    /// A request with somebody's secret.
     pub(super) fn request(&self, method: Method, route: &str, who: &Secret) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{route}", self.base_url)).timeout(self.limit);
         self.credential.put(request, who)
@@ -109,7 +109,7 @@ impl Connection {
         self.request(Method::POST, route, who)
     }
 
-    /// A request of nobody, as whether it is up; not longer than a moment.
+    /// A request that no trial makes, such as a health check; it takes only a moment.
     pub(super) fn ask_health(&self, route: &str) -> RequestBuilder {
         self.http.get(format!("{}{route}", self.base_url)).timeout(self.limit.min(Duration::from_secs(5)))
     }
@@ -140,7 +140,7 @@ impl Connection {
         request: RequestBuilder,
     ) -> Result<T, AdminError> {
         let body = self.text(endpoint, request).await?;
-        // Some are answered with nothing, as a deletion with 204.
+        // Some requests get an empty answer, such as a deletion with 204.
         let read = match body.trim() {
             "" => T::deserialize(Value::Null),
             body => serde_json::from_str(body),
@@ -164,7 +164,7 @@ impl Connection {
         }
     }
 
-    /// What a request of a model is answered.
+    /// What a model request gets as its answer.
     pub(super) async fn answer(&self, request: Request, ask: &Ask) -> Answer {
         let began = Instant::now();
         let response = match self.http.execute(request).await {
@@ -177,12 +177,12 @@ impl Connection {
         let mut left = false;
         let body = self.body(response, |part| {
             stream.push(part);
-            // A client that goes away before the end.
+            // The client goes away before the end.
             left = status.is_success() && ask.leave_after.is_some_and(|chunks| stream.chunks() >= usize::from(chunks));
             left
         });
         let body = body.await;
-        // What the provider takes is not the gateway's.
+        // The provider's time is not the gateway's.
         self.tempo.note(began.elapsed().saturating_sub(ask.late));
         match body {
             _ if left || (status.is_success() && ask.is_broken_off) => accepted,
@@ -195,7 +195,7 @@ impl Connection {
         }
     }
 
-    /// What a request for a list of models is answered.
+    /// What a request for a list of models gets as its answer.
     pub(super) async fn listed(&self, request: RequestBuilder) -> (Option<Sent>, Answer) {
         let request = match request.build() {
             Ok(request) => request,
@@ -217,7 +217,7 @@ impl Connection {
         (sent, answer)
     }
 
-    /// The body of a response, until it ends or `is_enough` of its parts.
+    /// The body of a response, until it ends or `is_enough` says so of a part.
     pub(super) async fn body(
         &self,
         mut response: Response,
@@ -253,7 +253,7 @@ fn no_answer(body: &str) -> Answer {
     Answer::Broken { how: Broken::Body(shortened(&redact(body))) }
 }
 
-/// A budget as a JSON number; what is none of JSON's numbers, as Python reads it from a text.
+/// A budget as a JSON number; what JSON cannot write as a number, as a text that Python reads.
 pub(super) fn number(budget: &Budget) -> Value {
     match budget {
         Budget::Usd(amount) => serde_json::from_str(&amount.to_string()).unwrap_or(Value::Null),
@@ -265,6 +265,6 @@ pub(super) fn number(budget: &Budget) -> Value {
 pub(super) fn amount(json: &str) -> Option<Usd> {
     use rust_decimal::Decimal;
     let json = if json == "null" { "0" } else { json };
-    // A binary float's digits beyond the 28 of a Decimal say nothing.
+    // A binary float's digits beyond a Decimal's 28 say nothing.
     Decimal::from_scientific(json).or_else(|_| json.parse()).ok().map(Usd)
 }

@@ -1,9 +1,9 @@
 //! The adapter for the AI Gateway of MLflow: the one in `mlflow server`, with a database.
 //!
-//! Routes and fields were read in the 3.17.2 wheel (`mlflow/server/handlers.py`, `gateway_api.py`); statuses and bodies were
-//! measured on it. A budget is a policy whose target is a user; there are no keys: who asks is a user with a password, so
-//! that a key of a scenario is its user's name and password, and two keys of one user are the same. A price is that of a
-//! model in a catalogue file, for a million tokens. A request is charged when the provider has answered. Windows are of the
+//! Routes and fields were read in the 3.17.2 wheel (`mlflow/server/handlers.py`, `gateway_api.py`); statuses and bodies
+//! were measured on it. A budget is a policy whose target is a user; there are no keys: a user with a password asks, so
+//! a scenario's key is its user's name and password, and two keys of one user are the same. A model's price is in a
+//! catalogue file, for a million tokens. A request is charged when the provider has answered. Windows follow the
 //! calendar: none is as short as those of scenarios that wait for a reset.
 
 use std::time::Duration;
@@ -29,7 +29,7 @@ use crate::secret::{Secret, know, redact};
 #[derive(Debug)]
 pub struct Mlflow;
 
-/// Bodies: `{"detail": "..."}` of the gateway, `{"error_code", "message"}` of the admin API.
+/// Bodies: `{"detail": "..."}` from the gateway, `{"error_code", "message"}` from the admin API.
 static REFUSALS: Refusals = Refusals {
     rows: &[
         KnownRefusal {
@@ -43,7 +43,7 @@ static REFUSALS: Refusals = Refusals {
     own_type: None,
     lacks: |status, message| match status {
         404 => message.contains("The requested URL was not found"),
-        // Budgets of users came with 3.16.0 (measured: 3.15.2 has none).
+        // Budgets for users came with 3.16.0 (measured: 3.15.2 has none).
         400 => message.contains("Invalid target_scope"),
         _ => false,
     },
@@ -66,7 +66,7 @@ static ABOUT: About = About {
     apis: &[Api::Chat, Api::Responses, Api::Embeddings, Api::Passthrough],
     features: &[Feature::List],
     charged: Charged::After,
-    // Seen of 3.11.1 to 3.17.2: its unified API leaves `[DONE]` out.
+    // Seen on 3.11.1 to 3.17.2: its unified API leaves out `[DONE]`.
     stream_end: StreamEnd::FinishReason,
     pace: Pace { poll: Duration::from_millis(100), behind: Duration::ZERO, clock: 1 },
     package: Package {
@@ -87,7 +87,7 @@ const fn model(model: &'static str, cost: Cost) -> Priced {
     Priced { model, upstream_model: model, answer_names: None, cost }
 }
 
-/// An endpoint each, of the same name.
+/// One endpoint each, of the same name.
 const MODELS: [(PricedBy, Priced); 3] = [
     (PricedBy::Token, model("fixed-cost", Cost::Tokens { input: RATE, output: RATE })),
     (PricedBy::CostMap, model(KNOWN_MODEL, KNOWN)),
@@ -110,7 +110,7 @@ impl Adapter for Mlflow {
     fn recipe(&self, place: &Surroundings<'_>) -> Recipe {
         let Surroundings { home, port, database_url, admin_key, .. } = *place;
         let text = str::to_owned;
-        // What others say of a connection in its URL, it does not know.
+        // It does not know the connection parameters that others put in a URL.
         let database_url = database_url.split('?').next().unwrap_or_default();
         let database_url = database_url.replacen("postgresql://", "postgresql+psycopg2://", 1);
         let (name, password) = admin_key.reveal().split_once(':').unwrap_or(("admin", admin_key.reveal()));
@@ -135,7 +135,7 @@ impl Adapter for Mlflow {
         let arguments = ["server", "--host", "127.0.0.1", "--port", &port.to_string(), "--workers", "1"];
         let stores = ["--app-name", "basic-auth", "--backend-store-uri", &database_url, "--default-artifact-root"];
         let arguments = arguments.into_iter().chain(stores).map(text).chain([format!("{home}artifacts")]).collect();
-        // Long, and the same for all instances.
+        // A long key, the same for all instances.
         let key = digest(admin_key, "server");
         know(&key);
         Recipe {
@@ -149,7 +149,7 @@ impl Adapter for Mlflow {
                 // The upstream is on this machine.
                 ("MLFLOW_GATEWAY_API_BASE_ALLOW_PRIVATE_IPS", text("true")),
                 ("MLFLOW_GATEWAY_API_BASE_ALLOWED_SCHEMES", text("http,https")),
-                // Jobs take another gigabyte.
+                // Jobs would take another gigabyte.
                 ("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", text("false")),
                 ("MLFLOW_DISABLE_TELEMETRY", text("true")),
             ],
@@ -273,7 +273,7 @@ impl Adapter for Mlflow {
             #[serde(default)]
             windows: Vec<BudgetWindow>,
         }
-        // Others have no figure of their own; nor has a user without a budget.
+        // Others have no figure of their own; nor does a user without a budget.
         let Entity::User(id) = entity else { return Ok(None) };
         let Some(policy) = self.policy(to, id).await? else { return Ok(None) };
         let Windows { windows } = to.read(&format!("{GATEWAY}/budgets/windows"), &[]).await?;
@@ -300,7 +300,7 @@ impl Adapter for Mlflow {
     }
 }
 
-/// A user's password: one that can be said again, and that only who has the admin key can say.
+/// A user's password: the same each time, and only the holder of the admin key can derive it.
 fn password(to: &Connection, user: &str) -> String {
     format!("sk-{}", digest(&to.admin_key, user))
 }
@@ -315,7 +315,7 @@ impl Mlflow {
         to.admin(&format!("{USERS}/create"), &body).await.map(drop)
     }
 
-    /// A budget of a user that nothing resets while we look: windows of ten years.
+    /// A budget for a user that nothing resets while we look: windows of ten years.
     async fn make_policy(&self, to: &Connection, user: &str, budget: &Budget) -> Result<(), AdminError> {
         let body = json!({
             "budget_unit": "USD",

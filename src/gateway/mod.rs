@@ -1,7 +1,7 @@
 //! What a gateway can be asked, and what it can answer, in words that are the same for all gateways.
 //!
 //! All that is peculiar to a gateway (routes, fields, statuses, how it knows a price, how it is launched) stays in its
-//! adapter: they are listed in [`ADAPTERS`]. The built-in gateway speaks as LiteLLM does, and is driven by its adapter.
+//! adapter; [`ADAPTERS`] lists them. The built-in gateway speaks as LiteLLM does, and LiteLLM's adapter drives it.
 
 pub mod adapter;
 pub mod any_llm;
@@ -32,10 +32,10 @@ use crate::outcome::{Broken, Sent};
 use crate::scenario::{Api, Carrier, Fields, IncludeUsage, Kind, Usd};
 use crate::secret::{Secret, redact, redact_json};
 
-/// The gateways that can be launched, and asked.
+/// The gateways that can be launched and asked.
 pub static ADAPTERS: [&dyn Adapter; 3] = [&litellm::LiteLlm, &any_llm::AnyLlm, &mlflow::Mlflow];
 
-/// The one that the built-in gateway is driven by.
+/// The adapter that drives the built-in gateway.
 pub static OF_BUILTIN: &dyn Adapter = &litellm::LiteLlm;
 
 /// The adapter of a gateway, by its name.
@@ -43,7 +43,7 @@ pub fn adapter(name: &str) -> Option<&'static dyn Adapter> {
     ADAPTERS.into_iter().find(|adapter| adapter.about().name == name)
 }
 
-/// One request of a model.
+/// One model request.
 #[derive(Debug, Clone)]
 pub struct Ask {
     pub api: Api,
@@ -51,24 +51,24 @@ pub struct Ask {
     pub model: String,
     pub prompt: String,
     pub stream: bool,
-    /// Whether a stream is asked to end with its usage, where the API knows that.
+    /// Whether to ask that a stream end with its usage, where the API has that.
     pub include_usage: IncludeUsage,
     /// How many tools it describes.
     pub tools: u16,
     /// The length of its system prompt, in characters.
     pub system_prompt: u32,
-    /// How many images are asked for, where it is about images.
+    /// How many images to ask for, if it is about images.
     pub images: u64,
     pub end_user: Option<(String, Carrier)>,
     pub tag: Option<(String, Carrier)>,
     pub max_tokens: Option<u32>,
-    /// How often the gateway is asked to try again.
+    /// How often to ask the gateway to try again.
     pub retries: Option<u16>,
-    /// The model that the gateway is asked to try when this one fails, as it calls it.
+    /// The model to ask the gateway to try when this one fails, by the gateway's name for it.
     pub fallback: Option<&'static str>,
     /// Whether it may be answered from a cache.
     pub cached: bool,
-    /// The client goes away after so many chunks of a stream.
+    /// After how many chunks of a stream the client goes away.
     pub leave_after: Option<u16>,
     /// Whether the upstream will break the stream off: then nobody can ask for a whole answer.
     pub is_broken_off: bool,
@@ -81,7 +81,7 @@ impl Sent {
         let url = request.url();
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        // Whose they are is not seen in base64.
+        // Base64 hides whose they are.
         let plain = |value: String| match value.strip_prefix("Basic ").and_then(|who| STANDARD.decode(who).ok()) {
             Some(who) => format!("Basic {}", String::from_utf8_lossy(&who)),
             None => value,
@@ -98,7 +98,7 @@ impl Sent {
     }
 }
 
-/// An entity on the gateway, by what its admin API calls it.
+/// An entity on the gateway, by the names its admin API uses.
 #[derive(Debug, Clone)]
 pub enum Entity {
     Budget(String),
@@ -131,18 +131,18 @@ impl Entity {
     }
 }
 
-/// An entity that is to be made, or changed.
+/// An entity to make, or to change.
 #[derive(Debug, Clone, Copy)]
 pub struct Definition<'a> {
     pub kind: Kind,
     /// A name that no other entity on the gateway has.
     pub id: &'a str,
-    /// Its fields; whom they name is in `owners`.
+    /// Its fields; `owners` holds those it belongs to.
     pub fields: &'a Fields,
     pub owners: Owners<'a>,
 }
 
-/// Whom an entity belongs to, and whose budget object holds for it, by what the gateway calls them.
+/// Those that an entity belongs to, and whose budget object holds for it, by the gateway's names for them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Owners<'a> {
     pub user: Option<&'a str>,
@@ -157,7 +157,7 @@ pub struct LogRow {
     pub spend: Usd,
 }
 
-/// A field that reads otherwise than it was sent.
+/// A field that reads back differently from what was sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Differing {
     pub field: &'static str,

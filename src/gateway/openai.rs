@@ -1,12 +1,12 @@
-//! What models are asked through the APIs that gateways share, OpenAI's and Anthropic's, and what is an answer of one.
-//! Not: the routes, nor what a gateway adds for itself, which its adapter knows; streams are read in [`super::stream`].
+//! What is asked of models through the APIs that gateways share, OpenAI's and Anthropic's, and what counts as an answer.
+//! Not: the routes, nor a gateway's own additions, which its adapter knows; streams are read in [`super::stream`].
 
 use serde_json::{Value, json};
 
 use crate::gateway::Ask;
 use crate::scenario::{Api, Carrier, IncludeUsage};
 
-/// The body of a request, as its API says.
+/// The body of a request, as its API wants it.
 pub(super) fn body(ask: &Ask) -> Value {
     let mut body = match ask.api {
         Api::Chat | Api::Passthrough => json!({ "messages": [{ "role": "user", "content": ask.prompt }] }),
@@ -81,7 +81,7 @@ fn tool(api: Api, number: u16) -> Value {
     }
 }
 
-/// Whether a successful body that is not streamed is an answer of a model.
+/// Whether a successful body that is not a stream is an answer of a model.
 pub(super) fn is_answer(api: Api, body: &str) -> bool {
     let Ok(body) = serde_json::from_str::<Value>(body) else {
         return false;

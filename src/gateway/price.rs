@@ -1,5 +1,5 @@
 //! Models whose price is known, by how a gateway comes to know it: what they cost, and the usage that costs exactly a
-//! price. Not: how a gateway is told of them.
+//! price. Not: how to tell a gateway of them.
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -12,9 +12,9 @@ use crate::upstream::Usage;
 pub struct Priced {
     /// The name that requests use.
     pub model: &'static str,
-    /// As the upstream is asked for it.
+    /// What the upstream is asked for.
     pub upstream_model: &'static str,
-    /// The model that the upstream's answer has to name, if not the one asked for.
+    /// The model that the upstream's answer has to name, if it is not the one asked for.
     pub answer_names: Option<&'static str>,
     pub cost: Cost,
 }
@@ -37,15 +37,15 @@ pub enum Cost {
 /// USD for one token, input or output, where we state a rate.
 pub const RATE: Decimal = Decimal::from_parts(1, 0, 0, false, 3);
 
-/// A model whose rates are known to everybody, for gateways that have a list of prices by name: 2.5 and 10 USD for a
-/// million input and output tokens.
+/// A model whose rates everybody knows, for gateways that list prices by name: 2.5 and 10 USD for a million input and
+/// output tokens.
 pub const KNOWN_MODEL: &str = "gpt-4o";
 pub const KNOWN: Cost =
     Cost::Tokens { input: Decimal::from_parts(25, 0, 0, false, 7), output: Decimal::from_parts(1, 0, 0, false, 5) };
 
 impl Priced {
-    /// The usage that costs exactly this price, or, where nothing costs anything, some usage; none if no whole number
-    /// of tokens or images costs that.
+    /// The usage that costs exactly this price, or, if nothing costs anything, some usage; none if no whole number of
+    /// tokens or images costs that.
     pub fn usage(&self, price: Usd, api: Api) -> Option<Usage> {
         let some = Usage { input_tokens: 10, output_tokens: 10, cost: None };
         let (input, output) = match self.cost {

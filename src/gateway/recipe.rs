@@ -1,5 +1,5 @@
-//! How a gateway is launched, as its adapter states it: package, command line, environment, files. Not: launching, which
-//! is the same for all ([`crate::launch`]).
+//! How a gateway is launched, as its adapter states it: package, command line, environment, files. Not: launching,
+//! which is the same for all ([`crate::launch`]).
 
 use crate::secret::Secret;
 
@@ -7,31 +7,31 @@ use crate::secret::Secret;
 #[derive(Debug)]
 pub struct Package {
     pub name: &'static str,
-    /// With what it needs to be a gateway: `litellm[proxy]`
+    /// With the extras it needs to be a gateway: `litellm[proxy]`
     pub with_extras: &'static str,
-    /// What is installed beside it.
+    /// What to install beside it.
     pub beside: &'static [&'static str],
-    /// The program that is run.
+    /// The program to run.
     pub program: &'static str,
     /// The client of its database, where that has to be made for its schema.
     pub prisma: Option<Prisma>,
 }
 
-/// Prisma, as a client of a gateway's database: which schema it is generated for, and whom to ask for its version.
+/// Prisma, as a client of a gateway's database: which schema to generate it for, and whom to ask for its version.
 #[derive(Debug)]
 pub struct Prisma {
-    /// In the folder of Python's packages.
+    /// Its path in the folder of Python's packages.
     pub schema: &'static str,
 }
 
 /// A gateway's own image.
 #[derive(Debug)]
 pub struct Image {
-    /// In which `{version}` stands for the version.
+    /// `{version}` in it stands for the version.
     pub name: &'static str,
     /// Names that have to lead to the upstream.
     pub upstream_is_also: &'static [&'static str],
-    /// A program that an instance calls in vain that finds its tables made: it gets one that does nothing instead.
+    /// A program that an instance calls in vain if its tables are there: it gets one that does nothing instead.
     pub in_vain: Option<&'static str>,
 }
 
@@ -43,12 +43,12 @@ pub enum Schema {
     Leave,
 }
 
-/// In which way an instance is launched.
+/// How an instance is launched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
     Docker,
     Process,
-    /// It is not: somebody is told how to.
+    /// It is not: somebody is told how to launch it.
     Told,
 }
 
@@ -56,7 +56,7 @@ pub enum How {
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
     pub how: How,
-    /// The folder in which its files are, with a slash at its end; empty for the folder it is started in.
+    /// The folder of its files, with a slash at its end; empty for the folder it is started in.
     pub home: &'a str,
     pub port: u16,
     pub database_url: &'a str,

@@ -1,4 +1,4 @@
-//! How gateways say no, as tables of their adapters: status and body to the reason, in words that are the same for all.
+//! How gateways say no, in tables of their adapters: from status and body to the reason, in words the same for all.
 
 use serde_json::Value;
 
@@ -8,32 +8,32 @@ use crate::scenario::ErrorKind;
 use crate::secret::redact;
 use crate::upstream::told_to_fail;
 
-/// A refusal that a gateway is known to give: what is left empty may be anything.
+/// A refusal that a gateway is known to give: an empty field may be anything.
 #[derive(Debug, Clone, Copy)]
 pub struct KnownRefusal {
     pub statuses: &'static [u16],
     /// The gateway's own word for it.
     pub error_type: &'static str,
-    /// What is in its message.
+    /// What its message contains.
     pub says: &'static str,
     pub means: ErrorKind,
 }
 
-/// All that a gateway gives; the first that fits says the reason.
+/// All that a gateway gives; the first that fits tells the reason.
 #[derive(Debug)]
 pub struct Refusals {
     pub rows: &'static [KnownRefusal],
     /// Where its own word is in Anthropic's envelope, whose `type` is one of Anthropic's few and follows the status.
     pub own_type: Option<&'static str>,
-    /// Whether a refusal of the admin API says that this gateway cannot do it: status and message.
+    /// Whether a refusal of the admin API says that this gateway cannot do it, by status and message.
     pub lacks: fn(u16, &str) -> bool,
-    /// What is in its message when its database, or what else it stands on, is gone.
+    /// What its message contains when its database, or what else it stands on, is gone.
     pub gone: &'static [&'static str],
 }
 
 /// What error bodies say: in OpenAI's shape, in Anthropic's, and in FastAPI's `detail`.
 struct ErrorBody {
-    /// The gateway's own word; none where there is only Anthropic's.
+    /// The gateway's own word; none if there is only Anthropic's.
     own_type: Option<String>,
     error_type: Option<String>,
     message: String,
@@ -62,7 +62,7 @@ impl Refusals {
         self.gone.iter().any(|gone| message.contains(gone))
     }
 
-    /// A refusal of a request of a model.
+    /// A refusal of a model request.
     pub fn read(&self, status: u16, body: &str) -> Answer {
         let ErrorBody { own_type, error_type, message } = said(body, self.own_type);
         let kind = self.kind(status, own_type.as_deref().unwrap_or_default(), &message);

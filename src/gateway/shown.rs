@@ -1,6 +1,5 @@
 //! What an admin API has shown of a key, and of those it belongs to, in words that are the same for all gateways: what
-//! somebody pastes into a report. Not: reading it, which each adapter does, nor what to make of it
-//! ([`crate::reproduce`]).
+//! somebody pastes into a report. Not: reading it, which each adapter does, nor what to make of it ([`crate::reproduce`]).
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use crate::scenario::{Api, Kind, Period, PricedBy, Usd};
 #[derive(Debug, Clone, Default)]
 pub struct Shown {
     pub entities: Vec<Seen>,
-    /// What reading it left open, for people.
+    /// What was left open when it was read, for people.
     pub remarks: Vec<String>,
 }
 
@@ -30,9 +29,9 @@ pub struct Seen {
     pub alias: Option<String>,
     pub spend: Option<Usd>,
     pub max_budget: Option<Usd>,
-    /// For each member of a team that has no budget of its own.
+    /// For each team member that has no budget of its own.
     pub member_budget: Option<Usd>,
-    /// As the gateway writes it, and as a scenario can.
+    /// As the gateway writes it, and as a scenario can say it.
     pub budget_duration: Option<(String, Period)>,
     pub models: Vec<String>,
     /// Whether it may ask what its team may.
@@ -42,14 +41,14 @@ pub struct Seen {
     pub max_parallel_requests: Option<u64>,
     pub expiry: Option<Expiry>,
     pub is_blocked: bool,
-    /// Whether it may call the routes that ask a model, and no others.
+    /// Whether it may call only the routes that ask a model.
     pub only_model_routes: bool,
-    /// What is set there and no scenario can say.
+    /// What is set on it that no scenario can say.
     pub lost: Vec<Lost>,
 }
 
 impl Seen {
-    /// One that something refers to, and that is not shown itself.
+    /// An entity that something refers to, but that is not shown itself.
     pub fn referred_to(kind: Kind) -> Seen {
         Seen {
             kind,
@@ -75,9 +74,9 @@ impl Seen {
 /// When a key's time is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
-    /// It was when this was shown.
+    /// It was over when this was shown.
     Over,
-    /// So long after it was made.
+    /// It ends this long after it was made.
     After(Duration),
 }
 
@@ -85,7 +84,7 @@ pub enum Expiry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost {
     pub field: String,
-    /// Empty if there is nothing like it in a scenario.
+    /// Empty if a scenario has nothing like it.
     pub why: String,
 }
 
@@ -94,7 +93,7 @@ pub struct Lost {
 pub struct Configured {
     /// The name that requests use.
     pub name: String,
-    /// How the gateway may know its price: one, or several where the configuration alone does not say it.
+    /// How the gateway may know its price: one way, or several if the configuration alone does not say.
     pub priced_by: Vec<PricedBy>,
     /// Why, for people.
     pub why: String,

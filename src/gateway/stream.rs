@@ -1,12 +1,12 @@
-//! Reading a streamed answer while it arrives: server-sent events, byte by byte, each looked at once. Not: what is asked
-//! (`super::litellm`), nor the connection it comes from.
+//! Reading a streamed answer while it arrives: server-sent events, byte by byte, each looked at once. Not: what is
+//! asked (`super::litellm`), nor the connection it comes from.
 
 use serde_json::Value;
 
 use super::adapter::StreamEnd;
 use crate::scenario::Api;
 
-/// A streamed answer of a model, as far as it is there. It keeps one line, whatever the length of the stream.
+/// A streamed answer of a model, as far as it has come. It keeps one line, however long the stream.
 #[derive(Debug, Clone)]
 pub struct Stream {
     api: Api,
@@ -24,7 +24,7 @@ impl Stream {
         Stream { api, end, line: Vec::new(), events: 0, chunks: 0, failed: false, ended: false }
     }
 
-    /// Takes up the next part. Parts may end anywhere, also within a character.
+    /// Takes in the next part. Parts may end anywhere, even within a character.
     pub fn push(&mut self, part: &[u8]) {
         let mut rest = part;
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
@@ -40,7 +40,7 @@ impl Stream {
         self.chunks
     }
 
-    /// Nothing more comes: whether it was an answer of a model, whole to its end.
+    /// Nothing more comes: whether it was a whole answer of a model.
     pub fn is_answer(mut self) -> bool {
         self.end_line();
         self.ended && !self.failed && self.events > 1

@@ -1,9 +1,9 @@
-//! How quick a gateway's answers are, for whoever decides how much it is asked at the same time. Not: whether one is right.
+//! How quick a gateway's answers are, to decide how much to ask at the same time. Not: whether one is right.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// So many answers are remembered between two looks.
+/// How many answers to remember between two looks.
 const ANSWERS: usize = 4096;
 
 /// How long a gateway took for each of its last answers.
@@ -18,7 +18,7 @@ impl Tempo {
         }
     }
 
-    /// What was noted since it was last taken.
+    /// Takes what was noted since the last time.
     pub fn take(&self) -> Vec<Duration> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,4 +1,4 @@
-//! wiremock, which answers what it can send: behind the front, that passes on to it.
+//! wiremock, which gives the answers it can send. It is behind the front, which passes requests on to it.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -12,8 +12,8 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 use super::answer::{self, Event};
 use super::call::{Call, CallCounts, Reply, api_at};
 
-/// After so many requests they are forgotten: a mock of wiremock keeps each that it has matched, with the buffer that it was
-/// read into (5 KB each; half the memory of 2,000 trials).
+/// After this many requests wiremock forgets them: each of its mocks keeps every request that it has matched, with the
+/// buffer that it was read into (5 KB each; half the memory of 2,000 trials).
 const KEPT: usize = 500;
 
 pub(super) struct Behind {
@@ -35,7 +35,7 @@ impl Behind {
         self.server.uri()
     }
 
-    /// Counts a request that is about to be passed on. Now and then there is no mock for a moment: then all is 404.
+    /// Counts a request that is about to be passed on. Now and then there is no mock for a moment: then all get 404.
     pub(super) async fn count(&self) {
         if self.asked.fetch_add(1, Ordering::Relaxed) % KEPT == KEPT - 1 {
             self.server.reset().await;

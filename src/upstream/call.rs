@@ -1,4 +1,4 @@
-//! One call of the upstream, and what it is answered. Not: how the answer gets onto the wire.
+//! One call of the upstream, and its answer. Not: how the answer gets onto the wire.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +16,7 @@ pub(super) struct Call {
     body: Value,
 }
 
-/// What a call is answered.
+/// The answer to a call.
 pub(super) enum Reply {
     Whole { status: u16, body: Value },
     Streamed { events: Vec<Event>, end: Finish },
@@ -26,7 +26,7 @@ pub(super) enum Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Finish {
     Done,
-    /// The connection is lost before all is said.
+    /// The connection is lost before all is sent.
     Lost,
 }
 
@@ -35,7 +35,7 @@ pub(super) enum Finish {
 pub(super) struct CallCounts(Mutex<HashMap<(String, usize), usize>>);
 
 impl CallCounts {
-    /// Counts a call; says the how manieth of its request it is.
+    /// Counts a call; says which of its request's calls this is.
     fn add(&self, marker: &Marker) -> usize {
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = calls.entry((marker.trial.clone(), marker.request)).or_default();
@@ -61,7 +61,7 @@ impl Call {
         Ok(Call { api, marker, body })
     }
 
-    /// Answers it, and counts it: to be called once.
+    /// Answers it, and counts it: call this only once.
     pub(super) fn answer(&self, calls: &CallCounts) -> Reply {
         let Call { api, marker, body } = self;
         let number = calls.add(marker);
@@ -91,7 +91,7 @@ impl Call {
         }
     }
 
-    /// Whether its answer takes its time or is lost in mid-stream.
+    /// Whether its answer is slow, or is lost in mid-stream.
     pub(super) fn is_paced(&self) -> bool {
         self.is_streamed() && (!self.marker.pause.is_zero() || self.marker.break_after.is_some())
     }
@@ -114,7 +114,7 @@ pub(super) fn api_at(path: &str) -> Option<Api> {
     }
 }
 
-/// Every text of a request that may hold the marker.
+/// All text in a request that may hold the marker.
 fn prompt(api: Api, body: &Value) -> String {
     texts(match api {
         Api::Chat | Api::Messages | Api::Passthrough => &body["messages"],

@@ -1,5 +1,5 @@
 //! The front of the upstream: the address that gateways are given. wiremock sends a body whole, so the front itself
-//! answers what takes its time or is lost in mid-stream, and passes on everything else.
+//! gives the answers that are slow or lost in mid-stream, and passes on everything else.
 
 use std::io;
 use std::sync::Arc;
@@ -33,16 +33,16 @@ impl Front {
         Ok(Front { http: Client::builder().no_proxy().build()?, behind, calls })
     }
 
-    /// Serves until what it returns is dropped.
+    /// Serves until the returned sender is dropped.
     pub(super) fn serve(self, listener: TcpListener) -> oneshot::Sender<()> {
-        // Without a limit, as wiremock is; and chunks are sent as they are written, not when the last one has arrived.
+        // Without a limit, like wiremock; and chunks are sent as they are written, not when the last one has arrived.
         let router = Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(Arc::new(self));
         let listener = listener.tap_io(|connection| {
             let _ = connection.set_nodelay(true);
         });
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(async move {
-            // Nothing is ever sent: dropping the sender ends the wait, as it ends the server.
+            // Nothing is ever sent: dropping the sender ends the wait, and with it the server.
             let _ = axum::serve(listener, router).with_graceful_shutdown(async { drop(stopped.await) }).await;
         });
         stop
@@ -53,7 +53,7 @@ impl Front {
         let url = format!("{}{path}", self.behind.uri());
         let is_for_a_mock = method == Method::POST && api_at(uri.path()).is_some();
         self.behind.count().await;
-        // In the moment without a mock nothing was counted: it can be asked again. A 404 that was asked for has a body.
+        // In the moment without a mock nothing was counted, so we ask again. A 404 that was asked for has a body.
         let has_no_mock = |response: &reqwest::Response| {
             response.status() == StatusCode::NOT_FOUND && !response.headers().contains_key(CONTENT_TYPE)
         };
@@ -83,7 +83,7 @@ async fn answer(State(front): State<Arc<Front>>, method: Method, uri: Uri, body:
     }
 }
 
-/// The call, if it is one for the front itself. Most are not, so their JSON is not read twice.
+/// The call, if the front itself answers it. Most are not for it, so their JSON is not read twice.
 fn paced(uri: &Uri, body: &Bytes) -> Option<Call> {
     let text = std::str::from_utf8(body).ok()?;
     if !text.contains(" pause=") && !text.contains(" break_after=") {

@@ -1,5 +1,5 @@
-//! The marker that rides in every prompt: which trial and request it belongs to, and what the upstream
-//! shall answer (docs/design.md, decision 1).
+//! The marker that rides in every prompt: which trial and request it belongs to, and what the upstream is to answer
+//! (docs/design.md, decision 1).
 
 use std::fmt;
 use std::time::Duration;
@@ -11,34 +11,34 @@ use crate::scenario::Usd;
 pub struct Usage {
     pub input_tokens: u64,
     pub output_tokens: u64,
-    /// In USD; reported in `usage.cost` if there is one.
+    /// In USD; reported in `usage.cost` if set.
     pub cost: Option<Usd>,
 }
 
-/// What the upstream shall do with one request.
+/// What the upstream is to do with one request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Marker {
-    /// The trial, by a name that is unique on the upstream and holds no blank.
+    /// The trial, by a name that is unique on the upstream and contains no blank.
     pub trial: String,
     /// The number of the request in its trial, from 1.
     pub request: usize,
     pub usage: Usage,
-    /// The model that the answer names, if not the one asked for.
+    /// The model that the answer names, if it is not the one asked for.
     pub model: Option<String>,
-    /// What else an answer costs if the gateway falls back: on this model, as the upstream is asked for it. That one
+    /// What else an answer costs if the gateway falls back: on this model, as the upstream is asked for it. That call
     /// never fails.
     pub fallback: Option<(String, Usage)>,
     /// Fail with this HTTP status.
     pub fail_with: Option<u16>,
-    /// Fail only so many calls of this request, the first ones.
+    /// Fail only this many calls of this request, the first ones.
     pub fail_calls: Option<usize>,
     /// Answer this much later.
     pub late: Duration,
-    /// Stream the text in so many chunks; 0 is as one.
+    /// Stream the text in this many chunks; 0 is the same as one.
     pub chunks: u16,
     /// Wait this long before each chunk of a stream.
     pub pause: Duration,
-    /// Break a stream off after so many chunks of text.
+    /// Break a stream off after this many chunks of text.
     pub break_after: Option<u16>,
 }
 

@@ -1,10 +1,9 @@
 //! The upstream: a fake model provider whose every answer has a known price.
 //!
 //! It speaks as much of OpenAI's and Anthropic's APIs as gateways need, whole and streamed; takes from the [`Marker`] in
-//! the prompt what it shall answer; and counts the calls each request of each trial really caused. It knows nothing of
-//! budgets.
+//! the prompt what to answer; and counts the calls each request of each trial really caused. It knows nothing of budgets.
 //!
-//! It is wiremock, behind a front for the streams that wiremock cannot send: slow ones, and ones that break.
+//! It is wiremock, behind a front for the streams that wiremock cannot send: slow ones, and those that break.
 
 mod answer;
 mod behind;
@@ -57,23 +56,23 @@ impl Upstream {
         self.calls_of(trial, [request])
     }
 
-    /// How often these requests of this trial have, together.
+    /// How often these requests of this trial have reached it, together.
     pub fn calls_of(&self, trial: &str, requests: impl IntoIterator<Item = usize>) -> usize {
         self.calls.of(trial, requests)
     }
 }
 
-/// What the upstream answered in one piece, and would again.
+/// What the upstream answered in one piece, and would answer again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answered {
-    /// Its `id`, if it has one, is another each time.
+    /// Its `id`, if it has one, differs each time.
     pub body: Value,
     /// Whether its `model` is the one that was asked for.
     pub names_model_asked_for: bool,
 }
 
-/// What a request of a gateway is answered that passes it on as it is; nothing if that is an error or a stream, or the
-/// gateway makes another request of it.
+/// What the upstream answers to a request that a gateway passes on as it is; nothing if that is an error or a stream,
+/// or the gateway makes another request of it.
 pub fn answered(route: &str, body: &Value) -> Option<Answered> {
     const MODEL: &str = "the model asked for";
     let api = api_at(route).filter(|api| *api != Api::Messages)?;

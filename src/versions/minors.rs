@@ -1,18 +1,18 @@
-//! Of many versions, a few: the newest of each minor one, and those at the ends.
+//! A few of many versions: the newest of each minor one, and those at the ends.
 
 use crate::gateway::adapter::About;
 
-/// A version, and those of the same minor one that do as well where it cannot be had: older ones, the newest first.
+/// A version, and those of the same minor one that will do if it cannot be had: older ones, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chosen {
     pub version: String,
     pub instead: Vec<String>,
 }
 
-/// How many older ones are tried: if none of them can be had, that is no matter of versions.
+/// How many older ones to try: if none of them can be had, the versions are not the cause.
 const OLDER: usize = 3;
 
-/// The first and the last of some versions that are in their order, and the last of each minor one between them.
+/// Of versions in order: the first, the last, and the last of each minor one between them.
 pub fn newest_of_each(about: &About, versions: &[String]) -> Vec<Chosen> {
     let minor = |version: &String| {
         (about.order)(version).map(|order| order.release().iter().take(2).copied().collect::<Vec<u64>>())
@@ -20,7 +20,7 @@ pub fn newest_of_each(about: &About, versions: &[String]) -> Vec<Chosen> {
     let mut chosen: Vec<Chosen> = Vec::new();
     for (nth, own) in versions.chunk_by(|a, b| minor(a) == minor(b)).enumerate() {
         let own = match own {
-            // Whoever names the first one wants that.
+            // Whoever names the first one wants exactly that.
             [first, rest @ ..] if nth == 0 => {
                 chosen.push(Chosen { version: first.clone(), instead: Vec::new() });
                 rest

@@ -1,5 +1,5 @@
-//! Which versions of a gateway are between two of them, in their order, and which are left out. Pure: what was published is
-//! asked for by [`crate::launch::published`].
+//! Which versions of a gateway are between two of them, in their order, and which are left out. Pure:
+//! [`crate::launch::published`] asks what was published.
 
 pub mod minors;
 
@@ -42,7 +42,7 @@ pub enum Eligible {
     All,
 }
 
-/// Versions one after another, and those that would be between them but are left out.
+/// Versions in order, and those between them that are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versions {
     pub versions: Vec<String>,
@@ -100,8 +100,8 @@ pub enum NoRange {
     Reversed { first: String, last: String },
 }
 
-/// The versions of a gateway from one to another, both included, of all that were published, in their order. What has no
-/// order is no version.
+/// The versions of a gateway from one to another, both included, out of all that were published, in order. A name
+/// without an order is not a version.
 ///
 /// # Errors
 /// When one of the two was not published, or the first comes after the last.

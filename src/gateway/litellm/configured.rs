@@ -1,4 +1,4 @@
-//! A LiteLLM `config.yaml` of somebody else: its models, and how LiteLLM may know what each costs. Not: the one that it is
+//! Somebody else's LiteLLM `config.yaml`: its models, and how LiteLLM may know what each costs. Not: the one that it is
 //! launched with here ([`super::deployments`]).
 
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::gateway::shown::Configured;
 use crate::scenario::value::shortened;
 use crate::scenario::{Api, PricedBy};
 
-/// Models that have a price per token in the cost maps of 1.81.0, 1.82.3 and 1.108.7 alike, as their providers call them.
+/// Models with a price per token in the cost maps of 1.81.0, 1.82.3 and 1.108.7 alike, by their providers' names.
 const KNOWN: [&str; 32] = [
     "claude-haiku-4-5",
     "claude-haiku-4-5-20251001",
@@ -43,7 +43,7 @@ const KNOWN: [&str; 32] = [
     "o4-mini",
 ];
 
-/// The providers whose own names of models are those.
+/// The providers that use those names for their models.
 const NAMING: [(&str, &str); 5] =
     [("openai", "gpt-"), ("openai", "o"), ("anthropic", "claude-"), ("gemini", "gemini-"), ("deepseek", "deepseek-")];
 
@@ -53,13 +53,13 @@ pub struct Models {
     list: Vec<Configured>,
     /// Other names for them.
     aliases: Vec<(String, String)>,
-    /// What it says that was not looked at, for people.
+    /// What it says that we did not look at, for people.
     pub remarks: Vec<String>,
 }
 
 impl Models {
     /// # Errors
-    /// Why it is no configuration, for people.
+    /// Why it is not a configuration, for people.
     pub fn read(yaml: &str) -> Result<Models, String> {
         let config: Value = serde_saphyr::from_str(yaml).map_err(|error| {
             let message = error.to_string();
@@ -90,7 +90,7 @@ impl Models {
     }
 }
 
-/// What is stated of a price: nothing, that there is none to pay, or one.
+/// What is stated about a price: nothing, that it is free, or one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stated {
     Nothing,
@@ -128,7 +128,7 @@ fn configured(name: &str, model: &Value) -> Configured {
     Configured { name: name.to_owned(), priced_by, why, api }
 }
 
-/// No price per token is stated: by what it may be known all the same.
+/// No price per token is stated: how it may be known all the same.
 fn without_price(params: &Value, info: &Value, behind: &str) -> (Vec<PricedBy>, String) {
     let base = |part: &Value| part["base_model"].as_str().filter(|base| !base.is_empty()).map(str::to_owned);
     if base(info).is_some() {
@@ -145,7 +145,7 @@ fn without_price(params: &Value, info: &Value, behind: &str) -> (Vec<PricedBy>, 
     if is_named_so && KNOWN.contains(&model) {
         return (vec![PricedBy::CostMap], format!("has no price; `{behind}` is in LiteLLM's cost map"));
     }
-    // What the answer itself says of its cost is believed of OpenRouter only.
+    // Only OpenRouter's answers are believed about their own cost.
     let answer = if stated == "openrouter" { PricedBy::Provider } else { PricedBy::Alias };
     let why = format!("has no price; whether `{behind}` is in the cost map of the version is not known");
     (vec![PricedBy::CostMap, answer], why)

@@ -52,12 +52,12 @@ enum Price {
     Zero,
     /// Another name, in `model_group_alias`, for the free model of the same API.
     AnotherName,
-    /// None, and nothing in the answer.
+    /// None, nor anything in the answer.
     Nowhere,
     /// [`IMAGE`] in `litellm_params`. With a rate per token beside it, which no image uses: without one 1.82.3 takes
     /// the model for a free one, and charges nothing either.
     Image,
-    /// Its name is recraftv3, which costs [`KNOWN_IMAGE`] an image. Its provider's API is as OpenAI's.
+    /// Its name is recraftv3, which costs [`KNOWN_IMAGE`] an image. Its provider's API is like OpenAI's.
     ImageCostMap,
     /// Not in the configuration: the provider's own name for it, on a route that is passed through.
     PassedThrough,
@@ -72,19 +72,19 @@ const KNOWN_MODEL: &str = "gpt-4o";
 const KNOWN_INPUT: Decimal = Decimal::from_parts(25, 0, 0, false, 7);
 const KNOWN_OUTPUT: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
 
-/// USD for one image by Recraft V3, the same in the cost maps of 1.81.0, 1.82.3, 1.108.7 and 1.110.2. OpenAI's dall-e-3,
-/// asked before, is in those of the first two only.
+/// USD for one image by Recraft V3, the same in the cost maps of 1.81.0, 1.82.3, 1.108.7 and 1.110.2. OpenAI's
+/// dall-e-3, which was asked before, is only in the first two.
 const KNOWN_IMAGE: Decimal = Decimal::from_parts(4, 0, 0, false, 2);
 
-/// The budget object that holds for end users the gateway does not know, or that have no budget of their own: named in
-/// the configuration, and made by [`super::LiteLlm`]. (`max_end_user_budget`, an amount, does nothing on 1.81.0,
-/// 1.82.3 and 1.108.7.)
+/// The budget object for end users that the gateway does not know, or that have no budget of their own: named in the
+/// configuration, and made by [`super::LiteLlm`]. (`max_end_user_budget`, an amount, does nothing on 1.81.0, 1.82.3 and
+/// 1.108.7.)
 pub(super) const DEFAULT_END_USER_BUDGET: &str = "gatecrash-default-end-user";
 
-/// A pricing path on every API that is paid by the token: of each a deployment with a name of its own, and behind it a
-/// model of its own. `as is` is what the provider calls it everywhere, for there the name is the price. That is shared
-/// in LiteLLM's registry of prices, without harm: what is registered anew with each request is what a deployment's
-/// `litellm_params` say of a price, and there they say nothing.
+/// A pricing path on every API that is paid by the token: for each a deployment with a name of its own, and behind it a
+/// model of its own. With `as is` the provider's name is the same everywhere, because that name is the price. LiteLLM's
+/// registry of prices then shares it, without harm: each request registers anew only what a deployment's
+/// `litellm_params` say of a price, and here they say nothing.
 macro_rules! on_each_api {
     ($path:ident, $model:literal, as is $provider_model:literal, $price:ident) => {
         [
@@ -115,7 +115,7 @@ macro_rules! on_each_api {
     };
 }
 
-/// Those of tokens, in the order of [`PricedBy::ALL`].
+/// Those paid by the token, in the order of [`PricedBy::ALL`].
 static OF_TOKENS: [[Deployment; 5]; 10] = [
     on_each_api!(Token, "priced-by-token", "openai/fixed-cost", Params),
     on_each_api!(ModelInfo, "priced-by-model-info", "openai/fixed-cost-in-info", ModelInfo),
@@ -156,13 +156,13 @@ impl Deployment {
         OF_TOKENS.iter().flatten().chain(&OTHERS)
     }
 
-    /// The deployment of a pricing path, for an API; none where that API cannot be priced so. What is passed through
+    /// The deployment of a pricing path, for an API; none if that API cannot be priced that way. What is passed through
     /// is priced by the cost map, whatever deployments say.
     pub fn of(path: PricedBy, api: Api) -> Option<&'static Deployment> {
         Deployment::all().find(|of| of.api == api && (of.path == path || api == Api::Passthrough))
     }
 
-    /// The names of a pricing path, for who may ask its models and no others.
+    /// The names of a pricing path, for those who may ask its models and no others.
     pub(super) fn names(path: PricedBy) -> impl Iterator<Item = &'static str> {
         OF_TOKENS.iter().flatten().filter(move |of| of.path == path).map(|of| of.model)
     }
@@ -188,7 +188,7 @@ impl Deployment {
         }
     }
 
-    /// What `litellm_params` holds for it, and its `model_info`: in the configuration and in the admin API alike.
+    /// What `litellm_params` and `model_info` hold for it: the same in the configuration and in the admin API.
     fn definition(&self, upstream: &str) -> Option<Value> {
         let mut params = json!({ "model": self.provider_model, "api_key": "not-a-real-one" });
         let mut info = json!({});
@@ -223,8 +223,8 @@ impl Deployment {
     }
 }
 
-/// The body that defines a model of a pricing path through the admin API. Unless its provider's name is its price, it has
-/// one that no other model has: LiteLLM would find the price of a namesake.
+/// The body that defines a model of a pricing path through the admin API. Unless its provider's name is its price, that
+/// name is one no other model has: LiteLLM would find the price of a namesake.
 pub(super) fn model_json(name: &str, path: PricedBy, upstream: &str) -> Value {
     let deployment = Deployment::of(path, Api::Chat);
     let definition = deployment.and_then(|deployment| deployment.definition(upstream));
@@ -243,10 +243,10 @@ fn number(amount: Decimal) -> Value {
 
 /// The `config.yaml` that LiteLLM needs, with the upstream at this base URL, and a Redis at this host and port if there is one.
 ///
-/// Spend is written each second (LiteLLM adds up to 5 s) and budgets are reset each second, instead of every
-/// 10 s and 10 min, so that a trial need not wait. A failing upstream must not take a deployment away from the
-/// other trials: no cooldown, no retries but those that a request asks for. Responses are cached for those that ask;
-/// a Redis for them is also the one in which instances share rate limits and, where a version can, spend.
+/// Spend is written every second (LiteLLM adds up to 5 s) and budgets are reset every second, instead of every 10 s and
+/// 10 min, so that a trial need not wait. A failing upstream must not take a deployment away from the other trials: no
+/// cooldown, no retries but those that a request asks for. Responses are cached for requests that ask for it; the same
+/// Redis also lets instances share rate limits and, where a version can, spend.
 pub fn config_yaml(upstream: &str, redis: Option<(&str, u16)>) -> String {
     let mut yaml = String::from("model_list:\n");
     let mut aliases = String::new();
@@ -298,7 +298,7 @@ general_settings:
     yaml
 }
 
-/// A configuration with those of its models only that are asked for in these bodies, and of its other names for them.
+/// A configuration with only those of its models, and other names for them, that these bodies ask for.
 pub(super) fn excerpt(config: &str, bodies: &[&Value]) -> String {
     const ENTRY: &str = "  - model_name: ";
     const ALIASES: &str = "  model_group_alias:";

@@ -81,7 +81,7 @@ pub(super) async fn create(
             let request = to.post("/key/generate", as_whom).json(&body);
             let made = made_key(to, "POST /key/generate", request, id).await.map(Entity::key);
             match made {
-                // 1.108.7 wants the user to change a password that an administrator has set, before anything else.
+                // 1.108.7 first wants the user to change a password that an administrator has set.
                 Err(AdminError::Status { endpoint, status: 403, message }) if *as_whom != to.admin_key => {
                     Err(AdminError::Lacks { endpoint, message })
                 }
@@ -158,7 +158,7 @@ pub(super) async fn update(to: &Connection, entity: &Entity, definition: Definit
     updated.map(drop)
 }
 
-/// Blocks or unblocks a key, a team or an end user; others LiteLLM cannot block.
+/// Blocks or unblocks a key, a team or an end user; LiteLLM cannot block others.
 pub(super) async fn set_blocked(to: &Connection, entity: &Entity, act: &str) -> Result<(), AdminError> {
     let (of, body) = match entity {
         Entity::Key { secret: key, .. } => ("key", json!({ "key": key.reveal() })),
@@ -195,7 +195,7 @@ pub(super) async fn delete(to: &Connection, entity: &Entity) -> Result<(), Admin
     deleted.map(drop)
 }
 
-/// Gives a key a new secret, which is shown by this name.
+/// Gives a key a new secret, which shows under this name.
 pub(super) async fn regenerate(to: &Connection, entity: &Entity, id: &str) -> Result<Secret, AdminError> {
     let Entity::Key { secret: key, .. } = entity else { return Err(lacks("regenerate", "only keys have secrets")) };
     let request = to.post(&format!("/key/{}/regenerate", key.reveal()), &to.admin_key).json(&json!({}));
@@ -210,7 +210,7 @@ pub(super) async fn reset_spend(to: &Connection, entity: &Entity) -> Result<(), 
     to.exchange::<Value>("POST /key/{key}/reset_spend", request).await.map(drop)
 }
 
-/// What the gateway has recorded as spent; none where it keeps no figure for that.
+/// What the gateway has recorded as spent; none if it keeps no figure for that.
 pub(super) async fn spend(to: &Connection, entity: &Entity) -> Result<Option<Usd>, AdminError> {
     /// The figure with all its digits: a float would lose some.
     #[derive(Deserialize)]
@@ -241,7 +241,7 @@ pub(super) async fn spend(to: &Connection, entity: &Entity) -> Result<Option<Usd
     match entity {
         Entity::Key { .. } | Entity::User(_) | Entity::Team(_) => read(info::<Info>(to, entity).await?.info.spend),
         Entity::Organisation(_) => read(info::<SpendShown>(to, entity).await?.spend),
-        // Nobody has heard of an end user before its first request.
+        // An end user is unknown before its first request.
         Entity::EndUser(_) => match info::<SpendShown>(to, entity).await {
             Ok(spent) => read(spent.spend),
             Err(AdminError::Status { status: 400 | 404, .. }) => Ok(Some(Usd::ZERO)),
@@ -275,7 +275,7 @@ pub(super) async fn info<T: DeserializeOwned>(to: &Connection, entity: &Entity) 
     to.read(route, &[query]).await
 }
 
-/// The fields that are read back otherwise than they were sent: the name, what was sent, what is read.
+/// The fields that read back differently from what was sent: the name, what was sent, what is read.
 pub(super) async fn differing(to: &Connection, entity: &Entity, sent: &Fields) -> Result<Vec<Differing>, AdminError> {
     let info: Value = info(to, entity).await?;
     let of_user = |list: &Value, user: &str| {
@@ -330,7 +330,7 @@ pub(super) async fn log(to: &Connection, key: &Entity) -> Result<Vec<LogRow>, Ad
     Ok(rows.into_iter().map(|row| LogRow { spend: spend(row) }).collect())
 }
 
-/// Whether a line of its log says that what is recorded, or whether it is ready, was read.
+/// Whether a line of its log only says that somebody read what is recorded, or whether it is ready.
 pub(super) fn is_reading(line: &str) -> bool {
     const ROUTES: [&str; 9] = [
         "/health/readiness",

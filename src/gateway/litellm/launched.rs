@@ -8,20 +8,20 @@ pub(super) const PACKAGE: Package = Package {
     with_extras: "litellm[proxy]",
     beside: &[],
     program: "litellm",
-    // Only another extra of it, with much else, asks for the client of its database.
+    // Only another of its extras, which brings much else, asks for the client of its database.
     prisma: Some(Prisma { schema: "litellm/proxy/schema.prisma" }),
 };
 
-/// The name by which a gateway has to reach the upstream for routes that it passes through: LiteLLM charges for OpenAI's
-/// only if the host is one of OpenAI's (1.82.3: `api.openai.com` is contained in it; 1.108.7: it is below that).
+/// The name by which a gateway has to reach the upstream for routes that it passes through: LiteLLM charges for
+/// OpenAI's only if the host is one of OpenAI's (1.82.3: it contains `api.openai.com`; 1.108.7: it is below that).
 const PASSED_THROUGH_HOST: &str = "upstream.api.openai.com";
 
 pub(super) const IMAGE: Image = Image {
     name: "ghcr.io/berriai/litellm:v{version}",
     upstream_is_also: &[PASSED_THROUGH_HOST],
-    // All that LiteLLM does with `prisma` is done before it serves: it asks whether it runs, and, with its schema updates
-    // disabled, for a comparison of tables that it only prints. Each time that starts Node, and takes as long as a good
-    // part of all its imports. Its queries go through Prisma's engine, which is another program.
+    // LiteLLM uses `prisma` only before it serves: it asks whether it runs, and, with its schema updates disabled, for
+    // a comparison of tables that it only prints. Each call starts Node, and takes about as long as a good part of all
+    // its imports. Its queries go through Prisma's engine, which is another program.
     in_vain: Some("prisma"),
 };
 
@@ -37,9 +37,9 @@ pub(super) fn recipe(place: &Surroundings<'_>) -> Recipe {
         ("DATABASE_URL", text(database_url)),
         ("LITELLM_MASTER_KEY", text(admin_key.reveal())),
         ("LITELLM_SALT_KEY", text(admin_key.reveal())),
-        // Its cost map is the one of its release, not the one of the day; there may be no network to ask.
+        // It uses the cost map of its release, not the one of the day; there may be no network to ask.
         ("LITELLM_LOCAL_MODEL_COST_MAP", text("True")),
-        // Where routes are passed through to.
+        // Where it passes routes through to.
         ("OPENAI_API_BASE", format!("http://{PASSED_THROUGH_HOST}:{upstream_port}/")),
         ("OPENAI_API_KEY", text("not-a-real-one")),
     ];
@@ -51,8 +51,8 @@ pub(super) fn recipe(place: &Surroundings<'_>) -> Recipe {
             // It writes beside its migrations, and others use the same packages.
             ("LITELLM_MIGRATION_DIR", format!("{home}migrations")),
             ("CHECKPOINT_DISABLE", text("1")),
-            // A name cannot be given to the upstream, as in Docker; but a gateway can be told to leave names to a proxy,
-            // and that is the upstream, too. Nothing else is asked over plain HTTP.
+            // The upstream cannot be given a name, as in Docker; but a gateway can be told to leave names to a proxy,
+            // and the upstream is that, too. Nothing else is asked over plain HTTP.
             ("HTTP_PROXY", text(upstream)),
             ("NO_PROXY", text("127.0.0.1,localhost")),
         ]);

@@ -30,13 +30,13 @@ use crate::scenario::{Api, Fields, PricedBy, Usd};
 use crate::secret::{Secret, redact};
 use deployments::Deployment;
 
-/// As targets name it.
+/// Its name in targets.
 pub const NAME: &str = "litellm";
 
-/// What an end user may spend that the gateway does not know, in USD: scenarios with an unknown end user say the same.
+/// What an end user that the gateway does not know may spend, in USD: scenarios with an unknown end user say the same.
 const DEFAULT_END_USER_USD: f64 = 0.05;
 
-/// LiteLLM's proxy, or what speaks like one.
+/// LiteLLM's proxy, or whatever speaks like it.
 #[derive(Debug)]
 pub struct LiteLlm;
 
@@ -50,11 +50,11 @@ static ABOUT: About = About {
     fields: |kind| Some(kind.fields()),
     apis: &Api::ALL,
     features: &[Feature::Retries, Feature::Fallback, Feature::Cached, Feature::List, Feature::AdminKey],
-    // Since 1.83 it reserves first, where it knows the price before the call.
+    // Since 1.83 it reserves first, if it knows the price before the call.
     charged: Charged::After,
     stream_end: StreamEnd::Done,
-    // As it is launched here: `proxy_batch_write_at: 1` and a random 0 to 5 s (measured: 1 to 6 s). Asking more often
-    // would only load a proxy that needs 10 ms and more for each answer.
+    // As launched here: `proxy_batch_write_at: 1` and a random 0 to 5 s (measured: 1 to 6 s). Asking more often would
+    // only load a proxy that needs 10 ms and more for each answer.
     pace: Pace { poll: Duration::from_millis(400), behind: Duration::from_millis(6500), clock: 1 },
     package: launched::PACKAGE,
     image: Some(launched::IMAGE),
@@ -111,7 +111,7 @@ impl Adapter for LiteLlm {
         let budget = json!({ "budget_id": deployments::DEFAULT_END_USER_BUDGET, "max_budget": DEFAULT_END_USER_USD });
         match to.admin("/budget/new", &budget).await {
             Ok(_) => Ok(()),
-            // One that is there already: 500 on 1.81.0 and 1.82.3, 400 later.
+            // It is there already: 500 on 1.81.0 and 1.82.3, 400 later.
             Err(AdminError::Status { status: 400 | 500, .. }) => Ok(()),
             Err(error) => Err(error),
         }

@@ -1,8 +1,8 @@
 //! LiteLLM's refusals.
 //!
 //! Measured bodies: `{"error": {"message", "type", "param", "code"}}`, `code` a string; on `/v1/messages` of 1.110.2
-//! Anthropic's `{"type": "error", "error": {"type", "message", "litellm_error_type"}}`, whose `type` follows the status and
-//! whose `litellm_error_type` is what is `type` elsewhere (left out where that is the usual one of the status). Statuses
+//! Anthropic's `{"type": "error", "error": {"type", "message", "litellm_error_type"}}`, whose `type` follows the status
+//! and whose `litellm_error_type` is what is `type` elsewhere (left out if it is the usual one of the status). Statuses
 //! change from version to version (a spent budget: 400 on 1.81.0 and 1.82.3, 422 on 1.108.7), so none decides the
 //! reason but 429, which also stands for a rate limit whose type is `None`.
 
@@ -32,7 +32,7 @@ pub(super) static REFUSALS: Refusals = Refusals {
         saying(&[400, 401, 403], "blocked from making", ErrorKind::Blocked),
         // hooks/max_budget_limiter.py
         saying(&[429], "Max budget limit reached", ErrorKind::BudgetExceeded),
-        // In Anthropic's envelope the gateway's own type may be missing; what it says is the same.
+        // In Anthropic's envelope the gateway's own type may be missing; the message is the same.
         saying(&[], "Budget has been exceeded", ErrorKind::BudgetExceeded),
         saying(&[], "ExceededBudget", ErrorKind::BudgetExceeded),
         saying(&[401], "Invalid API key provided", ErrorKind::KeyUnknown),
@@ -43,8 +43,8 @@ pub(super) static REFUSALS: Refusals = Refusals {
     ],
     own_type: Some("litellm_error_type"),
     lacks,
-    // Prisma's own words for a PostgreSQL that does not answer, is shutting down, or went while it was asked; and for its
-    // engine, of which LiteLLM passes the HTTP client's on.
+    // Prisma's own words for a PostgreSQL that does not answer, is shutting down, or went while it was asked; and for
+    // its engine, about which LiteLLM passes on the words of its HTTP client.
     gone: &[
         "Can't reach database server",
         "Server has closed the connection",
@@ -56,7 +56,7 @@ pub(super) static REFUSALS: Refusals = Refusals {
 
 fn lacks(status: u16, message: &str) -> bool {
     // "You must have an enterprise license ..." (1.82.3, for model_max_budget and others).
-    // A route that is not there is answered with FastAPI's own words; 1.81.0 and 1.82.3 refuse a feature with 500, too.
+    // A missing route is answered with FastAPI's own words; 1.81.0 and 1.82.3 refuse a feature with 500, too.
     message.to_lowercase().contains("enterprise") || (status == 404 && message == "Not Found")
 }
 
@@ -116,7 +116,7 @@ mod tests {
         }
     }
 
-    /// Bodies of `/v1/messages` as 1.110.2 sent them: of a spent budget of each kind, unknown, expired and blocked keys,
+    /// Bodies of `/v1/messages` as 1.110.2 sent them: for each kind of spent budget, unknown, expired and blocked keys,
     /// models that are not allowed, rate limits.
     #[test]
     fn measured_bodies_in_anthropics_envelope_have_their_reason() {
@@ -189,7 +189,7 @@ mod tests {
             }
             let told = if own.is_empty() { error_type } else { own };
             assert_eq!(read(status, &body.to_string()), (Some(means), Some(told.to_owned())), "{body}");
-            // What is said decides also where the gateway's own type is missing.
+            // The message decides even where the gateway's own type is missing.
             assert_eq!(read(status, &bare.to_string()), (Some(means), Some(error_type.to_owned())), "{bare}");
         }
         let other = r#"{"type":"error","error":{"type":"invalid_request_error","message":"anthropic_messages: Invalid model name passed in model=nothing."}}"#;

@@ -1,4 +1,4 @@
-//! How releases of LiteLLM are called where people deploy them: its images and their tags, its package, its chart. Not:
+//! What LiteLLM's releases are called where people deploy them: its images and their tags, its package, its chart. Not:
 //! where they are written, or which of them changed ([`crate::from_git`]).
 
 use std::str::FromStr as _;
@@ -7,15 +7,15 @@ use pep440_rs::Version;
 
 /// Who publishes its images, on whichever registry: ghcr.io/berriai, docker.litellm.ai/berriai, docker.io/litellm.
 const OWNERS: [&str; 2] = ["berriai", "litellm"];
-/// One release in other wrappings.
+/// The same release in several packagings.
 const IMAGES: [&str; 4] = ["litellm", "litellm-database", "litellm-non_root", "litellm-non-root"];
 const CHART: &str = "litellm-helm";
 const PACKAGE: &str = "litellm";
 
-/// Those that were published on PyPI with stolen credentials and carried malware.
+/// Published on PyPI with stolen credentials; they carried malware.
 const COMPROMISED: [[u64; 3]; 2] = [[1, 82, 7], [1, 82, 8]];
 
-/// The names of its releases, here and in an image of the settings.
+/// The names of its releases, here and in an image named in the settings.
 #[derive(Debug, Clone)]
 pub struct Releases<'a> {
     /// The repository of `[gateway.litellm] image`, and what its tags have around the version.
@@ -25,7 +25,7 @@ pub struct Releases<'a> {
 }
 
 impl<'a> Releases<'a> {
-    /// Those that are launched as `image`, in which `{version}` stands for the version.
+    /// Those launched as `image`, in which `{version}` stands for the version.
     pub fn launched_as(image: &'a str) -> Releases<'a> {
         let name = image.rfind('/').map_or(0, |slash| slash + 1);
         let (repository, tag) = match image[name..].find(':') {
@@ -36,7 +36,7 @@ impl<'a> Releases<'a> {
         Releases { repository, before, after }
     }
 
-    /// Whether a repository holds its images, be it a mirror: who publishes them is still in the name there, or the settings
+    /// Whether a repository holds its images, even as a mirror: its name still has the publisher in it, or the settings
     /// name the mirror.
     pub fn is_image(&self, repository: &str) -> bool {
         let mut names = repository.rsplit('/');
@@ -58,12 +58,12 @@ impl<'a> Releases<'a> {
     }
 }
 
-/// The version that a tag means. Its parts as of 1.108: `v1.82.3`, `1.99.1`, `main-v1.82.3-stable`, which is 1.82.3 after its
-/// time on trial, `v1.82.3.rc.1`, `v1.83.10-nightly`, and `v1.80.11-stable.1` or `v1.82.3-stable.patch.2`, which are not what
-/// 1.82.3 is, and keep their names. `main-latest` and the like say no version.
+/// The version that a tag means. Its parts as of 1.108: `v1.82.3`, `1.99.1`, `main-v1.82.3-stable`, which is 1.82.3
+/// after its time on trial, `v1.82.3.rc.1`, `v1.83.10-nightly`, and `v1.80.11-stable.1` or `v1.82.3-stable.patch.2`,
+/// which differ from 1.82.3, and keep their names. `main-latest` and the like name no version.
 pub fn version_of(tag: &str) -> Option<String> {
     let is_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
-    // The branch that it was built of.
+    // The branch that it was built from.
     let tag = tag.match_indices("-v").find(|(at, _)| is_number(&tag[at + 2..])).map_or(tag, |(at, _)| &tag[at + 1..]);
     let version = tag.strip_prefix(['v', 'V']).unwrap_or(tag);
     let version = version.strip_suffix("-stable").unwrap_or(version);
@@ -72,20 +72,20 @@ pub fn version_of(tag: &str) -> Option<String> {
     (numbers >= 3 && is_plain).then(|| version.to_owned())
 }
 
-/// What comes before what: of versions that have an order.
+/// The order of versions, for those that have one.
 pub fn order(version: &str) -> Option<Version> {
     let as_pep440 =
         version.replace("-stable.patch.", ".post").replace("-stable.", ".post").replace("-nightly", ".dev0");
     Version::from_str(&as_pep440).ok()
 }
 
-/// Whether a version is one that was published by an attacker, by whichever of its names.
+/// Whether an attacker published this version, under whichever of its names.
 pub fn is_compromised(version: &str) -> bool {
     order(version).is_some_and(|version| COMPROMISED.iter().any(|compromised| version.release() == compromised))
 }
 
-/// Where its repository shows what changed from one release to another. Only from 1.84.0 on is it known how they are tagged
-/// there: as `v1.84.0`; before, it was `-stable` for some, `-nightly` or `.rc.1` for others
+/// Where its repository shows what changed from one release to another. How releases are tagged there is known only
+/// from 1.84.0 on: as `v1.84.0`; before, it was `-stable` for some, `-nightly` or `.rc.1` for others
 /// (docs.litellm.ai/blog/cleaner-release-versions).
 pub fn changes(from: &str, to: &str) -> Option<String> {
     let is_tagged = |version: &str| {
@@ -97,23 +97,23 @@ pub fn changes(from: &str, to: &str) -> Option<String> {
     (is_tagged(from) && is_tagged(to)).then(link)
 }
 
-/// Whether a package of PyPI is the gateway; its names differ in case and dashes.
+/// Whether a package on PyPI is the gateway; its names differ in case and dashes.
 pub fn is_package(name: &str) -> bool {
     name.strip_prefix("pipx:").unwrap_or(name).eq_ignore_ascii_case(PACKAGE)
 }
 
-/// Whether a chart, or where it is, is the gateway's own.
+/// Whether a chart, or the place it comes from, is the gateway's own.
 pub fn is_chart(name: &str) -> bool {
     name.rsplit('/').next().is_some_and(|name| name.eq_ignore_ascii_case(CHART))
 }
 
-/// The version of the gateway that a version of its chart brings: the same, since its charts are numbered so. Those
-/// before were 0.1.
+/// The version of the gateway that a version of its chart brings: the same, since its charts are numbered that way.
+/// Earlier ones were 0.1.
 pub fn version_of_chart(version: &str) -> Option<String> {
     version_of(version).filter(|version| !version.starts_with("0."))
 }
 
-/// Whether a variable is named as one that holds its version: `LITELLM_VERSION`, `litellm_image_tag`, `litellmTag`.
+/// Whether a variable's name says that it holds its version: `LITELLM_VERSION`, `litellm_image_tag`, `litellmTag`.
 pub fn is_setting(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.contains("litellm") && (name.ends_with("version") || name.ends_with("tag"))

@@ -1,5 +1,5 @@
-//! What LiteLLM is asked of a model beyond what its APIs say: routes, headers, and fields for the gateway itself. Not: its
-//! refusals, nor its admin API.
+//! What LiteLLM is asked in a model request beyond what the APIs say: routes, headers, and fields for the gateway
+//! itself. Not: its refusals, nor its admin API.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ pub fn route(api: Api) -> &'static str {
     }
 }
 
-/// The headers of a request of a model, but for the key.
+/// The headers of a model request, except the key.
 pub(super) fn headers(ask: &Ask) -> impl Iterator<Item = (&'static str, &str)> {
     let carried = [(END_USER_HEADER, &ask.end_user), (TAGS_HEADER, &ask.tag)];
     carried.into_iter().filter_map(|(name, carried)| match carried {

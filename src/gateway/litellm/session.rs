@@ -12,7 +12,7 @@ use crate::secret::{Secret, redact};
 /// of the token that the dashboard gets. (On 1.108.7 a password set this way no longer logs in: then this is lacking.)
 pub(super) async fn session_of(to: &Connection, user: &str) -> Result<Secret, AdminError> {
     let email = format!("{user}@gatecrash.invalid");
-    // As 1.108.7 wants a password to be.
+    // What 1.108.7 accepts as a password.
     let password = format!("sk-Session-{user}!");
     let update = json!({ "user_id": user, "user_email": email, "password": password, "user_role": "internal_user" });
     to.admin("/user/update", &update).await?;
@@ -42,8 +42,8 @@ pub(super) async fn session_of(to: &Connection, user: &str) -> Result<Secret, Ad
     }
 }
 
-/// The key inside the token of a dashboard session: a JWT whose second part is JSON. Its signature is the
-/// gateway's own affair.
+/// The key inside the token of a dashboard session: a JWT whose second part is JSON. Its signature is the gateway's own
+/// business.
 fn session_key(cookie: &str) -> Option<String> {
     let token = cookie.split(';').next()?.trim_matches('"');
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;

@@ -1,6 +1,6 @@
 //! What LiteLLM's admin API shows of a key, as people paste it into a report: the answers of `/key/info`, `/user/info`,
-//! `/team/info`, `/organization/info` and `/customer/info`, whole or only what is inside. Fields were read in the schemas of
-//! 1.81.0, 1.82.3 and 1.108.7 (`proxy/schema.prisma`).
+//! `/team/info`, `/organization/info` and `/customer/info`, whole or only the inside. Fields were read in the schemas
+//! of 1.81.0, 1.82.3 and 1.108.7 (`proxy/schema.prisma`).
 //!
 //! Not: finding JSON in a text ([`crate::reproduce`]), nor asking for it.
 
@@ -17,10 +17,10 @@ use crate::gateway::connection::amount;
 use crate::gateway::shown::{Expiry, Lost, Seen, Shown};
 use crate::scenario::{Kind, Period, Usd};
 
-/// The user that LiteLLM's administrator is: who makes keys with the master key gives them to it.
+/// LiteLLM's administrator as a user: keys that are made with the master key belong to it.
 const ADMINISTRATOR: &str = "default_user_id";
 
-/// What says nothing of how a key is treated, or is said in another way.
+/// Fields that say nothing of how a key is treated, or that are read in another way.
 const SILENT: [&str; 52] = [
     "key",
     "token",
@@ -115,7 +115,7 @@ impl RawObject {
         list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
-    /// An amount, also one in quotes.
+    /// An amount, even one in quotes.
     fn amount(&self, field: &str) -> Option<Usd> {
         let raw = self.raw(field)?;
         amount(raw.trim_matches('"').trim())
@@ -134,7 +134,7 @@ impl RawObject {
     }
 }
 
-/// A JSON object out of a text, and where it stands there.
+/// A JSON object from a text, and where it stands there.
 #[derive(Debug, Clone)]
 pub struct JsonPlace<'a> {
     pub json: &'a str,
@@ -142,7 +142,7 @@ pub struct JsonPlace<'a> {
     pub place: String,
 }
 
-/// Why there is no key in what was read.
+/// Why what was read holds no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoKey {
     #[error(
@@ -154,7 +154,7 @@ pub enum NoKey {
     Several(usize),
 }
 
-/// Something that was recognised, and where it stood.
+/// Something recognised, and where it stood.
 struct Recognised {
     kind: Kind,
     object: RawObject,
@@ -164,10 +164,10 @@ struct Recognised {
 /// Reads a key, and those it belongs to, out of all JSON objects of one report.
 ///
 /// # Errors
-/// When there is no key, or it cannot be known which one is meant.
+/// When there is no key, or it is not clear which one is meant.
 pub fn read(documents: &[JsonPlace<'_>], now: Timestamp) -> Result<Shown, NoKey> {
     let mut shown = Shown::default();
-    // What is only shown beside something else, such as the keys of a user.
+    // What is shown only beside something else, such as the keys of a user.
     let (mut found, mut beside) = (Vec::new(), Vec::new());
     for document in documents {
         let Some(object) = RawObject::read(document.json) else { continue };
@@ -219,7 +219,7 @@ pub fn read(documents: &[JsonPlace<'_>], now: Timestamp) -> Result<Shown, NoKey>
     Ok(shown)
 }
 
-/// How deep a wrapping of answers is looked into.
+/// How deep to look into answers that wrap others.
 const DEEPEST: usize = 3;
 
 /// What an object is: a whole answer of a route, the inside of one, or something around them.
@@ -253,7 +253,7 @@ fn recognise(object: RawObject, place: &str, depth: usize, found: &mut Vec<Recog
     found.push(as_found(kind, object));
 }
 
-/// The key that a report is about: one that spent more than it may before others, and the last that is shown of one.
+/// The key that a report is about: one over its budget before others, and of those the last one shown.
 fn the_key<'a>(
     found: &'a [Recognised],
     beside: &'a [Recognised],
@@ -278,7 +278,7 @@ fn the_key<'a>(
     Ok(&chosen.object)
 }
 
-/// The object of an id, where it is shown; without ids that fit, the only one of its kind.
+/// The object with an id, if it is shown; if no id fits, the only one of its kind.
 fn of_id(all: &[&[Recognised]], kind: Kind, field: &str, id: &str, remarks: &mut Vec<String>) -> Option<RawObject> {
     let of_kind: Vec<&Recognised> =
         all.iter().flat_map(|found| found.iter()).filter(|found| found.kind == kind).collect();
@@ -292,7 +292,7 @@ fn of_id(all: &[&[Recognised]], kind: Kind, field: &str, id: &str, remarks: &mut
     Some(only.object.clone())
 }
 
-/// The key's user as a member of its team, if that has a budget, of its own or for each member.
+/// The key's user as a member of its team, if the membership has a budget, its own or the one for each member.
 fn member(key: &RawObject, team: Option<&RawObject>) -> Option<Seen> {
     let (user, team) = (key.text("user_id")?, team?);
     let is_user = |one: &RawObject| one.text("user_id").as_ref() == Some(&user);
@@ -319,7 +319,7 @@ fn lost(field: &str, why: impl Into<String>) -> Lost {
 /// What an object says of an entity.
 fn seen(kind: Kind, object: &RawObject) -> Seen {
     let mut seen = Seen { is_shown: true, ..Seen::referred_to(kind) };
-    // Those that have no budget of their own keep it in a table beside them, whoever they share it with.
+    // Those with no budget of their own keep it in a table beside them, whoever they share it with.
     let has_table = matches!(kind, Kind::Organisation | Kind::EndUser);
     let table = object.object("litellm_budget_table").filter(|_| has_table);
     let of = |field: &str| if object.raw(field).is_some() { object } else { table.as_ref().unwrap_or(object) };
@@ -380,7 +380,7 @@ fn seen(kind: Kind, object: &RawObject) -> Seen {
     seen
 }
 
-/// A budget that a scenario can say, even if a gateway should not have taken it.
+/// A budget that a scenario can say, even if a gateway should never have accepted it.
 fn budget(object: &RawObject, field: &str, unsaid: &mut Vec<Lost>) -> Option<Usd> {
     object.raw(field)?;
     let amount = object.amount(field);
@@ -391,7 +391,7 @@ fn budget(object: &RawObject, field: &str, unsaid: &mut Vec<Lost>) -> Option<Usd
     said
 }
 
-/// LiteLLM's duration as a period: it knows weeks and months, too.
+/// LiteLLM's duration as a period: weeks and months exist, too.
 fn period(text: &str) -> Option<Period> {
     let days = |number: &str, days: u32| number.parse::<u32>().ok()?.checked_mul(days).map(|days| format!("{days}d"));
     let months = text.strip_suffix("mo").and_then(|number| days(number, 30));

@@ -14,7 +14,7 @@ pub(super) use whole::whole;
 /// What an answer says of itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AnswerHead<'a> {
-    /// Unlike that of every other answer: gateways know rows of their logs by it.
+    /// Different for every answer: gateways know rows of their logs by it.
     pub(super) id: &'a str,
     pub(super) model: &'a str,
     pub(super) usage: &'a Usage,
@@ -23,7 +23,7 @@ pub(super) struct AnswerHead<'a> {
 /// The answer's text: nobody reads it.
 const TEXT: &str = "ok";
 
-/// The message of a failure that was asked for, so that it is known again behind a gateway.
+/// The message of a failure that was asked for, which makes it recognisable behind a gateway.
 pub(super) const TOLD_TO_FAIL: &str = "gatecrash upstream: told to fail";
 
 pub(super) fn error(api: Api, message: &str) -> Value {

@@ -22,7 +22,7 @@ impl Event {
     }
 }
 
-/// What is left of a stream that breaks after so many chunks of text, or after its last one if there are fewer.
+/// What is left of a stream that breaks after this many chunks of text, or after its last one if there are fewer.
 pub(in crate::upstream) fn broken_off(mut events: Vec<Event>, texts: u16) -> Vec<Event> {
     let is_text = |(_, event): &(usize, &Event)| matches!(event, Event::Text(_));
     let last = events.iter().enumerate().filter(is_text).take(texts.into()).last();
@@ -31,8 +31,8 @@ pub(in crate::upstream) fn broken_off(mut events: Vec<Event>, texts: u16) -> Vec
     events
 }
 
-/// The answer of an API that streams, its text in so many chunks. Completions send their usage only when asked to, in a
-/// chunk without choices; the others always do.
+/// The answer of an API that streams, its text in this many chunks. Completions send their usage only when asked to, in
+/// a chunk without choices; the others always do.
 pub(in crate::upstream) fn streamed(
     api: Api,
     said: AnswerHead<'_>,
@@ -88,7 +88,7 @@ fn completion(said: AnswerHead<'_>, texts: &[String], usage: Option<Value>) -> V
     events
 }
 
-/// An event that bears its type as its name too.
+/// An event that has its type as its name, too.
 fn named(kind: &str, mut json: Value) -> String {
     json["type"] = kind.into();
     format!("event: {kind}\ndata: {json}\n\n")

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{AnswerHead, TEXT, message, response, usage};
 use crate::scenario::Api;
 
-/// The answer of an API; `images` are how many it was asked for, where it is about images.
+/// The answer of an API; `images` is how many it was asked for, if it is about images.
 pub(in crate::upstream) fn whole(api: Api, said: AnswerHead<'_>, images: u64) -> Value {
     let AnswerHead { id, model, .. } = said;
     let usage = || usage(said.usage);
