@@ -1,6 +1,5 @@
-//! The search for the version in which something changed: which one to try next, by what is known of the others; and whether
-//! a version has the finding that is searched for. Pure: launching and running is [`run`], and
-//! what is told of it [`tell`].
+//! The search for the version in which something changed: which one to try next, from what is known of the others; and
+//! whether a version has the finding that is searched for. Pure: [`run`] launches and runs, and [`tell`] reports.
 
 pub mod order;
 pub mod run;
@@ -14,16 +13,16 @@ use crate::scenario::{Place, Scenario};
 /// On which side of the change a version is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// It is as the first version.
+    /// It behaves like the first version.
     Before,
-    /// It is as the last version.
+    /// It behaves like the last version.
     After,
 }
 
-/// What is known of versions one after another, by their places. The first is before the change, and the last after it.
+/// What is known of versions in a row, by their places. The first is before the change, and the last after it.
 #[derive(Debug, Clone)]
 pub struct Search {
-    /// Nothing of those that were not tried; no side of those that were, and do not tell.
+    /// Nothing for those that were not tried; no side for those that were tried and do not tell.
     known: Vec<Option<Option<Side>>>,
 }
 
@@ -35,7 +34,7 @@ pub struct Between {
 }
 
 impl Search {
-    /// A search in so many versions, of which there are two at least.
+    /// A search among this many versions, at least two.
     pub fn new(versions: usize) -> Search {
         let mut known = vec![None; versions.max(2)];
         known[0] = Some(Some(Side::Before));
@@ -43,14 +42,14 @@ impl Search {
         Search { known }
     }
 
-    /// Adds what a version tells; nothing if it tells neither.
+    /// Adds what a version tells; nothing if it tells neither side.
     pub fn tell(&mut self, version: usize, side: Option<Side>) {
         if let Some(known) = self.known.get_mut(version) {
             *known = Some(side);
         }
     }
 
-    /// Where the change is, by what is known.
+    /// Where the change is, from what is known.
     pub fn between(&self) -> Between {
         let is = |side| move |known: &Option<Option<Side>>| *known == Some(Some(side));
         let first_after = self.known.iter().position(is(Side::After)).unwrap_or(self.known.len() - 1);
@@ -58,8 +57,8 @@ impl Search {
         Between { last_before, first_after }
     }
 
-    /// The version to try next: the one in the middle of those that the change can be in, or the nearest to it that was not
-    /// tried. Nothing if no other one can tell more.
+    /// The version to try next: the one in the middle of those that the change can be in, or the untried one nearest to
+    /// it. Nothing if no other can tell more.
     pub fn next(&self) -> Option<usize> {
         let Between { last_before, first_after } = self.between();
         let middle = last_before.midpoint(first_after);
@@ -92,9 +91,9 @@ pub struct Sought {
 /// What a version tells of the finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Told {
-    /// It has it; how often.
+    /// It has the finding, this often.
     Has(Rate),
-    /// It has not; how it fails instead, if it does.
+    /// It does not have it; how it fails instead, if it does.
     HasNot(Option<FindingKind>),
     /// It tells nothing, because of this.
     Nothing(String),
@@ -107,12 +106,13 @@ impl Sought {
         Sought { finding, items }
     }
 
-    /// The step or entity that a place is about, by where it begins.
+    /// The step or entity that a place is in, by where it begins.
     fn item(&self, place: Place) -> Option<usize> {
         self.items.iter().copied().filter(|line| *line <= place.line).max()
     }
 
-    /// The finding in a result: of the same kind, about the same step or entity; refused in the same way, if it is about how.
+    /// The finding in a result: of the same kind, about the same step or entity; refused in the same way, if that is
+    /// the point.
     pub fn find<'a>(&self, result: &'a TrialResult) -> Option<&'a Finding> {
         let sought = &self.finding;
         let is_about_how = sought.kind == FindingKind::WrongRefusal;
@@ -124,7 +124,7 @@ impl Sought {
         result.findings.iter().find(is_it)
     }
 
-    /// What the results of one trial on one version tell. One that has it once has it.
+    /// What the results of one trial on one version tell. A version that shows it once has it.
     pub fn told(&self, results: &[TrialResult]) -> Told {
         let failed = results.iter().filter(|result| self.find(result).is_some()).count();
         if failed > 0 {
@@ -140,7 +140,7 @@ impl Sought {
         if results.is_empty() {
             return Told::Nothing("it was not run".to_owned());
         }
-        // What went wrong before it may have kept it from coming.
+        // An earlier failure may have kept it from showing.
         let before = |result: &TrialResult| {
             let is_before = |finding: &&Finding| self.item(finding.place) < self.item(self.finding.place);
             result.new_findings().find(is_before).map(|finding| {
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
     use crate::outcome::{Evidence, Time};
 
-    /// Searches for a change, where some versions tell nothing; how many were tried, and what is known at the end.
+    /// Searches for a change where some versions tell nothing; how many were tried, and what is known at the end.
     fn search(versions: usize, first_after: usize, silent: &[usize]) -> (usize, Between) {
         let (mut search, mut tried) = (Search::new(versions), 0);
         while let Some(version) = search.next() {

@@ -17,32 +17,32 @@ use crate::scenario::plan::Filter;
 use crate::target::{Compromised, Target, parts};
 use crate::versions::{Eligible, LeftOut, NoRange, Versions, between, said_of};
 
-/// What is to be searched for, as its user says it.
+/// What to search for, as the user says it.
 #[derive(Debug, Clone)]
 pub struct BisectOrder {
     /// One file.
     pub scenario: PathBuf,
-    /// A target that does not have the bug; the first of `versions` if it is not named.
+    /// A target that does not have the bug; the first of `versions` if none is named.
     pub good: Option<String>,
-    /// A target that has it; the last of `versions` if it is not named.
+    /// A target that has it; the last of `versions` if none is named.
     pub bad: Option<String>,
-    /// Whether the bad one comes first, and a good one after it is searched for.
+    /// Whether the bad one comes first, and the search is for a good one after it.
     pub fixed: bool,
-    /// Instead of all that were published: these, in their order.
+    /// These, in their order, instead of all that were published.
     pub versions: Vec<String>,
     /// Whether pre-releases, post-releases and development releases are tried, too.
     pub pre: bool,
-    /// Parts of the names of trials; all, if there are none.
+    /// Parts of the names of trials; all trials if there are none.
     pub filter: Vec<Filter>,
     /// Whether the answer is printed as JSON.
     pub prints_json: bool,
-    /// Where else it is written as JSON.
+    /// Where else to write it as JSON.
     pub json: Option<PathBuf>,
-    /// Whether releases that are known to be compromised are launched, too.
+    /// Whether to launch releases that are known to be compromised, too.
     pub compromised: Compromised,
 }
 
-/// What is searched: targets in their order, and which versions between them are left out.
+/// What to search: targets in their order, and which versions between them are left out.
 #[derive(Default)]
 struct Searched {
     targets: Vec<Target>,
@@ -50,10 +50,10 @@ struct Searched {
 }
 
 impl BisectOrder {
-    /// Searches, and tells the answer.
+    /// Searches, and prints the answer.
     ///
     /// # Errors
-    /// When what is named is not there, or nothing can be run on this machine.
+    /// When something that was named is not there, or nothing can be run on this machine.
     pub fn carry_out(&self, config: &Config) -> Result<Exit, Failure> {
         if self.scenario.is_dir() {
             let folder = self.scenario.display();
@@ -112,7 +112,7 @@ impl BisectOrder {
         if self.fixed { [bad, good] } else { [good, bad] }
     }
 
-    /// Those that the user names, with the ends where they are not among them.
+    /// Those that the user names, with the ends added where they are missing.
     fn named(&self, config: &Config, versions: &[String]) -> Result<Vec<Target>, Failure> {
         let [first, last] = self.ends();
         let gateway = first.or(last).map(parts).and_then(|(gateway, version)| version.map(|_| gateway));

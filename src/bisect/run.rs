@@ -1,6 +1,6 @@
-//! A search among versions: each launched, tried and taken away again, one after the other, the two ends first. What the next
-//! one needs is fetched while one runs. Results are kept as they come, so that a search that was stopped goes on
-//! where it was. What happens is told as events. Not: which version is next ([`crate::bisect`]).
+//! A search among versions: each is launched, tried and taken away again, one after the other, the two ends first. What
+//! the next one needs is fetched while one runs. Results are kept as they come, so that a search that was stopped goes
+//! on where it was. What happens is told as events. Not: which version is next ([`crate::bisect`]).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,14 +25,14 @@ use crate::secret::Redacted;
 use crate::target::{Target, parts};
 use crate::verdict::deviation;
 
-/// What is to be done.
+/// What to do.
 #[derive(Debug, Clone)]
 pub struct SearchPlan {
     /// In their order: the change is between the first and the last.
     pub targets: Vec<Target>,
-    /// All of one scenario.
+    /// All from one scenario.
     pub trials: Vec<Trial>,
-    /// Whether the first is the bad one, and a good one after it is searched for.
+    /// Whether the first is the bad one, and the search is for a good one after it.
     pub fixed: bool,
     pub limits: Limits,
     pub known: Vec<KnownDeviation>,
@@ -41,7 +41,7 @@ pub struct SearchPlan {
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum SearchEvent {
-    /// So many targets were tried before, by a search that was stopped.
+    /// A search that was stopped had tried this many targets already.
     Resumed(usize),
     Launching(String),
     Launched {
@@ -49,7 +49,7 @@ pub enum SearchEvent {
         seconds: f64,
     },
     NotLaunched(LaunchError),
-    /// This trial is followed, for one end has this finding and the other has not; and so many others could be.
+    /// This trial is followed, because one end has this finding and the other has not; these others could be followed, too.
     Follows {
         trial: TrialId,
         sought: Box<Sought>,
@@ -60,7 +60,7 @@ pub enum SearchEvent {
         told: Told,
         results: Vec<TrialResult>,
     },
-    /// What is learned is not kept, because of this.
+    /// What is learned is not kept, for this reason.
     Forgets(String),
     Ended(SearchEnd),
 }
@@ -87,11 +87,11 @@ pub enum SearchEnd {
     Interrupted,
 }
 
-/// How often a trial is run on each version, at the same time; and how often more if it does not do the same each time.
+/// How often a trial is run on each version, at the same time; and how often more if its results differ.
 const TRIES: usize = 2;
 const MORE: usize = 3;
 
-/// Runs a plan. Once the gate is closed no trial begins any more.
+/// Runs a plan. Once the gate is closed, no more trials begin.
 pub async fn bisect(plan: &SearchPlan, run: &RunId, gate: &Gate, tell: &(dyn Fn(SearchEvent) + Sync)) {
     let state = Learned::of(plan).unwrap_or_else(|why| {
         tell(SearchEvent::Forgets(why));
@@ -118,7 +118,7 @@ pub async fn bisect(plan: &SearchPlan, run: &RunId, gate: &Gate, tell: &(dyn Fn(
     tell(SearchEvent::Ended(end));
 }
 
-/// What one target did in each trial, as often as it was run.
+/// What one target did in each trial, once for each run of it.
 type Results = BTreeMap<TrialId, Vec<TrialResult>>;
 
 /// What was learned of each target, by its name.
@@ -129,14 +129,14 @@ struct Learned {
 }
 
 impl Learned {
-    /// What a search for the same, on the same versions, with the same build of this program has left.
+    /// What is left of a search for the same, on the same versions, with the same build of this program.
     fn of(plan: &SearchPlan) -> Result<Learned, String> {
         let cache = Cache::find().map_err(|error| error.to_string())?;
         let under = Under::of(plan.limits, 0).ok_or("which build of gatecrash this is cannot be told")?;
         let mut digest = Sha256::new();
         digest.update(under.digest());
         for target in &plan.targets {
-            // Why it is launched in this way does not matter.
+            // It does not matter why it is launched in this way.
             digest.update(format!("{:?}", Target { chosen: None, ..target.clone() }));
         }
         for trial in &plan.trials {
@@ -148,12 +148,12 @@ impl Learned {
         let gateway = plan.targets.first().map_or("", |target| target.gateway.name());
         let folder = cache.make().map_err(|error| error.to_string())?;
         let file = folder.join(format!("{gateway}-{}-{key:.16}.bisection", versions(ends)));
-        // One that was cut off, or is of another build, says nothing.
+        // A file that was cut off, or comes from another build, says nothing.
         let kept = fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok());
         Ok(Learned { file: Some(file), kept: kept.unwrap_or_default() })
     }
 
-    /// Keeps what is known, whole or not at all. Whether that can be done only decides what is run again.
+    /// Keeps what is known, whole or not at all. If that fails, more is run again, and nothing worse.
     fn keep(&self) -> Result<(), String> {
         let Some(file) = &self.file else { return Ok(()) };
         let text = serde_json::to_string(&Redacted(&self.kept)).map_err(|error| error.to_string())?;
@@ -179,7 +179,7 @@ fn versions(ends: [&str; 2]) -> String {
     format!("{}..{}", version(ends[0]), version(ends[1]))
 }
 
-/// Whether a trial did not do the same each time.
+/// Whether a trial's results differ.
 fn differs(results: &[TrialResult], has: impl Fn(&TrialResult) -> bool) -> bool {
     results.iter().any(&has) && !results.iter().all(has)
 }
@@ -190,7 +190,7 @@ struct SearchWork<'a> {
     gate: &'a Gate,
     tell: &'a (dyn Fn(SearchEvent) + Sync),
     state: Learned,
-    /// Of the last target that was launched.
+    /// The number of the last target that was launched.
     number: usize,
     /// How often each trial is run.
     tries: usize,
@@ -207,7 +207,7 @@ impl SearchWork<'_> {
         let all: Vec<&Trial> = self.plan.trials.iter().collect();
         let middle: Vec<usize> = search.next().into_iter().collect();
         let of_bad = self.results(bad, &all, None, &[good]).await?.map_err(SearchEnd::NotLaunched)?;
-        // One that comes and goes: two that pass say little.
+        // A failure that comes and goes: two passes say little.
         if of_bad.values().any(|own| differs(own, |result| result.outcome.has_failed())) {
             self.tries = TRIES + MORE;
         }
@@ -259,8 +259,8 @@ impl SearchWork<'_> {
         told
     }
 
-    /// The trial that is followed: the one whose finding on the bad end is the worst of those that the good end has not. And
-    /// the names of the others that could be.
+    /// The trial to follow: the one with the worst finding on the bad end that the good end does not have. Also the
+    /// names of the others that could be followed.
     fn followed(
         &self,
         bad: usize,
@@ -329,8 +329,8 @@ impl SearchWork<'_> {
         Ok(results)
     }
 
-    /// Fetches what may be launched next, while something else goes on; what cannot be any more is given up. One that is
-    /// launched meanwhile waits for what is fetched of it.
+    /// Fetches what may be launched next, while something else goes on; gives up what can no longer be wanted. A target
+    /// launched meanwhile waits for its own fetch.
     fn fetch(&mut self, target: usize, versions: &[usize]) {
         self.ahead.retain(|version, fetching| {
             let is_wanted = *version == target || versions.contains(version);
@@ -367,7 +367,7 @@ impl SearchWork<'_> {
         (self.tell)(SearchEvent::Launched { target: target.name.clone(), seconds: live.took.as_secs_f64() });
         let mut results = Results::new();
         self.tries(&live, trials, self.tries, prefix, &mut results).await;
-        // What does not do the same each time is asked more often.
+        // A trial whose results differ is asked more often.
         let has = |result: &TrialResult| match sought {
             Some(sought) => sought.find(result).is_some(),
             None => result.outcome.has_failed(),
@@ -382,7 +382,7 @@ impl SearchWork<'_> {
         let is_whole = |trial: &&Trial| results.get(&trial.id).is_some_and(|own| own.len() >= self.tries);
         match trials.iter().all(is_whole) {
             true => Ok(Ok(results)),
-            // Those that are missing never began.
+            // The missing ones never began.
             false => Err(SearchEnd::Interrupted),
         }
     }

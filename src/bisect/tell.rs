@@ -1,5 +1,5 @@
-//! What came of a search among versions: the first on the other side of the change and the last before it, what each did, and
-//! what was tried to know it.
+//! What came of a search among versions: the first on the other side of the change and the last before it, what each
+//! did, and what was tried to find out.
 
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -17,10 +17,10 @@ use crate::report::transcript;
 use crate::scenario::{Trial, TrialId};
 use crate::versions::LeftOut;
 
-/// Grows with every change that could break who reads an answer.
+/// Grows with every change that could break a program that reads an answer.
 const FORMAT: u32 = 1;
 
-/// What is left of the events of such a search.
+/// What remains of the events of such a search.
 #[derive(Debug)]
 pub struct Bisected {
     plan: SearchPlan,
@@ -42,7 +42,7 @@ pub struct Bisected {
 struct Tried {
     target: String,
     is: Is,
-    /// How often the finding was there, of how many times.
+    /// How often the finding was there, out of how many times.
     rate: Option<Rate>,
     /// How it fails instead.
     other: Option<FindingKind>,
@@ -64,7 +64,7 @@ enum Is {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Bisection")]
 pub struct Bisection<'a> {
-    /// Grows with every change that could break who reads an answer.
+    /// Grows with every change that could break a program that reads an answer.
     format: u32,
     /// The version of gatecrash that made it.
     gatecrash: &'a str,
@@ -76,12 +76,12 @@ pub struct Bisection<'a> {
     /// The trial that was followed.
     trial: Option<&'a str>,
     finding: Option<&'a Finding>,
-    /// Those that could be tried, in their order.
+    /// The versions that could be tried, in their order.
     versions: Vec<Tried>,
     left_out: &'a [LeftOut],
-    /// The last one before the change, as far as is known.
+    /// The last version before the change, as far as is known.
     last_before: Option<&'a str>,
-    /// The first one after it: the bad one, or with `fixed` the good one.
+    /// The first version after it: the bad one, or with `fixed` the good one.
     first_after: Option<&'a str>,
     /// Those in between, of which nothing is known: the first after the change may be one of them.
     undecided: Vec<&'a str>,
@@ -92,7 +92,7 @@ pub struct Bisection<'a> {
     seconds: f64,
     /// Why there is no answer.
     error: Option<String>,
-    /// What was asked and answered on the last before, and on the first after.
+    /// What was asked and answered on the last version before, and on the first after.
     transcripts: Vec<&'a TrialResult>,
 }
 
@@ -112,13 +112,13 @@ impl Bisected {
             launches: 0,
             followed: None,
             not_launched: Vec::new(),
-            // Unless it says otherwise.
+            // Unless an event says otherwise.
             end: SearchEnd::Interrupted,
             left_behind: None,
         }
     }
 
-    /// Adds what happened, and gives the line of progress that it is worth.
+    /// Adds what happened, and gives its line of progress, if it is worth one.
     pub fn add(&mut self, event: SearchEvent) -> Option<String> {
         match event {
             SearchEvent::Resumed(targets) => {
@@ -229,7 +229,7 @@ impl Bisected {
         }
     }
 
-    /// What is written as JSON.
+    /// The answer as JSON.
     pub fn document(&self) -> Bisection<'_> {
         let tried = |(target, told): (usize, &Option<(Told, Vec<TrialResult>)>)| {
             let tried =
@@ -264,7 +264,7 @@ impl Bisected {
         }
     }
 
-    /// All that is to be said at the end.
+    /// All there is to say at the end.
     pub fn render(&self) -> String {
         let mut text = String::new();
         if let (Some((before, after)), Some((id, sought, others))) = (self.sides(), &self.followed) {
@@ -335,7 +335,7 @@ impl Bisected {
         text
     }
 
-    /// The versions as a line: which were tried, and what they are. Those that were not are counted.
+    /// The versions as a line: which were tried, and what they are. The untried ones are only counted.
     fn line(&self) -> String {
         let mut parts: Vec<String> = Vec::new();
         let mut not_tried = 0;

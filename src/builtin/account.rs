@@ -1,5 +1,5 @@
-//! What has limits and is charged, and its books: a key, user, team, member, organisation, end user or tag; a budget
-//! object is one too, that nobody charges. Not: who may do what.
+//! What has limits and is charged, and its books: a key, user, team, member, organisation, end user or tag. A budget
+//! object is one too, but nobody charges it. Not: who may do what.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ pub(super) enum AccountKind {
     Budget,
 }
 
-/// Which one.
+/// Which account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Id {
     pub(super) kind: AccountKind,
@@ -42,15 +42,15 @@ impl Id {
     }
 }
 
-/// What was said of an account, understood.
+/// What was said of an account, once understood.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Terms {
     pub(super) max_budget: Option<Decimal>,
-    /// A team's, for members that have none of their own.
+    /// A team's budget for members that have none of their own.
     pub(super) member_budget: Option<Decimal>,
     /// The budget object that holds for it.
     pub(super) budget: Option<String>,
-    /// After so long on the built-in gateway's clock, the spend is reset.
+    /// The spend is reset after this long on the built-in gateway's clock.
     pub(super) every: Option<Duration>,
     pub(super) models: Vec<String>,
     pub(super) routes: Vec<String>,
@@ -92,7 +92,7 @@ pub(super) fn lasting(period: &str) -> Option<Duration> {
     period.parse::<Period>().ok().map(|period| period.duration / SPEED)
 }
 
-/// A JSON number, or one written as a string, as an exact amount; none of what is no number.
+/// A JSON number, or one written as a string, as an exact amount; none if it is not a number.
 pub(super) fn exact(value: &Value) -> Option<Decimal> {
     let text = match value {
         Value::Number(number) => number.to_string(),
@@ -105,7 +105,7 @@ pub(super) fn exact(value: &Value) -> Option<Decimal> {
 /// An account.
 #[derive(Debug, Default)]
 pub(super) struct Account {
-    /// All that was said of it, for who asks.
+    /// All that was said of it, for those who ask.
     pub(super) said: Map<String, Value>,
     pub(super) terms: Terms,
     pub(super) blocked: bool,
@@ -114,9 +114,9 @@ pub(super) struct Account {
     pub(super) expires: Option<Instant>,
     /// What the database says was spent.
     pub(super) spend: Decimal,
-    /// Charged, and not yet in the database.
+    /// Charged, but not yet in the database.
     pub(super) unwritten: Decimal,
-    /// By how much more is enforced than was spent: nothing, but by a fault.
+    /// How much more is enforced than was spent: nothing, unless there is a fault.
     pub(super) skew: Decimal,
     pub(super) reset: Option<Reset>,
     pub(super) rate: RateCount,
@@ -124,7 +124,7 @@ pub(super) struct Account {
     pub(super) in_flight: u64,
     pub(super) last_cost: Option<Decimal>,
     pub(super) last_tokens: Option<u64>,
-    /// Told when one of its requests has ended.
+    /// Notified when one of its requests has ended.
     pub(super) ended: Arc<Notify>,
     pub(super) log: Vec<SpendLogRow>,
 }
@@ -146,7 +146,7 @@ impl Account {
         account
     }
 
-    /// Takes what is said of it in place of what was said before.
+    /// Replaces what was said of it before.
     pub(super) fn say(&mut self, said: Map<String, Value>) {
         if let Some(blocked) = said.get("blocked").and_then(Value::as_bool) {
             self.blocked = blocked;
@@ -164,7 +164,7 @@ impl Account {
         self.terms = Terms::read(&self.said);
     }
 
-    /// Its life begins now, and lasts so long.
+    /// Its life begins now, and lasts this long.
     pub(super) fn expire_after(&mut self, period: &str) {
         let Ok(period) = period.parse::<Period>() else { return };
         self.expires = Instant::now().checked_add(period.duration / SPEED);
@@ -186,7 +186,7 @@ pub(super) struct Reset {
 }
 
 impl Reset {
-    /// Whether a reset is due, for an account whose spend is reset so often.
+    /// Whether a reset is due, for an account whose spend is reset this often.
     pub(super) fn is_due(reset: &mut Option<Reset>, every: Option<Duration>) -> bool {
         let Some(every) = every else {
             *reset = None;
@@ -209,7 +209,7 @@ impl Reset {
     }
 }
 
-/// What was asked for in the current minute, and now.
+/// What was asked for in the current minute, and what is running now.
 #[derive(Debug, Default)]
 pub(super) struct RateCount {
     began: Option<Instant>,

@@ -1,5 +1,5 @@
-//! The admin API of the built-in gateway: as much of LiteLLM's as its adapter uses. What there is, is a table
-//! ([`routes`]); what is said of an entity is kept as it was said, and fields that nobody knows are kept too.
+//! The admin API of the built-in gateway: as much of LiteLLM's as its adapter uses. A table ([`routes`]) lists what
+//! there is; what is said of an entity is kept as it was said, and so are fields that nobody knows.
 
 mod change;
 mod model;
@@ -123,7 +123,7 @@ fn not_found(what: &str) -> Refusal {
     refuse(StatusCode::NOT_FOUND, "not_found", format!("There is no {what}."))
 }
 
-/// A text that has to be said.
+/// A text that is required.
 fn text<'a>(said: &'a Said, name: &str) -> Result<&'a str, Refusal> {
     said.get(name).and_then(Value::as_str).ok_or_else(|| bad(format!("{name} is missing")))
 }

@@ -25,7 +25,7 @@ pub(super) enum Admission {
 /// A request that was let in.
 #[derive(Debug)]
 pub(super) struct Admitted {
-    /// Everyone that it is charged to.
+    /// Every account that it is charged to.
     pub(super) charged: Vec<Id>,
     /// Whether budgets hold for it.
     pub(super) on_budget: bool,
@@ -75,7 +75,7 @@ impl World {
         Ok(Ok(Admitted { charged, on_budget }))
     }
 
-    /// Whether it is a key that is let in.
+    /// Whether this key is let in.
     pub(super) fn check_key(&self, instance: usize, secret: &str) -> Result<(), Refusal> {
         let known = self.memories[instance].known.contains(secret);
         if self.store.is_down && !known {
@@ -111,7 +111,7 @@ impl World {
         }
     }
 
-    /// Everyone that a request is charged to. An end user that nobody has heard of is made.
+    /// Every account that a request is charged to. An end user that is still unknown is made.
     fn charged(&mut self, asked: &Asked) -> Vec<Id> {
         let read = |in_body: bool, fault: Fault| in_body || !self.has(fault);
         let end_user =
@@ -228,7 +228,7 @@ impl World {
             Some(Fault::ImagesSkipBudgets) => asked.route == Route::Images,
             Some(Fault::PassthroughSkipsBudgets) => asked.route == Route::Passthrough,
             Some(Fault::AllTeamModelsSkipsBudgets) => self.store.key(&asked.key).is_some_and(is_any_team_model),
-            // The others skip no budgets as a whole.
+            // The others do not skip budgets as a whole.
             Some(_) | None => false,
         };
         !is_free && !is_skipped
@@ -299,7 +299,7 @@ impl World {
         refuse(status, error_type, message)
     }
 
-    /// A refusal, as a fault may have it look.
+    /// A refusal, in the look that a fault may give it.
     fn disguised(&self, mut refusal: Refusal) -> Refusal {
         if self.has(Fault::RefusedWithHtml) {
             refusal.form = Form::Html;

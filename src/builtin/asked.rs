@@ -1,4 +1,4 @@
-//! One request of a model, understood. Not: whether it is let in.
+//! One model request, understood. Not: whether it is let in.
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -11,7 +11,7 @@ use super::refusal::{Refusal, bad};
 const END_USER_HEADER: &str = "x-litellm-end-user-id";
 const TAGS_HEADER: &str = "x-litellm-tags";
 
-/// What a request's body says to the gateway alone: the provider does not see it.
+/// Fields of a request's body for the gateway alone: the provider does not see them.
 const FOR_THE_GATEWAY: [&str; 5] = ["num_retries", "fallbacks", "cache", "tags", "litellm_metadata"];
 
 /// Where models are asked.
@@ -54,7 +54,7 @@ impl Route {
         self.path().strip_prefix("/openai").unwrap_or(self.path())
     }
 
-    /// As LiteLLM's spend log has it.
+    /// Its name in LiteLLM's spend log.
     pub(super) fn call_type(self) -> &'static str {
         match self {
             Route::Chat => "acompletion",
@@ -83,7 +83,7 @@ pub(super) struct Asked {
     pub(super) route: Route,
     pub(super) model: String,
     pub(super) stream: bool,
-    /// Its stream would not end with its usage, for it does not ask for it.
+    /// Its stream would not end with its usage, because it does not ask for that.
     pub(super) hides_usage: bool,
     pub(super) end_user: Option<String>,
     pub(super) tags: Vec<String>,
@@ -93,7 +93,7 @@ pub(super) struct Asked {
     pub(super) has_max_tokens: bool,
     pub(super) retries: u64,
     pub(super) fallbacks: Vec<String>,
-    /// What it is known by in the response cache, if it may be answered from there.
+    /// Its key in the response cache, if it may be answered from there.
     pub(super) cache_key: Option<String>,
     body: Value,
 }
@@ -143,12 +143,12 @@ impl Asked {
         })
     }
 
-    /// What a header names, of a request without a body.
+    /// The end user that a header names, for a request without a body.
     pub(super) fn end_user_in(headers: &HeaderMap) -> Option<String> {
         headers.get(END_USER_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned)
     }
 
-    /// What the provider is asked: the model by its own name for it, and the usage at the end of a stream.
+    /// What the provider is asked: the model by the provider's name for it, and the usage at the end of a stream.
     pub(super) fn for_provider(&self, model: &str, with_usage: bool) -> Value {
         let mut body = self.body.clone();
         body["model"] = model.into();

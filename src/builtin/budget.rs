@@ -7,7 +7,7 @@ use super::account::{Account, AccountKind, Id, Reset, Terms};
 use super::faults::Fault;
 
 impl World {
-    /// The budget of an account: its own, else that of its budget object, else the one for all of its kind.
+    /// The budget of an account: its own, else its budget object's, else the one for all of its kind.
     pub(super) fn budget_of(&self, id: &Id) -> Option<Decimal> {
         let account = self.store.accounts.get(id)?;
         let of_object = || self.named_object(account)?.terms.max_budget;
@@ -42,7 +42,7 @@ impl World {
                 budget.or(Some(account.spend + Decimal::new(-2, 2)))
             }
             Some(Fault::ZeroBudgetIsUnlimited) => budget.filter(|budget| !budget.is_zero()),
-            // A healthy gateway has none that is negative.
+            // A healthy gateway has no negative budget.
             Some(Fault::NegativeBudgetAccepted) => budget.filter(|budget| !budget.is_sign_negative()),
             Some(_) | None => budget,
         }
@@ -57,7 +57,7 @@ impl World {
         self.store.accounts.get(&Id::new(AccountKind::Budget, account.terms.budget.as_deref()?))
     }
 
-    /// The one for all end users that have no budget of their own.
+    /// The budget object for all end users that have no budget of their own.
     fn default_object(&self, id: &Id) -> Option<&Account> {
         let has_own = self.store.accounts.get(id)?.terms.max_budget.is_some();
         let default =
@@ -65,8 +65,8 @@ impl World {
         self.store.accounts.get(&Id::new(AccountKind::Budget, default))
     }
 
-    /// Whether the check of this account's budget is left out: by LiteLLM's rule, which is kept, for a user whose key
-    /// is in a team; else by a fault.
+    /// Whether the check of this account's budget is left out: by LiteLLM's own rule, which we keep, for a user whose
+    /// key is in a team; else by a fault.
     pub(super) fn is_overlooked(&self, id: &Id, in_team: bool) -> bool {
         let ignored = match id.kind {
             AccountKind::Key => Fault::KeyBudgetIgnored,
@@ -85,7 +85,7 @@ impl World {
             || (is_key && self.has(Fault::BudgetWithDurationIgnored) && is_reset())
     }
 
-    /// A budget, as an instance that has seen it before takes it to be.
+    /// The budget that an instance believes in, if it has seen it before.
     pub(super) fn as_cached(&mut self, instance: usize, id: &Id, budget: Decimal) -> Decimal {
         let (low, high) = (self.has(Fault::LoweredBudgetSeenLate), self.has(Fault::RaisedBudgetSeenLate));
         if !low && !high {

@@ -22,7 +22,7 @@ use super::refusal::refuse;
 use super::store::Cached;
 use super::usage::{Reader, Tally};
 
-/// A request that was let in, until it ends: at the latest when it is dropped.
+/// A request that was let in, until it ends: when this is dropped at the latest.
 pub(super) struct Ticket {
     node: RouteState,
     asked: Arc<Asked>,
@@ -59,7 +59,7 @@ impl Ticket {
         }
     }
 
-    /// Charges for a stream that begins: whoever leaves it has paid for what he has seen, before he is missed.
+    /// Charges for a stream that begins: a client that leaves has paid for what it saw before anyone misses it.
     fn begin(&mut self, usage: &Tally) {
         if self.advance.is_none() {
             let advance = self.node.lock().charge_advance(self.node.instance, &self.admitted, &self.model, usage);
@@ -67,7 +67,7 @@ impl Ticket {
         }
     }
 
-    /// Asks the provider, and lets its answer through.
+    /// Asks the provider, and passes its answer on.
     pub(super) async fn call(mut self) -> Response {
         let response = match self.answered().await {
             Ok(response) => response,
@@ -105,7 +105,7 @@ impl Ticket {
         }
     }
 
-    /// The first answer that is none of the provider's failures, else the last failure.
+    /// The first answer that is not a failure of the provider, else the last failure.
     async fn answered(&mut self) -> reqwest::Result<reqwest::Response> {
         let asked = Arc::clone(&self.asked);
         let models = std::iter::once(&asked.model).chain(&asked.fallbacks);
@@ -154,7 +154,7 @@ pub(super) async fn call_of(node: &RouteState, asked: &Asked, model: &str) -> re
     node.http.post(url).json(&asked.for_provider(&name, with_usage)).send().await
 }
 
-/// A stream on its way through. Dropped before its end, the client has gone away.
+/// A stream on its way through. If it is dropped before its end, the client has gone away.
 struct Passing {
     inner: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>,
     reader: Reader,
@@ -175,7 +175,7 @@ impl Stream for Passing {
                 if ticket.asked.cache_key.is_some() {
                     seen.extend_from_slice(bytes);
                 }
-                // Before its last event is passed on: who has read it may ask at once what it cost.
+                // Before its last event is passed on: whoever has read that may ask at once what it cost.
                 if reader.is_whole && ticket.is_open {
                     let usage = reader.usage();
                     ticket.keep(HeaderValue::from_static("text/event-stream"), seen.clone().into(), &usage);

@@ -1,5 +1,5 @@
-//! The end of a request: its tokens and its cost go to everyone it is charged to, and a row to the spend log. Each fault
-//! of the books is a switch in here.
+//! The end of a request: its tokens and its cost go to every account it is charged to, and a row to the spend log. Each
+//! fault of the books is a switch in here.
 
 use std::time::Duration;
 
@@ -40,10 +40,10 @@ pub(super) struct Bill<'a> {
     pub(super) advance: Decimal,
 }
 
-/// How many requests of a key at the same time a faulty gateway is too slow for.
+/// From this many simultaneous requests of a key on, a faulty gateway is too slow.
 const MANY: u64 = 5;
 
-/// How late a faulty gateway writes what it has charged: longer than a run waits at first, not longer than it looks again.
+/// How late a faulty gateway writes its charges: longer than a run waits at first, not longer than it looks again.
 pub(super) const LATE: Duration = Duration::from_secs(8);
 
 impl World {
@@ -195,7 +195,7 @@ impl World {
         }
     }
 
-    /// What a faulty gateway writes of a request that it refused.
+    /// What a faulty gateway writes about a request that it refused.
     pub(super) fn log_refused(&mut self, asked: &Asked) {
         let id = self.store.next();
         let Some(account) = self.store.accounts.get_mut(&Id::new(AccountKind::Key, &asked.key)) else { return };
@@ -203,7 +203,7 @@ impl World {
         account.log.push(row(id, asked, cost, "failure"));
     }
 
-    /// Writes what a faulty gateway has kept back.
+    /// Writes what a faulty gateway has held back.
     pub(super) fn write_late(&mut self) {
         self.store.accounts.values_mut().for_each(Account::write);
     }

@@ -1,5 +1,5 @@
-//! The faults that the built-in gateway can be given: each one switch, at the place where a gateway has the
-//! check, and each a bug that a real gateway had; the table of them is in `table`. Not: the checks themselves.
+//! The faults that the built-in gateway can be given: each is one switch, at the place where a gateway has the check,
+//! and each is a bug that a real gateway had; `table` lists them. Not: the checks themselves.
 
 mod table;
 
@@ -17,7 +17,7 @@ pub struct AboutFault {
     pub what: &'static str,
     /// The real defect that it copies.
     pub like: &'static str,
-    /// What a scenario has to find it as.
+    /// What finding a scenario has to report it as.
     pub finding: FindingKind,
 }
 

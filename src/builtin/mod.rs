@@ -39,7 +39,7 @@ pub use faults::{AboutFault, FAULTS, Fault};
 use price::PricedModels;
 use store::{Memory, Store};
 
-/// How much faster than a real one its clock runs: budgets, keys and the minutes of rate limits end so much sooner.
+/// How much faster than a real one its clock runs: budgets, keys and the minutes of rate limits end that much sooner.
 pub const SPEED: u32 = 20;
 
 /// A running instance of the built-in gateway. Dropping it stops it.
@@ -95,7 +95,7 @@ impl Builtin {
         !self.task.is_finished()
     }
 
-    /// Stops this instance as an operator does and starts it again: its memory is empty, its address the same.
+    /// Stops this instance as an operator does, and starts it again: its memory is empty, its address the same.
     pub fn restart(&self) {
         let mut world = self.node.lock();
         world.memories[self.node.instance] = Memory::default();

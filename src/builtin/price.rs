@@ -26,12 +26,12 @@ pub(super) enum Source {
     CostMap,
 }
 
-/// Who said it.
+/// Who defined a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SetBy {
     Config,
     Admin,
-    /// The admin API, and not at once.
+    /// The admin API, in a later update.
     Updated,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct PricedModel {
     /// What the provider calls it.
     pub(super) provider_model: String,
     pub(super) before: Option<(Rates, Source)>,
-    /// As LiteLLM has it: a base model in `litellm_params` is looked at only after the call.
+    /// As in LiteLLM: a base model in `litellm_params` is looked at only after the call.
     after: Option<Rates>,
     per_image: Option<Decimal>,
     pub(super) origin: SetBy,
@@ -55,7 +55,7 @@ pub(super) struct PricedModel {
 pub(super) struct PricedModels {
     known: HashMap<String, PricedModel>,
     aliases: HashMap<String, String>,
-    /// The budget object of end users that have no budget of their own.
+    /// The budget object for end users that have no budget of their own.
     pub(super) default_end_user_budget: Option<String>,
 }
 
@@ -97,7 +97,7 @@ impl PricedModels {
         self.known.insert(name.to_owned(), model);
     }
 
-    /// The name and the model of an id.
+    /// The name and the model with an id.
     pub(super) fn of_id(&self, id: &str) -> Option<(String, &PricedModel)> {
         self.known.iter().find(|(_, model)| model.id == id).map(|(name, model)| (name.clone(), model))
     }
@@ -140,7 +140,7 @@ impl PricedModel {
         PricedModel { id, provider_model, before, after, per_image, origin, said }
     }
 
-    /// Whether it is said to cost nothing.
+    /// Whether it is stated to cost nothing.
     pub(super) fn is_free(&self) -> bool {
         let free = |(rates, _): (Rates, Source)| rates.input.is_zero() && rates.output.is_zero();
         self.before.is_some_and(free) && self.per_image.is_none_or(|price| price.is_zero())

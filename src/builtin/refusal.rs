@@ -18,7 +18,7 @@ pub(super) struct Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Json,
-    /// As a proxy in front of a broken gateway does.
+    /// As a proxy in front of a broken gateway writes it.
     Html,
 }
 

@@ -20,7 +20,7 @@ use super::faults::Fault;
 use super::refusal::{Refusal, refuse};
 use super::{RouteState, Shared, bearer};
 
-/// One request of a model.
+/// One model request.
 pub(super) async fn ask(State(node): Shared, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let route = Route::ALL.into_iter().find(|route| route.path() == uri.path()).unwrap_or(Route::Chat);
     let asked = match Asked::read(route, &headers, &body) {
@@ -35,7 +35,7 @@ pub(super) async fn ask(State(node): Shared, uri: Uri, headers: HeaderMap, body:
         std::future::pending::<()>().await;
     }
     let admitted = loop {
-        // The lock is gone before the wait.
+        // The lock is released before the wait.
         let admission = node.lock().admit(node.instance, &asked);
         match admission {
             Admission::In(admitted) => break admitted,
@@ -49,7 +49,7 @@ pub(super) async fn ask(State(node): Shared, uri: Uri, headers: HeaderMap, body:
         ticket.close(RequestEnd::Cached, &cached.usage);
         return ([(CONTENT_TYPE, cached.content_type)], cached.body).into_response();
     }
-    // On its own: the provider is paid for a call, also if the client does not wait for its end.
+    // In a task of its own: the provider is paid for a call even if the client does not wait for its end.
     match tokio::spawn(ticket.call()).await {
         Ok(response) => response,
         Err(error) => {
@@ -58,7 +58,7 @@ pub(super) async fn ask(State(node): Shared, uri: Uri, headers: HeaderMap, body:
     }
 }
 
-/// A faulty gateway's lock on the key that asks: it gets stuck where that is locked already.
+/// A faulty gateway's lock on the key that asks: the gateway gets stuck if the key is locked already.
 struct Asking<'a> {
     node: &'a RouteState,
     key: &'a str,
@@ -82,7 +82,7 @@ impl Drop for Asking<'_> {
     }
 }
 
-/// Nothing is answered by one that is stuck.
+/// An instance that is stuck answers nothing.
 pub(super) async fn unless_stuck(State(node): Shared, request: Request, next: Next) -> Response {
     if node.lock().memories[node.instance].is_stuck {
         std::future::pending::<()>().await;
@@ -104,7 +104,7 @@ async fn refused(node: &RouteState, asked: &Asked, refusal: Refusal) -> Response
     refusal.into_response()
 }
 
-/// The list of models, which costs nothing: it is given also to who has spent everything.
+/// The list of models, which costs nothing: even a key that has spent everything gets it.
 pub(super) async fn list(State(node): Shared, headers: HeaderMap) -> Response {
     let key = bearer(&headers);
     let world = node.lock();

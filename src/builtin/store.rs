@@ -1,5 +1,5 @@
-//! What the built-in gateway remembers: its database, which all instances share, and an instance's own memory. A healthy
-//! one decides by the database alone. Not: who may do what.
+//! What the built-in gateway remembers: its database, which all instances share, and each instance's own memory. A
+//! healthy one decides by the database alone. Not: who may do what.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,9 +19,9 @@ pub(super) struct Store {
     pub(super) passwords: HashMap<String, (String, String)>,
     /// Answers that may be given again.
     pub(super) cache: HashMap<String, Cached>,
-    /// Nobody can reach it.
+    /// Nobody can reach the database.
     pub(super) is_down: bool,
-    /// How many keys and rows were made: their names are counted, for nobody has to guess them.
+    /// How many keys and rows were made: their names are counted, because nobody has to guess them.
     made: usize,
 }
 
@@ -38,17 +38,17 @@ pub(super) struct Cached {
 pub(super) struct Memory {
     /// The keys that it has let in.
     pub(super) known: HashSet<String>,
-    /// Of a faulty one: the budgets, as it saw them first.
+    /// In a faulty one: the budgets, as it saw them first.
     pub(super) budgets: HashMap<Id, Decimal>,
-    /// Of a faulty one: what was blocked through it.
+    /// In a faulty one: what was blocked through it.
     pub(super) blocked: HashSet<Id>,
-    /// Of a faulty one: what was spent through it.
+    /// In a faulty one: what was spent through it.
     pub(super) spent: HashMap<Id, Decimal>,
-    /// Of a faulty one: what was asked through it.
+    /// In a faulty one: what was asked through it.
     pub(super) rates: HashMap<Id, RateCount>,
-    /// Of a faulty one: the API on which each model was asked last.
+    /// In a faulty one: the API on which each model was asked last.
     pub(super) asked_on: HashMap<String, Route>,
-    /// Of a faulty one: the keys that are asking, and whether it is stuck for good.
+    /// In a faulty one: the keys that are asking, and whether it is stuck for good.
     pub(super) asking: HashSet<String>,
     pub(super) is_stuck: bool,
 }
@@ -63,7 +63,7 @@ impl Store {
         self.accounts.get(&Id::new(AccountKind::Key, secret))
     }
 
-    /// Everyone that a request is charged to, of those who exist: the key, its user, its team, that user as a member of
+    /// Every account that a request is charged to, if it exists: the key, its user, its team, that user as a member of
     /// it, the organisation, the end user and the tags that the request names.
     pub(super) fn charged(&self, secret: &str, end_user: Option<&str>, tags: &[String]) -> Vec<Id> {
         let mut charged = vec![Id::new(AccountKind::Key, secret)];

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::account::exact;
 
-/// What an answer consumed, as far as it says so.
+/// What an answer consumed, as far as it says.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     /// The model that the answer names.
@@ -29,7 +29,7 @@ impl Tally {
         usage
     }
 
-    /// Takes what a body, or an event of a stream, says. Anthropic's streams say it in two parts.
+    /// Takes in what a body, or an event of a stream, says. Anthropic's streams say it in two parts.
     fn add(&mut self, event: &Value) {
         for part in [event, &event["response"], &event["message"]] {
             if let Some(model) = part["model"].as_str() {
@@ -50,7 +50,7 @@ impl Tally {
 /// Reads a stream of server-sent events as its chunks pass.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    /// The beginning of a line whose end has not come.
+    /// The beginning of a line whose end has not come yet.
     rest: Vec<u8>,
     pub(super) has_begun: bool,
     usage: Tally,
@@ -59,7 +59,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// What the stream says of its usage; as long as it has not said so, one token since it has begun.
+    /// What the stream says of its usage; until it says so, one token once it has begun.
     pub(super) fn usage(&self) -> Tally {
         let is_said = self.is_whole || self.usage.tokens() > 0 || self.usage.cost.is_some();
         let output = if is_said { self.usage.output } else { self.has_begun.into() };

@@ -1,15 +1,15 @@
-//! Keys and values of a file, whatever its format: YAML, TOML, JSON, a Dockerfile, variables of a shell. Read by its lines and
-//! how far they are indented, because a chart's template is not even YAML, and places have to be known. What it does not
-//! understand, it leaves out.
+//! Keys and values of a file, whatever its format: YAML, TOML, JSON, a Dockerfile, shell variables. Read by lines and
+//! their indentation, because a chart's template is not even YAML, and places have to be known. It leaves out what it
+//! does not understand.
 
 /// A key and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ConfigEntry<'a> {
     /// Counted from 1.
     pub line: usize,
-    /// Entries beside one another are of one block.
+    /// Entries beside one another are in the same block.
     pub block: usize,
-    /// The key or the header under which the block is.
+    /// The key or header that the block is under.
     pub within: &'a str,
     pub key: &'a str,
     pub sign: Sign,
@@ -68,7 +68,7 @@ pub(super) fn entries(text: &str) -> Vec<ConfigEntry<'_>> {
         opener = "";
         if let Some((key, sign, value)) = entry(rest) {
             entries.push(ConfigEntry { line, block, within, key, sign, value });
-            // What has a value of its own has nothing below it.
+            // A key with a value of its own has nothing below it.
             opener = if value.is_empty() || value.starts_with(['{', '[']) { key } else { "" };
         }
         if let Some((before, inner)) = rest.split_once('{')
@@ -83,7 +83,7 @@ pub(super) fn entries(text: &str) -> Vec<ConfigEntry<'_>> {
     entries
 }
 
-/// The lines that say something, without what is only a comment.
+/// The lines that say something, without comments.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let said = |line: &str| {
         let line = line.trim_start();

@@ -1,5 +1,5 @@
-//! What git knows of a change: the files that differ from a revision, and where. git is run as a program, so that it has
-//! the settings and the ways of the machine it is on.
+//! What git knows of a change: the files that differ from a revision, and where. git is run as a program, so that it
+//! has the settings and habits of the machine it is on.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::NoUpgrade;
 
-/// A larger file than this is no description of a deployment.
+/// A file larger than this does not describe a deployment.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
 /// A working tree, and the commit that it is compared with.
@@ -17,7 +17,7 @@ pub(super) struct Repository {
     base: String,
 }
 
-/// A file before and after, as text: bytes that are not UTF-8 are replaced. One side is missing of a file that is new or gone.
+/// A file before and after, as text: bytes that are not UTF-8 are replaced. A file that is new or gone has only one side.
 #[derive(Debug)]
 pub(super) struct ChangedFile {
     pub old: Option<Revision>,
@@ -31,7 +31,7 @@ pub(super) struct Revision {
     pub text: String,
 }
 
-/// Lines that are other ones now, counted from 1.
+/// Lines that changed, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hunk {
     pub old: Range<usize>,
@@ -45,10 +45,10 @@ struct Raw {
 }
 
 impl Repository {
-    /// The one that a folder is in, beside the commit where HEAD and a revision parted.
+    /// The repository that a folder is in, and the commit where HEAD and a revision parted.
     pub(super) fn open(folder: &Path, revision: &str) -> Result<Repository, NoUpgrade> {
         let name = revision.to_owned();
-        // What begins with a dash is no name of git's, but may be an option.
+        // What begins with a dash is not a name in git, but may be an option.
         if revision.is_empty() || revision.starts_with('-') {
             return Err(NoUpgrade::UnknownRevision { name, shallow: false });
         }
@@ -65,12 +65,12 @@ impl Repository {
         Ok(Repository { root, base: String::from_utf8_lossy(&base).trim().to_owned() })
     }
 
-    /// The commit that the files are compared with, in short.
+    /// The commit that the files are compared with, shortened.
     pub(super) fn base(&self) -> &str {
         self.base.get(..10).unwrap_or(&self.base)
     }
 
-    /// The changed files, each with its name; read when it is their turn.
+    /// The changed files, each with its name; read only when their turn comes.
     pub(super) fn changed(&self) -> Result<impl Iterator<Item = (String, ChangedFile)>, NoUpgrade> {
         let raw = ["diff", "--raw", "-z", "--no-abbrev", "--no-relative", "--find-renames", "--no-ext-diff"];
         let raw = run(&self.root, &[&raw[..], &[self.base.as_str(), "--"]].concat()).map_err(NoUpgrade::Git)?;
@@ -85,7 +85,7 @@ impl Repository {
         }))
     }
 
-    /// Where a file differs. As text, whatever the repository's attributes say: lock files are often marked as not to be
+    /// Where a file differs. As text, whatever the repository's attributes say: they often mark lock files as not to be
     /// shown.
     pub(super) fn hunks(&self, old: &str, new: &str) -> Result<Vec<Hunk>, NoUpgrade> {
         let options = ["diff", "--unified=0", "--inter-hunk-context=0", "--text", "--no-textconv", "--no-ext-diff"];
@@ -95,11 +95,11 @@ impl Repository {
     }
 }
 
-/// Runs git, and gives what it says; else why it does not.
+/// Runs git, and gives what it prints; else why it does not.
 fn run(folder: &Path, arguments: &[&str]) -> Result<Vec<u8>, String> {
     let mut git = Command::new("git");
     git.args(arguments).current_dir(folder).stdin(Stdio::null());
-    // It speaks English, takes paths as they are, and asks nobody for a password.
+    // It speaks English, takes paths literally, and asks nobody for a password.
     git.env("LC_ALL", "C")
         .env("GIT_LITERAL_PATHSPECS", "1")
         .env("GIT_TERMINAL_PROMPT", "0")
@@ -118,7 +118,7 @@ fn read(path: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Records of `git diff --raw -z`: `:100644 100644 OLD NEW M`, and a path, or two of a file that was renamed.
+/// Records of `git diff --raw -z`: `:100644 100644 OLD NEW M`, and a path, or two for a file that was renamed.
 fn parse_raw(raw: &[u8]) -> Vec<Raw> {
     let text = String::from_utf8_lossy(raw);
     let mut fields = text.split('\0');

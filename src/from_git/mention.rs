@@ -1,5 +1,5 @@
-//! Where a file says which release of the gateway is deployed: by an image, a package, a chart, a variable. Not: which of
-//! these changed.
+//! Where a file says which release of the gateway is deployed: by an image, a package, a chart, a variable. Not: which
+//! of these changed.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,15 +9,15 @@ use crate::gateway::litellm::release::{Releases, is_chart, is_package, is_settin
 /// A place that names the gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mention {
-    /// That of the version, counted from 1.
+    /// The line of the version, counted from 1.
     pub line: usize,
-    /// Nothing, if what is said there is no version: `main-latest`, a range.
+    /// Nothing if what it says is not a version: `main-latest`, a range.
     pub version: Option<String>,
     /// As it is written.
     pub written: String,
 }
 
-/// Written for people: what is said there need not hold, and has old versions in it.
+/// Written for people: what it says need not be true, and includes old versions.
 const PROSE: [&str; 5] = [".md", ".mdx", ".markdown", ".rst", ".adoc"];
 
 /// Keys beside the name of an image or a package that say which one.
@@ -50,14 +50,14 @@ pub(super) fn mentions(path: &str, text: &str, releases: &Releases<'_>) -> Vec<M
 /// A file that is being read.
 struct File<'a> {
     entries: &'a [ConfigEntry<'a>],
-    /// What a variable is set to first, and in which line.
+    /// What a variable is first set to, and in which line.
     variables: HashMap<&'a str, (&'a str, usize)>,
     releases: &'a Releases<'a>,
     found: BTreeMap<usize, Vec<Mention>>,
 }
 
 impl<'a> File<'a> {
-    /// A line may say the same in two ways, as a variable that holds an image: the first one counts.
+    /// A line may say the same thing in two ways, such as a variable that holds an image: the first one counts.
     fn add(&mut self, line: usize, version: Option<String>, written: impl Into<String>) {
         let of_line = self.found.entry(line).or_default();
         let is_known = |own: &Mention| version.is_none() || own.version == version;
@@ -76,7 +76,7 @@ impl<'a> File<'a> {
         }
     }
 
-    /// A tag with its variables set, as far as this file sets them, and the line that decides.
+    /// A tag with its variables replaced, as far as this file sets them, and the line that decides.
     fn resolve(&self, tag: &str, line: usize) -> (String, usize) {
         let (mut resolved, mut at, mut rest) = (String::new(), line, tag);
         while let Some((before, variable)) = rest.split_once('$') {
@@ -150,7 +150,7 @@ impl<'a> File<'a> {
                 self.add(at, version, shortened(&format!("{value}:{resolved}")));
             }
         } else if sign == Sign::Colon && lower == "name" && (is_package(value) || is_chart(value)) {
-            // A chart of one's own has a version of its own; what it deploys is its appVersion.
+            // One's own chart has its own version; its appVersion is what it deploys.
             let app = beside(&["appversion"]);
             let own = beside(&CHART_VERSION_KEYS).filter(|_| is_chart(value));
             match (app, own) {
@@ -177,7 +177,7 @@ impl<'a> File<'a> {
         }
     }
 
-    /// A version below a comment that tells Renovate what it is of: `# renovate: datasource=docker depName=litellm/litellm`.
+    /// A version below a comment that tells Renovate its source: `# renovate: datasource=docker depName=litellm/litellm`.
     fn annotated(&mut self, text: &str) {
         let named = |word: &str| {
             let name = word.strip_prefix("depName=").or_else(|| word.strip_prefix("packageName="))?;
@@ -198,7 +198,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// What could be images with a tag, or sources at one: a name, and what is behind it.
+/// What could be images with a tag, or sources at one: a name, and what follows it.
 fn references(line: &str) -> impl Iterator<Item = (&str, &str)> {
     let is_port = |at: usize| {
         let digits = line[at + 1..].trim_start_matches(|c: char| c.is_ascii_digit());
@@ -221,7 +221,7 @@ fn references(line: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The longest parts of a line of such characters, and where they begin.
+/// The longest runs of such characters in a line, and where they begin.
 fn words(line: &str, is_of: impl Fn(char) -> bool) -> impl Iterator<Item = (usize, &str)> {
     words_at(line, move |_, c| is_of(c))
 }
@@ -246,7 +246,7 @@ fn without_digest(tag: &str) -> &str {
     tag.split_once('@').map_or(tag, |(tag, _)| tag)
 }
 
-/// Without a digest, which nobody reads.
+/// Without its digest, which nobody reads.
 fn shortened(image: &str) -> String {
     image.split_once("@sha256:").map_or(image, |(image, _)| image).trim_start_matches('/').to_owned()
 }

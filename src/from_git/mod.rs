@@ -1,8 +1,8 @@
-//! An upgrade in version control: which version of the gateway a change replaces, and by which. That is what bots that keep
-//! versions fresh propose, and what a gate compares. Not: the comparison.
+//! An upgrade in version control: which version of the gateway a change replaces, and with which. Bots that keep
+//! versions fresh propose these, and a gate compares them. Not: the comparison.
 //!
-//! git says which files and lines differ (`git`); what is deployed is read in them before and after (`mention`); what
-//! changed of that is one upgrade, or none.
+//! git says which files and lines differ (`git`); `mention` reads what is deployed in them before and after; what
+//! changed in that is one upgrade, or none.
 
 mod entries;
 mod git;
@@ -19,7 +19,7 @@ use git::{ChangedFile, Hunk, Repository, Revision};
 use mention::{Mention, mentions};
 pub use wrong::NoUpgrade;
 
-/// The gateway whose versions are looked for.
+/// The gateway whose versions we look for.
 pub static GATEWAY: &dyn Adapter = &LiteLlm;
 
 /// One version of the gateway that takes the place of another.
@@ -27,9 +27,9 @@ pub static GATEWAY: &dyn Adapter = &LiteLlm;
 pub struct Upgrade {
     pub baseline: String,
     pub candidate: String,
-    /// Where that is said; at least one.
+    /// Where that is said; at least one place.
     pub places: Vec<Change>,
-    /// The revision that was named, and the commit that it comes down to.
+    /// The revision that was named, and the commit it resolves to.
     since: String,
 }
 
@@ -48,8 +48,8 @@ struct Claim {
 }
 
 impl Upgrade {
-    /// Finds it in what differs from a revision in the repository that `folder` is in: from the commit where it and HEAD
-    /// parted, to the files as they are. `image` is the one of the settings.
+    /// Finds it in what differs from a revision in the repository that `folder` is in: from the commit where it and
+    /// HEAD parted, to the files as they are. `image` is the one in the settings.
     ///
     /// # Errors
     /// When git does not know, nothing changed, or more than one thing did.
@@ -64,7 +64,7 @@ impl Upgrade {
         Upgrade::of(changes, format!("{revision} ({})", repository.base()), files)
     }
 
-    /// The one that several changes are.
+    /// The one upgrade that several changes make.
     fn of(changes: Vec<Change>, since: String, files: Vec<String>) -> Result<Upgrade, NoUpgrade> {
         let is_other = |change: &&Change| change.versions().is_some_and(|(old, new)| !is_same(old, new));
         let places: Vec<Change> = changes.iter().filter(is_other).cloned().collect();
@@ -79,7 +79,7 @@ impl Upgrade {
         Ok(Upgrade { baseline, candidate, places, since })
     }
 
-    /// What was said in one place, and is said in another one now, is an upgrade as well, if it is all that there is.
+    /// A version said in one place before and in another now is an upgrade as well, if nothing else changed.
     fn moved(changes: Vec<Change>, since: String, files: Vec<String>) -> Result<Upgrade, NoUpgrade> {
         let alone = |(side, other): (Option<&Claim>, Option<&Claim>)| {
             side.filter(|said| other.is_none() && said.version().is_some()).cloned()
@@ -101,7 +101,7 @@ impl Upgrade {
     }
 }
 
-/// As people read it, before the comparison: from what to what, and who says so.
+/// As people read it, before the comparison: from what to what, and what says so.
 impl fmt::Display for Upgrade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Upgrade { baseline, candidate, places, since } = self;
@@ -139,12 +139,12 @@ impl Claim {
 }
 
 impl Change {
-    /// The versions of both sides, if both say one.
+    /// The versions of both sides, if both name one.
     fn versions(&self) -> Option<(&str, &str)> {
         Some((self.old.as_ref()?.version()?, self.new.as_ref()?.version()?))
     }
 
-    /// Any version that it is about.
+    /// Either side's version.
     fn version(&self) -> Option<&str> {
         self.old.iter().chain(&self.new).find_map(Claim::version)
     }
@@ -167,7 +167,7 @@ fn of_file(repository: &Repository, file: &ChangedFile, releases: &Releases<'_>)
         paired(&within(&old, &hunk.old), &within(&new, &hunk.new))
     };
     match (&file.old, &file.new) {
-        // Most files say nothing of it: where they differ need not be known.
+        // Most files do not mention it, so we need not know where they differ.
         _ if old.is_empty() && new.is_empty() => Ok(Vec::new()),
         (Some(before), Some(after)) => {
             Ok(repository.hunks(&before.path, &after.path)?.iter().flat_map(of_hunk).collect())
@@ -176,8 +176,7 @@ fn of_file(repository: &Repository, file: &ChangedFile, releases: &Releases<'_>)
     }
 }
 
-/// What takes the place of what, among neighbours: in their order if they are as many, all of them if each side has one
-/// version only.
+/// Which neighbour replaces which: in order if both sides have as many, all of them if each side has only one version.
 fn paired(old: &[Claim], new: &[Claim]) -> Vec<Change> {
     let change = |old: Option<&Claim>, new: Option<&Claim>| Change { old: old.cloned(), new: new.cloned() };
     if old.len() == new.len() {
@@ -192,14 +191,14 @@ fn paired(old: &[Claim], new: &[Claim]) -> Vec<Change> {
     }
 }
 
-/// The version that all of them say.
+/// The version that all of them name.
 fn one_version(all: &[Claim]) -> Option<String> {
     let mut versions = all.iter().map(Claim::version);
     let first = versions.next()??;
     versions.all(|version| version.is_some_and(|version| is_same(version, first))).then(|| first.to_owned())
 }
 
-/// `1.82.3.rc.1` of an image is `1.82.3rc1` of a package.
+/// An image's `1.82.3.rc.1` is a package's `1.82.3rc1`.
 fn is_same(one: &str, other: &str) -> bool {
     one == other || order(one).is_some_and(|order_of_one| Some(order_of_one) == order(other))
 }

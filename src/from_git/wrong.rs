@@ -1,4 +1,4 @@
-//! Why a change is no upgrade to compare: what was looked at, and what to do instead.
+//! Why a change is not an upgrade to compare: what was looked at, and what to do instead.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use super::{Change, is_same};
 /// Why there is nothing to compare.
 #[derive(Debug)]
 pub enum NoUpgrade {
-    /// git does not answer; what it says.
+    /// git fails; this is what it says.
     Git(String),
     UnknownRevision {
         name: String,
@@ -22,10 +22,10 @@ pub enum NoUpgrade {
     Nothing {
         since: String,
         files: Vec<String>,
-        /// Those that name the gateway, but no version.
+        /// Places that name the gateway, but no version.
         places: Vec<Change>,
     },
-    /// Lines that name a version changed, and the version did not.
+    /// Lines that name a version changed, but the version did not.
     SameVersion {
         since: String,
         version: String,
@@ -41,20 +41,20 @@ pub enum NoUpgrade {
         since: String,
         places: Vec<Change>,
     },
-    /// Not one version took the place of one other.
+    /// More than one version was replaced, or by more than one.
     Several {
         since: String,
         places: Vec<Change>,
     },
 }
 
-/// How many changed files are named.
+/// How many changed files to name.
 const FILES_SHOWN: usize = 8;
 
 const NAME_THEM: &str = "name the two targets: gatecrash compare litellm@OLD litellm@NEW";
 
 impl NoUpgrade {
-    /// Of changes of which none is from one version to another.
+    /// For changes of which none is from one version to another.
     pub(super) fn of(changes: Vec<Change>, since: String, files: Vec<String>) -> NoUpgrade {
         let (places, silent): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| change.version().is_some());
         let has = |side: fn(&Change) -> bool| places.iter().any(side);
@@ -78,7 +78,7 @@ impl NoUpgrade {
 
 impl std::error::Error for NoUpgrade {}
 
-/// What is wrong, the places that it is about, and what to do.
+/// What is wrong, the places it is about, and what to do.
 impl fmt::Display for NoUpgrade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (wrong, places, help): (String, &[Change], String) = match self {
@@ -135,7 +135,7 @@ impl fmt::Display for NoUpgrade {
     }
 }
 
-/// What is wrong if a commit is not there, and what to do.
+/// What is wrong if a commit is missing, and what to do.
 fn missing(wrong: String, shallow: bool, otherwise: &str) -> (String, String) {
     match shallow {
         true => (

@@ -1,4 +1,4 @@
-//! JSON objects in a text: in a file of one, and between the prose of a whole issue.
+//! JSON objects in a text: in a file that is one, or between the prose of a whole issue.
 
 use serde_json::value::RawValue;
 
@@ -26,23 +26,23 @@ pub(super) struct BrokenJson {
 #[derive(Debug, Default)]
 pub(super) struct TextObjects<'a> {
     pub objects: Vec<Object<'a>>,
-    /// Of what broke, that which could be read the furthest.
+    /// Of the broken objects, the one that could be read furthest.
     pub broken: Option<BrokenJson>,
     /// Whether the end of the text was not looked at.
     pub is_cut: bool,
 }
 
-/// Finds every object that is not inside another one. What is inside of something broken is found as well.
+/// Finds every object that is not inside another one. Objects inside a broken one are found as well.
 pub(super) fn objects(text: &str) -> TextObjects<'_> {
     let mut found = TextObjects::default();
     let (mut at, mut line, mut read_in_all) = (0, 1, 0);
-    // How far what broke could be read, where it began, and why.
+    // How far the broken one could be read, where it began, and why.
     let mut furthest: (usize, usize, Option<serde_json::Error>) = (0, 0, None);
     while let Some(brace) = text[at..].find('{').map(|offset| at + offset) {
         line += lines(&text[at..brace]);
         let rest = &text[brace..];
         let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
-        // Each turn goes at least past this brace.
+        // Each turn goes past this brace at least.
         let read = match stream.next() {
             Some(Ok(object)) => {
                 found.objects.push(Object { json: object.get(), line });
@@ -109,7 +109,7 @@ mod tests {
             found("a {b} {\"c\": {\"d\": 1}}\n[{\"e\": \"}\"},\n{\"f\": 2}]"),
             [(1, "{\"c\": {\"d\": 1}}"), (2, "{\"e\": \"}\"}"), (3, "{\"f\": 2}")]
         );
-        // Somebody left something out in the outer one.
+        // Somebody left something out of the outer object.
         assert_eq!(found("{\"a\": ...,\n\"info\": {\"b\": 1}}"), [(2, "{\"b\": 1}")]);
         assert_eq!(
             found("```json\n{\"a\": 1}\n```\n```bash\nnever closed\n{\"b\": 2}"),

@@ -1,4 +1,4 @@
-//! The entities of a written scenario: a key, and those it belongs to, with what was shown of them beside it.
+//! The entities of a written scenario: a key and those it belongs to, with what was shown of them beside it.
 
 use rust_decimal::Decimal;
 
@@ -9,10 +9,10 @@ use crate::gateway::shown::{Expiry, Seen};
 use crate::scenario::value::shortened;
 use crate::scenario::{Kind, Usd};
 
-/// A key that lives shorter could be over in the middle of a trial.
+/// A key with a shorter life could expire in the middle of a trial.
 const SHORT_LIFE: u64 = 60 * 60;
 
-/// What there is to write of an entity: its fields, each with what stands beside it, and remarks between them.
+/// What to write of an entity: its fields, each with what stands beside it, and remarks between them.
 #[derive(Debug, Default)]
 struct Posted(Vec<(String, String)>);
 
@@ -116,7 +116,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A scenario's models are those of pricing paths: those that are asked stand for those that are allowed.
+    /// A scenario's models are those of pricing paths: the ones it asks stand for the ones that are allowed.
     fn models(&self, seen: &Seen, lines: &mut Posted) {
         if !seen.kind.fields().contains(&"models") {
             return;
@@ -174,7 +174,7 @@ fn spent(seen: &Seen) -> String {
     seen.spend.map(|spend| format!("spent {spend} when reported")).unwrap_or_default()
 }
 
-/// Seconds in the largest unit that says them well enough: a key is made some milliseconds before its time begins.
+/// Seconds in the largest unit that fits well enough: a key is made some milliseconds before its time begins.
 fn in_words(seconds: u64) -> String {
     let units = [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60), ("s", 1)];
     for (unit, length) in units {

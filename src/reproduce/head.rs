@@ -116,7 +116,7 @@ impl Writer<'_> {
     }
 }
 
-/// How many requests fit into a budget, and what the next does.
+/// How many requests fit into a budget, and what the next one does.
 fn fits(accepted: Count, budget: &str) -> String {
     let Count { least, most } = accepted;
     let (fit, verb) = if least == 1 { ("one".to_owned(), "fits") } else { (least.to_string(), "fit") };

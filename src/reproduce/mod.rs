@@ -1,8 +1,8 @@
 //! From what somebody pasted into a report to a scenario that asks for the same: `gatecrash reproduce`.
 //!
-//! JSON is found in the text (`find`), understood by the gateway's adapter ([`crate::gateway::shown`]), and the model's price
-//! looked up in the configuration (`pricing`); then it is decided what to ask, with which amounts (`plan`), and written
-//! (`write`). What could not be known, and what no scenario can say, stands in the scenario and is said.
+//! `find` finds JSON in the text, the gateway's adapter understands it ([`crate::gateway::shown`]), and `pricing` looks
+//! up the model's price in the configuration; then `plan` decides what to ask, with which amounts, and `write` writes
+//! it. What could not be known, and what no scenario can say, stands in the scenario and is said.
 
 mod find;
 mod given;
@@ -23,10 +23,10 @@ use crate::scenario::{Kind, Usd};
 use plan::{Asks, Draft};
 use write::{comment, one_line, write};
 
-/// The largest text that is read, in bytes: an issue of GitHub has at most 64 KiB.
+/// The largest text to read, in bytes: an issue on GitHub has at most 64 KiB.
 pub const LARGEST: u64 = 1024 * 1024;
 
-/// A text, and what it is called.
+/// A text and its name.
 #[derive(Debug, Clone)]
 pub struct ReportText {
     pub name: String,
@@ -53,10 +53,10 @@ pub enum NotReproduced {
     Configuration { name: String, why: String },
 }
 
-/// Makes a scenario of what admin APIs answered, and of the gateway's configuration.
+/// Makes a scenario from what admin APIs answered, and from the gateway's configuration.
 ///
 /// # Errors
-/// When there is no key in it, or the configuration is none.
+/// When there is no key in it, or the configuration is not one.
 pub fn reproduce(
     sources: &[ReportText],
     config: Option<&ReportText>,
@@ -96,8 +96,8 @@ pub fn reproduce(
     Ok(Reproduced { scenario, remarks })
 }
 
-/// Leaves out an end user that would have no budget in the scenario: that of those whom nobody knows would hold for it,
-/// which the gateway's configuration names.
+/// Leaves out an end user that would have no budget in the scenario: the budget for unknown end users, which the
+/// gateway's configuration names, would hold for it.
 fn leave_out(shown: &mut Shown, asks: Option<&Asks>) -> Vec<String> {
     let is_free = |seen: &Seen| {
         let has_budget = seen.max_budget.is_some_and(|budget| budget >= Usd::ZERO);
@@ -138,10 +138,10 @@ fn shown(sources: &[ReportText], now: Timestamp) -> Result<Shown, NotReproduced>
     Ok(shown)
 }
 
-/// How many fields are named that nobody can say in a scenario.
+/// How many fields to name that no scenario can say.
 const NAMED: usize = 12;
 
-/// What is set of an entity and no scenario can say.
+/// What is set on an entity and no scenario can say.
 fn unsaid(seen: &Seen) -> Vec<String> {
     let kind = seen.kind;
     let (nothing_like_it, with_reason): (Vec<&Lost>, Vec<&Lost>) =
@@ -160,7 +160,7 @@ fn unsaid(seen: &Seen) -> Vec<String> {
     unsaid
 }
 
-/// What a scenario has to say, and the report did not.
+/// What a scenario has to say, but the report did not.
 fn assumed(shown: &Shown, plan: &Draft) -> Vec<String> {
     if plan.asks == Asks::Negative {
         return Vec::new();

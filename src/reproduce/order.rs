@@ -9,18 +9,18 @@ use crate::host::console::{Overwrite, print, say, write_new};
 use crate::host::failure::{Exit, Failure};
 use crate::scenario::read::{shown, understand};
 
-/// Of what a scenario is to be made. `-` is standard input.
+/// What to make a scenario of. `-` is standard input.
 #[derive(Debug, Clone)]
 pub struct ReproduceOrder {
-    /// What the gateway shows of a key, or an issue with that in it.
+    /// What the gateway shows of a key, or an issue that contains it.
     pub report: PathBuf,
     /// What it shows of the key's user, if that is elsewhere.
     pub user_info: Option<PathBuf>,
     /// The gateway's own configuration.
     pub config: Option<PathBuf>,
-    /// Where the scenario goes; to standard output, if nowhere else.
+    /// Where the scenario goes; to standard output if nowhere is named.
     pub output: Option<PathBuf>,
-    /// Whether it may take the place of a file that is there.
+    /// Whether it may replace a file that is there.
     pub overwrite: Overwrite,
 }
 

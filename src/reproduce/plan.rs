@@ -1,6 +1,6 @@
-//! What a scenario made of a report asks, and with which amounts: pure, and no YAML yet.
+//! What a scenario made from a report asks, and with which amounts: pure, and no YAML yet.
 //!
-//! Amounts are the report's own wherever few requests reach them; else all budgets are ten, a hundred or more times as
+//! Amounts are the report's own if a few requests reach them; else all budgets are ten, a hundred or more times as
 //! large or as small, in proportion.
 
 use rust_decimal::prelude::ToPrimitive;
@@ -14,7 +14,7 @@ use crate::scenario::{Api, Count, Kind, PricedBy, Usd};
 /// What is put to the test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Asks {
-    /// Who is blocked is refused.
+    /// Whoever is blocked is refused.
     Blocked(Kind),
     /// A key is refused once its time is over.
     Expired,
@@ -22,13 +22,13 @@ pub(super) enum Asks {
     Zero(Kind),
     /// A key with a negative budget is not made.
     Negative,
-    /// Budgets hold: so many requests fit, or cross.
+    /// Budgets hold: this many requests fit, or cross.
     Budgets { of: Vec<Kind>, accepted: Count, smallest: Usd, reset: Option<Kind> },
-    /// So many requests a minute.
+    /// This many requests a minute.
     Requests { of: Kind, limit: u64 },
-    /// So many tokens a minute, of which a request has some.
+    /// Tokens a minute: this many requests fit.
     Tokens { of: Kind, accepted: Count },
-    /// So many at the same time.
+    /// This many at the same time.
     Parallel { of: Kind, limit: u64 },
     /// Nobody is refused: there is no limit, or what is asked is free.
     Nobody { priced_by: Option<PricedBy> },
@@ -46,7 +46,7 @@ impl Asks {
     }
 }
 
-/// A scenario, but for its text.
+/// A scenario, except its text.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub asks: Asks,
@@ -57,35 +57,34 @@ pub(super) struct Draft {
     pub scale: Decimal,
     /// The least seconds from one request to the next.
     pub pace: Option<u64>,
-    /// The limits of requests, tokens and parallel requests, by kind, as they are written; those that are left out are in
-    /// `lost`.
+    /// The limits of requests, tokens and parallel requests, by kind, as they are written; `lost` has those left out.
     pub limits: Vec<(Kind, &'static str, u64)>,
     /// What is left out although a scenario could say it, and why.
     pub lost: Vec<String>,
 }
 
-/// Resets that come sooner could come in the middle.
+/// A reset that comes sooner could come in the middle.
 const SHORT: u64 = 60 * 60;
 
-/// The most requests that a test of budgets makes, if they do not hold.
+/// The most requests that a test of budgets makes if they do not hold.
 const REQUESTS: u64 = 10;
 
-/// How many requests a limit of them is tested with at most.
+/// The most requests with which a limit of requests is tested.
 const MANY: u64 = 20;
 
 /// The largest amount that a scenario can say, and the decimals of the smallest.
 const LARGEST: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
 const FINEST: u32 = 12;
 
-/// How many requests at the same time a limit of them is tested with at most.
+/// The most simultaneous requests with which a limit of those is tested.
 const CROWD: u64 = 5;
 
-/// Where nothing asks for another price.
+/// The price if nothing asks for another.
 const USUAL: Decimal = Decimal::from_parts(2, 0, 0, false, 2);
 
 const ONE_TENTH: Decimal = Decimal::from_parts(1, 0, 0, false, 1);
 
-/// The prices that every pricing path can make of whole tokens, without making millions of them.
+/// The prices that every pricing path can make from whole tokens, without needing millions of them.
 const PRICES: std::ops::RangeInclusive<Decimal> =
     Decimal::from_parts(1, 0, 0, false, 3)..=Decimal::from_parts(100, 0, 0, false, 0);
 
@@ -97,8 +96,8 @@ struct Budgeted {
     is_spent: bool,
 }
 
-/// Those that hold: of the key or its budget object, of its team, membership and organisation, and of its user if it has
-/// no team.
+/// The budgets that hold: those of the key or its budget object, its team, membership and organisation, and its user if
+/// it has no team.
 fn bounds(shown: &Shown) -> Vec<Budgeted> {
     let holds = |kind: Kind| match kind {
         Kind::User => shown.of(Kind::Team).is_none(),
@@ -119,7 +118,7 @@ fn bounds(shown: &Shown) -> Vec<Budgeted> {
     bounds
 }
 
-/// A limit of a minute, or of requests at the same time.
+/// A limit for a minute, or for requests at the same time.
 #[derive(Debug, Clone, Copy)]
 struct Limit {
     kind: Kind,
@@ -199,15 +198,15 @@ pub(super) fn plan(shown: &Shown, pricing: &Pricing) -> Draft {
         },
     };
     if !plan.asks.is_about_money() {
-        // How a model is priced is all the same to it.
+        // It does not matter how a model is priced.
         plan.paths.truncate(1);
     }
     plan.carry(&limits);
     plan
 }
 
-/// A price that crosses a budget in few requests, and by what the budget is multiplied for that: two fifths of it, of
-/// which the first digit is kept.
+/// A price that crosses a budget in few requests, and what the budget is multiplied by for that: two fifths of it, cut
+/// to the first digit.
 fn priced(budget: Decimal) -> (Usd, Decimal) {
     let price = two_fifths(budget);
     if PRICES.contains(&price) {
@@ -229,7 +228,7 @@ fn two_fifths(budget: Decimal) -> Decimal {
     ((price / unit).floor() * unit).normalize()
 }
 
-/// The power of ten that makes of a budget some cents.
+/// The power of ten that turns a budget into some cents.
 fn to_cents(budget: Decimal) -> Decimal {
     let mut scale = Decimal::ONE;
     while budget * scale >= ONE_TENTH {
@@ -242,7 +241,7 @@ fn to_cents(budget: Decimal) -> Decimal {
 }
 
 impl Draft {
-    /// A budget as it is written. One that is far from what is tested may stay as far as a scenario can say.
+    /// A budget as it is written. One that is far from what is tested may stop at the largest that a scenario can say.
     pub(super) fn scaled(&self, budget: Usd) -> Usd {
         let scaled = budget.0.checked_mul(self.scale).unwrap_or(LARGEST).min(LARGEST);
         Usd(scaled.round_dp_with_strategy(FINEST, RoundingStrategy::ToZero).normalize())
@@ -251,7 +250,7 @@ impl Draft {
     fn budgets(&mut self, shown: &Shown, bounds: &[Budgeted]) -> Asks {
         let tokens = |shown: &Shown| shown.entities.iter().filter_map(|seen| seen.tpm_limit).min();
         if tokens(shown).is_some_and(|limit| limit < self.tokens() * REQUESTS) {
-            // Fewer tokens cost less: then the budgets have to be smaller, too.
+            // Fewer tokens cost less, so the budgets have to be smaller, too.
             self.scale = to_cents(bounds[0].amount.0);
             self.price = Usd(two_fifths(bounds[0].amount.0 * self.scale));
         }
@@ -291,7 +290,7 @@ impl Draft {
             return Asks::Requests { of: kind, limit: if amount <= MANY { amount } else { MANY / 2 } };
         }
         if let Some(Limit { kind, amount, .. }) = first("tpm_limit") {
-            // A token is not the same everywhere: what fits into the limit depends on the pricing path.
+            // Tokens differ: what fits into the limit depends on the pricing path.
             self.paths.truncate(1);
             let fit = amount / self.tokens().max(1);
             let fit = if (2..=MANY).contains(&fit) { fit } else { 2 };
@@ -308,7 +307,7 @@ impl Draft {
         usages.map(|usage| usage.input_tokens + usage.output_tokens).max().unwrap_or_default()
     }
 
-    /// Writes the limits down: those that are tested so that they are reached, the others so that they are not.
+    /// Writes down the limits: the tested ones so that they are reached, the others so that they are not.
     fn carry(&mut self, all: &[Limit]) {
         let requests = match &self.asks {
             Asks::Requests { limit, .. } | Asks::Parallel { limit, .. } => limit + 3,

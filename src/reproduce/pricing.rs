@@ -1,4 +1,4 @@
-//! How the model that a key asks is priced: by the configuration, as far as it says.
+//! How the model that a key asks is priced, as far as the configuration says.
 
 use crate::gateway::litellm::configured::Models;
 use crate::gateway::shown::{Configured, Shown};
@@ -8,7 +8,7 @@ use crate::scenario::{Api, Kind, PricedBy};
 /// On which pricing paths a scenario asks, and why.
 #[derive(Debug)]
 pub(super) struct Pricing {
-    /// None if all that the key may ask is free.
+    /// Empty if all that the key may ask is free.
     pub paths: Vec<PricedBy>,
     pub api: Api,
     /// What stands beside the paths, a line for each.
@@ -17,7 +17,7 @@ pub(super) struct Pricing {
 }
 
 impl Pricing {
-    /// On all paths that cost anything, for nothing says on which.
+    /// On all paths that cost anything, because nothing says which.
     fn anyhow(unknown: Vec<String>) -> Pricing {
         let paths = PricedBy::ALL.into_iter().filter(|path| path.costs()).collect();
         Pricing { paths, api: Api::Chat, why: Vec::new(), unknown }
@@ -69,7 +69,7 @@ pub(super) fn pricing(shown: &Shown, config: Option<(&str, &Models)>) -> Pricing
     Pricing { paths, api, why: reasons(&shown), unknown }
 }
 
-/// For each way in which models are priced, why that is so of the first of them.
+/// For each way in which models are priced, why the first of them is.
 fn reasons(models: &[&Configured]) -> Vec<String> {
     let mut reasons = Vec::new();
     for (index, model) in models.iter().enumerate() {

@@ -5,11 +5,11 @@ use super::pricing::Pricing;
 use super::write::Writer;
 use crate::scenario::{Kind, PricedBy};
 
-/// What a key lives whose time is to be over soon, and how long after it was asked it is asked again, in seconds.
+/// How long a key lives that is to expire soon, and how long after its first request it asks again, in seconds.
 pub(super) const LIFE: u64 = 30;
 pub(super) const AFTER_LIFE: u64 = 35;
 
-/// When a spent budget is reset, and how long that may take: what comes after it has to come before the next.
+/// When a spent budget is reset, and how long that may take: what follows has to come before the next reset.
 const RESET: &str = "2m";
 const WITHIN_RESET: &str = "150s";
 

@@ -1,5 +1,5 @@
-//! A planned scenario as YAML that reads as if somebody had written it: what the report showed stands beside what was made
-//! of it. Its parts are in `head`, `given` and `steps`.
+//! A planned scenario as YAML that reads as if somebody had written it: what the report showed stands beside what was
+//! made of it. Its parts are in `head`, `given` and `steps`.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ const COMMENTS: usize = 32;
 /// The longest line of a comment.
 const WIDE: usize = 110;
 
-/// A scenario's text, and what is left out of it.
+/// A scenario's text, and what it leaves out.
 pub(super) struct Written {
     pub text: String,
     pub lost: Vec<String>,
@@ -51,7 +51,7 @@ impl Writer<'_> {
         self.text.push('\n');
     }
 
-    /// What people call it, where a scenario can; else what it is to the key.
+    /// The name people use for it, if a scenario can; else what it is to the key.
     pub(super) fn name(&self, kind: Kind) -> String {
         let usual = |kind: Kind| match kind {
             Kind::Key => "reported",
@@ -79,13 +79,13 @@ impl Writer<'_> {
     }
 }
 
-/// Text for one line of a comment: whatever it is, it cannot become anything else.
+/// Text for one line of a comment: whatever it contains, it cannot become anything else.
 pub(super) fn one_line(text: &str) -> String {
     let shown = |c: char| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') { '?' } else { c };
     redact(text).chars().map(shown).collect()
 }
 
-/// A name that YAML takes for a text, in quotes where it would not.
+/// A name that YAML takes for a text, in quotes if it would not.
 fn scalar(name: &str) -> String {
     let is_word = name.starts_with(|c: char| c.is_ascii_alphabetic());
     let other = ["true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"];
@@ -95,7 +95,7 @@ fn scalar(name: &str) -> String {
     }
 }
 
-/// A comment of its own, with what follows a first line indented.
+/// A comment of its own; lines that follow its first are indented.
 pub(super) fn comment(text: &str, first: &str) -> String {
     let text = one_line(text);
     let mut lines = String::new();

@@ -1,4 +1,4 @@
-//! What the administrator changes: entities are made, updated, blocked, deleted, and keys get new secrets.
+//! What the administrator changes: entities are made, updated, blocked and deleted, and keys get new secrets.
 
 use axum::http::StatusCode;
 use rust_decimal::Decimal;
@@ -134,7 +134,7 @@ impl World {
         Ok(json!({ "deleted": names, "deleted_keys": names }))
     }
 
-    /// Takes an entity away, and whoever cannot be without it.
+    /// Removes an entity, and those that cannot exist without it.
     fn remove(&mut self, id: &Id) {
         if id.kind == AccountKind::Key && self.has(Fault::DeletedKeyServed) {
             return;
@@ -164,7 +164,7 @@ impl World {
         his.iter().for_each(|other| self.remove(other));
     }
 
-    /// Gives a key a new secret. All else stays as it was; the time that it lives begins again.
+    /// Gives a key a new secret. All else stays as it was; its lifetime begins again.
     pub(super) fn regenerate(&mut self, found: &Matched, said: Said) -> Result<Value, Refusal> {
         let old = self.named(found, &said).into_iter().next().ok_or_else(|| bad("which one?"))?;
         let mut key = self.store.accounts.remove(&old).ok_or_else(|| not_found("such key"))?;

@@ -27,7 +27,7 @@ impl World {
         Ok(said)
     }
 
-    /// Puts what is said of a model in place of what was said before.
+    /// Replaces what was said of a model before.
     pub(super) fn update_model(&mut self, said: &Said) -> Result<Value, Refusal> {
         let id = said
             .get("model_info")

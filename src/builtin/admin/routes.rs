@@ -1,4 +1,4 @@
-//! The administrator's routes, as data: what each is about, what it does, and which fields name whom. Not: doing it.
+//! The administrator's routes, as data: what each is about, what it does, and which fields say whom. Not: doing it.
 
 use crate::builtin::account::AccountKind;
 
@@ -29,9 +29,9 @@ pub(super) enum AdminAct {
 pub(super) struct Matched {
     pub(super) kind: AccountKind,
     pub(super) act: AdminAct,
-    /// The fields that may name whom it is about.
+    /// The fields that may name the entity it is about.
     pub(super) names: &'static [&'static str],
-    /// Whom the path names, if it does.
+    /// The entity that the path names, if any.
     pub(super) in_path: Option<String>,
 }
 

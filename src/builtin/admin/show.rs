@@ -1,4 +1,4 @@
-//! What the administrator is told: of an entity, in the shape of its own route, and of the spend log.
+//! What the administrator is told: about an entity, in the shape of its own route, and the spend log.
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -10,14 +10,14 @@ use crate::builtin::account::{Account, AccountKind, Id};
 use crate::builtin::faults::Fault;
 use crate::builtin::refusal::{Refusal, bad};
 
-/// What is said of an entity and is nobody's to read.
+/// What is said of an entity but not for anybody to read.
 const SECRET: [&str; 2] = ["key", "password"];
 
 /// The fields of a budget table.
 const OF_BUDGETS: [&str; 6] =
     ["max_budget", "soft_budget", "budget_duration", "rpm_limit", "tpm_limit", "max_parallel_requests"];
 
-/// The limits that LiteLLM names in every answer, also those that nobody set.
+/// The limits that LiteLLM names in every answer, even if nobody set them.
 const ALWAYS: [&str; 8] = [
     "max_budget",
     "budget_duration",
@@ -30,7 +30,7 @@ const ALWAYS: [&str; 8] = [
 ];
 
 impl World {
-    /// Whom a request names: by its path, or by one of the fields of its route.
+    /// The entities that a request names: by its path, or by one of its route's fields.
     pub(super) fn named(&self, found: &Matched, said: &Said) -> Vec<Id> {
         let texts = |value: &Value| -> Vec<String> {
             match value {

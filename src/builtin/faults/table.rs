@@ -1,4 +1,4 @@
-//! The faults, as data: what a scenario has to find each as, its name, what it does, and the real defect that it copies.
+//! The faults, as data: what a scenario has to find each as, its name, what it does, and the real defect it copies.
 
 use super::AboutFault;
 use crate::outcome::FindingKind;
@@ -152,7 +152,7 @@ faults! {
         PassthroughIgnoresModelList "passthrough-ignores-model-list"
             "on a route that is passed through, models may be asked that are not allowed", "BerriAI/litellm#41295";
     }
-    // A request that was refused, and yet made.
+    // A request that was refused, and made all the same.
     Leak {
         RefusedCallReachesUpstream "refused-call-reaches-upstream"
             "a refused request has been sent to the provider before", "BerriAI/litellm#13280";
