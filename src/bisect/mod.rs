@@ -111,8 +111,7 @@ impl Sought {
         self.items.iter().copied().filter(|line| *line <= place.line).max()
     }
 
-    /// The finding in a result: of the same kind, about the same step or entity; refused in the same way, if that is
-    /// the point.
+    /// The finding in a result: same kind, same step or entity; refused in the same way, if that is what it is about.
     pub fn find<'a>(&self, result: &'a TrialResult) -> Option<&'a Finding> {
         let sought = &self.finding;
         let is_about_how = sought.kind == FindingKind::WrongRefusal;

@@ -26,7 +26,7 @@ pub struct Pace {
     /// The longest that a charge can be on its way: after that long without one, there was none. Zero: it is written
     /// before the answer ends.
     pub behind: Duration,
-    /// How many times faster than ours its clock runs: periods of a scenario are divided by it.
+    /// How many times faster than ours its clock runs: a scenario's periods are divided by it.
     pub clock: u32,
 }
 
@@ -177,7 +177,7 @@ pub trait Adapter: Debug + Send + Sync {
         Err(lacks("session", "there are no sessions in which users make keys"))
     }
 
-    /// What it has recorded as spent; none where it keeps no figure for that.
+    /// What it has recorded as spent; none if it keeps no figure for that.
     async fn spend(&self, to: &Connection, entity: &Entity) -> Result<Option<Usd>, AdminError>;
 
     /// What the admin API says of an entity, as it answers.

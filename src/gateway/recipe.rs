@@ -13,7 +13,7 @@ pub struct Package {
     pub beside: &'static [&'static str],
     /// The program to run.
     pub program: &'static str,
-    /// The client of its database, where that has to be made for its schema.
+    /// The client of its database, if one has to be made for its schema.
     pub prisma: Option<Prisma>,
 }
 

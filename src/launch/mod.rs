@@ -70,7 +70,7 @@ pub struct Live {
     kept: Held,
 }
 
-/// Who counts the calls of its upstream.
+/// Who counts the calls to its upstream.
 enum Calls {
     Here(Upstream),
     AtKeeper(Arc<attached::Attached>),
@@ -153,7 +153,7 @@ pub fn on_stage<W: Future<Output = ()> + Send + 'static>(
     play(work(run.clone(), gate.clone()), run.sweep(), &gate, say)
 }
 
-/// Eight hexadecimal digits that nobody has to be unable to guess, only unlikely to repeat.
+/// Eight hexadecimal digits: they may be guessed, but are unlikely to repeat.
 fn random_hex() -> String {
     use std::hash::{BuildHasher, Hasher};
     let mut hasher = std::hash::RandomState::new().build_hasher();

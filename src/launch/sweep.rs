@@ -175,7 +175,7 @@ fn all_processes() -> System {
     system
 }
 
-/// Whether it has the run's mark, or is at home in its folder: PostgreSQL writes its title over its environment.
+/// Whether it has the run's mark, or is at home in its folder: PostgreSQL overwrites its environment with its title.
 fn is_own(process: &Process, run: &RunId, folder: &Path) -> bool {
     let mark = format!("{MARK}={}", run.as_str());
     let is_marked = process.environ().iter().any(|variable| *variable == *mark);

@@ -16,7 +16,7 @@ const MAKING: usize = 4;
 /// While no more than these run, none of them is late because of the others.
 const FEW: usize = 8;
 
-/// So many that run before all others run at the same time: what would disturb them are the traces of hundreds of others
+/// How many of those that go first run at the same time: what would disturb them is the traces of hundreds of others
 /// (LiteLLM's cache holds 200 counters), not one another.
 const FIRST: usize = 4;
 

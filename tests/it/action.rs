@@ -1,5 +1,5 @@
-//! The composite action of `.github/actions/gate`, step by step as a runner takes it: each `run` by bash, with the inputs in its
-//! environment, and with what the steps before have put out. bash and jq are what GitHub's runners have, too.
+//! The composite action of `.github/actions/gate`, step by step as a runner takes it: bash runs each `run`, with the
+//! inputs in its environment, and with the outputs of the steps before. GitHub's runners have bash and jq, too.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -56,14 +56,14 @@ struct Step {
 /// What came of the action.
 #[derive(Default)]
 struct Ran {
-    /// Of the last step that failed.
+    /// The exit code of the last step that failed.
     code: i32,
     log: String,
     summary: String,
     outputs: BTreeMap<String, String>,
     /// The files of the artifact, by its name.
     uploaded: Option<(String, Vec<String>)>,
-    /// What the first step has put on the PATH, and all that it has left in the runner's folder.
+    /// What the first step put on the PATH, and all that it left in the runner's folder.
     installed: Vec<PathBuf>,
     left: Vec<String>,
 }
@@ -141,14 +141,14 @@ impl Action {
     }
 }
 
-/// The folder of the binary first.
+/// The PATH with the binary's folder first.
 fn path() -> std::ffi::OsString {
     let own = Path::new(env!("CARGO_BIN_EXE_gatecrash")).parent().map(PathBuf::from);
     let all = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(own.into_iter().chain(std::env::split_paths(&all))).unwrap()
 }
 
-/// A text with its `${{ }}`: what is not known is empty, as on GitHub; nothing but names is evaluated, and `||` between two.
+/// A text with its `${{ }}` filled in: unknown names are empty, as on GitHub; only names, and `||` between two, are read.
 fn evaluated(text: &str, known: &BTreeMap<String, String>) -> String {
     let (mut whole, mut rest) = (String::new(), text);
     while let Some((before, inner)) = rest.split_once("${{") {
@@ -299,7 +299,7 @@ fn nothing_that_ran_is_not_green() {
     Action::read().run(folder.path(), &inputs, &[]).is(4, "nothing-run");
 }
 
-/// A malicious release never gets as far as being launched, so that this needs neither Docker nor the network.
+/// A malicious release never gets as far as being launched, so this needs neither Docker nor the network.
 #[test]
 fn the_versions_are_those_of_the_pull_request() {
     if !has_jq() {
@@ -320,7 +320,7 @@ fn no_input_is_written_into_a_script() {
     }
 }
 
-/// A folder as releases are downloaded from, with an archive for this machine of a version, and its checksum.
+/// A folder like one that releases are downloaded from: a version's archive for this machine, and its checksum.
 fn releases(folder: &Path, version: &str, program: &str) -> (String, String) {
     let target = format!(
         "{}-{}",
@@ -341,16 +341,16 @@ fn releases(folder: &Path, version: &str, program: &str) -> (String, String) {
     (format!("file://{}", folder.display()), stdout[..64].to_owned())
 }
 
-/// A program that passes what it is asked on to the one that is tested.
+/// A program that passes its arguments on to the one under test.
 fn program() -> String {
     format!("#!/bin/sh\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_gatecrash"))
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// Where there is no gatecrash.
+/// A PATH without gatecrash.
 const BARE: (&str, &str) = ("PATH", "/usr/bin:/bin");
 
-/// What the set-up of a gate between two equal targets comes to, with one input more.
+/// What the set-up of a gate between two equal targets comes to, with one more input.
 fn gate(inputs: &[(&str, &str)], env: &[(&str, &str)]) -> Ran {
     let both = [("baseline", "builtin"), ("candidate", "builtin"), ("scenarios", SCENARIO)];
     Action::read().run(Path::new(ROOT), &[&both, inputs].concat(), env)
@@ -421,7 +421,7 @@ fn what_is_not_the_release_is_refused_and_nothing_is_installed() {
     }
 }
 
-/// Of a release whose checksum nobody has written down, GitHub is asked by which workflow of whom it was built, from which tag.
+/// For a release whose checksum nobody wrote down, GitHub is asked which workflow of whose built it, from which tag.
 #[test]
 fn a_release_that_github_attests_needs_no_checksum() {
     if !has_jq() {

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::{answer, gatecrash};
 
-/// Where a gateway may be named: its adapter; the built-in one, which has copies of real bugs; and what is about one gateway
+/// Where a gateway may be named: its adapter; the built-in one, which copies real bugs; and what is about one gateway
 /// by its nature (its reports, its releases in a repository).
 const OF_A_GATEWAY: [&str; 4] = ["gateway", "builtin", "reproduce", "from_git"];
 
-/// Names, and words of their admin APIs.
+/// Names, and words from their admin APIs.
 const PECULIAR: [&str; 14] = [
     "litellm",
     "any-llm",

@@ -1,4 +1,4 @@
-//! A search among versions: what it finds, what it says of versions that tell nothing, and that it goes on where it was.
+//! A search among versions: what it finds, what it says of versions that tell nothing, and that it resumes where it was.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,7 +7,7 @@ use super::support::running::Running;
 use super::{answer, gatecrash, write};
 
 const KEY: &str = "scenarios/budget/key.yaml";
-/// Faults that the scenario does not see, and then two that it does.
+/// Faults that the scenario does not see, then two that it does.
 const VERSIONS: &str = "builtin,builtin@fault:user-budget-ignored,builtin@fault:tag-budget-ignored,\
                         builtin@fault:crowd-overruns,builtin@fault:rpm-ignored,\
                         builtin@fault:unpriced-model-skips-budgets,builtin@fault:key-budget-ignored";
@@ -23,7 +23,7 @@ fn bisect(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Without how long it took.
+/// The text without how long it took.
 fn steady(text: &str) -> String {
     let line = |line: &str| {
         line.rsplit_once(" (").filter(|(_, time)| time.ends_with(" s)")).map_or(line, |(line, _)| line).to_owned()

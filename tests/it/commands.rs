@@ -128,7 +128,7 @@ fn known_deviations_keep_green_and_stale_or_expired_ones_do_not() {
         );
         write(folder.path(), "harness.toml", text)
     };
-    // Deviations are of versions, and the built-in gateway has none: it never has any.
+    // Deviations are for versions, and the built-in gateway has none: none ever applies.
     let config = with("");
     let arguments =
         ["run", "--config", &config, &case("good.yaml"), "--target", "builtin@fault:budget-refused-with-400"];

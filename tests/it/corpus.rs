@@ -1,4 +1,4 @@
-//! The corpus inside the program: what is run where there are no scenarios.
+//! The corpus inside the program: what runs where there are no scenarios.
 
 use std::path::Path;
 use std::process::Command;

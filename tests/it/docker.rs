@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::support::engine::{IMAGE, TARGET, docker, turn};
 use super::{answer, gatecrash, write};
 
-/// The gateway that has this in its environment, once it runs.
+/// The gateway with this in its environment, once it runs.
 fn gateway_with(variable: &str, limit: Duration) -> String {
     let began = Instant::now();
     loop {
@@ -21,7 +21,7 @@ fn gateway_with(variable: &str, limit: Duration) -> String {
     }
 }
 
-/// What became of a connection from inside of a container.
+/// What became of a connection from inside a container.
 fn connection(container: &str, host: &str, port: &str) -> String {
     let script = "import errno, socket, sys\n\
                   try:\n    socket.create_connection((sys.argv[1], int(sys.argv[2])), 5).close(); print('connected')\n\
@@ -54,7 +54,7 @@ fn a_gateway_reaches_its_upstream_and_nothing_outside_and_knows_what_it_was_told
         base.strip_prefix("http://").and_then(|base| base.split_once(':')).expect("it names the upstream");
     assert_eq!(connection(&gateway, host, port), "connected", "its upstream, at {host}:{port}");
     assert_eq!(connection(&gateway, "host.docker.internal", port), "connected");
-    // Engines before 28 leave a route out, on which the engine's firewall drops everything.
+    // Engines before 28 leave a route outwards, on which the engine's firewall drops everything.
     assert_ne!(connection(&gateway, "1.1.1.1", "443"), "connected");
     let networks =
         docker(&["inspect", "--format", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}", &gateway]);

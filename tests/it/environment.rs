@@ -48,7 +48,7 @@ fn four_runs_at_once_do_not_disturb_one_another() {
     }
 }
 
-/// Under it, a program's wall clock is off by as many seconds as a file says.
+/// With this library, a program's wall clock is off by as many seconds as a file says.
 const CLOCK: &str = r#"
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -69,7 +69,7 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 }
 "#;
 
-/// The library of a clock, made by the linker's compiler.
+/// The library for a clock, made by the linker's compiler.
 fn clock(folder: &Path) -> Option<String> {
     let source = write(folder, "clock.c", CLOCK);
     let library = folder.join("clock.so").display().to_string();
@@ -86,7 +86,7 @@ fn a_clock_that_jumps_in_mid_run_changes_no_limit_and_no_sum() {
         not_tested("there is no C compiler for 64-bit Linux here");
         return;
     };
-    // That the clock has jumped shows in what is dated: a known deviation is accepted until tomorrow.
+    // Dates show that the clock has jumped: a known deviation is accepted until tomorrow.
     let until = jiff::ZonedDateTime::now().date().tomorrow().unwrap();
     let deviation = format!(
         "[[known_deviation]]\ngateway = \"litellm\"\nversions = \">=1\"\nscenario = \"paced\"\nfinding = \"wrong refusal\"\n\
@@ -127,7 +127,7 @@ fn until_trials_begin(folder: &Path, host: Option<&str>) -> std::process::Child 
 fn a_gateway_in_docker_whose_engine_goes_is_said_and_what_it_still_has_is_removed_when_it_is_back() {
     let Some(_turn) = turn() else { return };
     let (folder, relay) = (tempfile::tempdir().unwrap(), Relay::start());
-    // That it gets so far is also what shows that an engine over TCP is one like any other.
+    // Getting this far also shows that an engine over TCP is like any other.
     let child = until_trials_begin(folder.path(), Some(&relay.host));
     let label = format!("label=dev.gatecrash.run={}", run_of(&child).expect("the run has a reaper"));
     let left = || docker(&["ps", "--all", "--quiet", "--filter", &label]).lines().count();

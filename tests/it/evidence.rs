@@ -27,7 +27,7 @@ fn what_failed_is_a_text_to_paste_and_a_folder_with_the_rest() {
     insta::with_settings!({ filters => vec![(r"127\.0\.0\.1:\d{5}", "127.0.0.1:[port]"), (r"\b[0-9a-f]{64}\b", "[hash]")] }, {
         insta::assert_snapshot!("issue", files["issue.md"]);
     });
-    // The report is the same as any, and the same can be made of it.
+    // The report is like any other, and the same can be made from it.
     let again = folder.path().join("again");
     let report = out.join("report.json").display().to_string();
     let (code, ..) = answer(gatecrash(&["merge", &report, "--evidence", again.to_str().unwrap(), "--quiet"]));
@@ -45,7 +45,7 @@ fn a_comparison_says_what_the_baseline_answered() {
     assert!(code == 1 && issue.contains(said) && !issue.contains("Failed as well"), "{issue}");
 }
 
-/// Runs the lines of a trial against a gateway; gives the statuses that they print.
+/// Runs a trial's lines against a gateway; gives the statuses that they print.
 fn statuses(lines: &Path, url: &str) -> Vec<String> {
     let mut shell = Command::new("sh");
     shell.arg(lines).env("BASE_URL", url).env("MASTER_KEY", ADMIN_KEY).env("SETTLE", "0");
@@ -151,7 +151,7 @@ fn without_a_failure_there_is_no_text_to_paste() {
     assert_eq!(files(out.path()).into_keys().collect::<Vec<_>>(), ["builtin/config.yaml", "report.json"]);
 }
 
-/// A full disk, as far as one can be had without one: no file may be longer than this.
+/// A full disk, as close as we get without one: no file may be longer than this.
 #[test]
 fn on_a_full_disk_there_is_no_half_text() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! docs/examples, and what else people copy into their own repositories: each file is read as its system reads it, and its
-//! commands run on the built-in gateway. A few scenarios stand for the corpus; what the systems do is done here.
+//! docs/examples, and what else people copy into their own repositories: each file is read as its system reads it, and
+//! its commands run on the built-in gateway. A few scenarios stand for the corpus; what the systems do is done here.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use super::support::{in_peace, not_tested};
 use super::{answer, write};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-/// What the two real versions become here; the second regresses.
+/// What stands for the two real versions here; the second regresses.
 const ON_BUILTIN: [(&str, &str); 3] = [
     ("litellm@1.81.0", "builtin"),
     ("litellm@1.82.3", "builtin@fault:unpriced-model-skips-budgets"),
@@ -227,7 +227,7 @@ struct Repo {
     hooks: Vec<Hook>,
 }
 
-/// Both ways to have the hook: by a wheel, and by the gatecrash that is there.
+/// Both ways to have the hook: from a wheel, and from the gatecrash that is installed.
 #[test]
 fn the_hook_reads_scenarios_and_nothing_else() {
     let folder = workspace();
@@ -341,7 +341,7 @@ fn the_component_for_gitlab_is_red_on_a_regression_and_green_otherwise() {
 #[test]
 fn the_component_compares_what_it_was_told_or_nothing() {
     let (component, folder) = (Component::read(), workspace());
-    // No merge request, and nobody named a target.
+    // There is no merge request, and nobody named a target.
     let (code, _, stderr) = component.run(folder.path(), &[], &[("CI_MERGE_REQUEST_DIFF_BASE_SHA", "")]);
     assert!(code == 2 && stderr.contains("no revision is named"), "{code}: {stderr}");
     // Inputs are never commands.

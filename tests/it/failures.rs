@@ -1,5 +1,5 @@
-//! When the environment breaks, that is said: it is never a pass, and never the gateway's failure. And what the gateway
-//! breaks is a finding.
+//! When the environment breaks, the report says so: it is never a pass, and never the gateway's failure. What the
+//! gateway breaks is a finding.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -133,7 +133,7 @@ fn a_gateway_that_hangs_fails_its_trials_and_not_the_run() {
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
-/// Three trials, of which two ask at once with one key: by those it hangs, and only they fail.
+/// Three trials, two of which ask at once with one key: those hang the gateway, and only they fail.
 #[test]
 fn a_gateway_that_hangs_for_good_is_started_again_for_the_rest() {
     let folder = tempfile::tempdir().unwrap();
@@ -159,7 +159,7 @@ fn a_gateway_that_hangs_for_good_is_started_again_for_the_rest() {
     };
     let outcomes: Vec<String> = report["trials"].as_array().unwrap().iter().map(outcome).collect();
     insta::assert_snapshot!(outcomes.join("\n"));
-    // Once by whichever was first, and once by each of them alone.
+    // Once because of whichever was first, and once because of each of them alone.
     assert_eq!(report["targets"][0]["restarts"], 3);
     assert!(stdout.contains("hung 3 times and was restarted each time"), "{stdout}");
 }

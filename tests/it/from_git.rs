@@ -1,5 +1,5 @@
-//! `compare --from-git`: the two versions are found in real repositories, made of the cases in `from-git`; and what is said if
-//! they are not. Nothing is launched: no trial is selected.
+//! `compare --from-git`: it finds the two versions in real repositories, made from the cases in `from-git`; and what it
+//! says if it does not. Nothing is launched: no trial is selected.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ impl Repository {
         repository
     }
 
-    /// The one of a case: `before` is on main, `after` on the branch.
+    /// The repository of a case: `before` is on main, `after` on the branch.
     pub fn of(case_name: &str) -> Repository {
         let (repository, case) = (Repository::new(), PathBuf::from(case(&format!("from-git/{case_name}"))));
         repository.commit(&case.join("before"));
@@ -58,7 +58,7 @@ impl Repository {
         self.git(&["commit", "--quiet", "--allow-empty", "--message", "a change"]);
     }
 
-    /// What `compare` says of it: exit code 4, if it found two versions and then no trial.
+    /// What `compare` says of it: exit code 4 if it found two versions and then no trial.
     fn compare(&self, more: &[&str]) -> (i32, String) {
         compare(self.path(), more)
     }
@@ -121,7 +121,7 @@ fn what_main_did_meanwhile_is_not_the_change() {
     repository.git(&["checkout", "--quiet", "renovate/litellm"]);
     let (code, said) = repository.compare(&["--from-git", "main"]);
     assert!(code == 4 && said.contains("litellm 1.81.0 -> 1.82.3") && !said.contains("other.yaml"), "{said}");
-    // As GitHub checks a pull request out: merged into main.
+    // As GitHub checks out a pull request: merged into main.
     repository.git(&["checkout", "--quiet", "--detach", "main"]);
     repository.git(&["merge", "--quiet", "--no-edit", "renovate/litellm"]);
     let (code, said) = repository.compare(&["--from-git", "main"]);

@@ -1,4 +1,4 @@
-//! What fuzzing found, and some good input beside it, read again in each test run. `fuzz/run.sh` looks for more.
+//! What fuzzing found, with some good input beside it, read again in each test run. `fuzz/run.sh` looks for more.
 
 use std::path::{Path, PathBuf};
 

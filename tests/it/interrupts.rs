@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: once, trials that have begun end; twice, nothing is waited for.
+//! Ctrl-C and SIGTERM: after one, trials that have begun end; after two, nothing is waited for.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::support::running::{Running, long_scenario, signal};
 use super::{case, gatecrash, write};
 
-/// A trial of so many requests, ten in a second; what has more of them begins first.
+/// A trial of this many requests, ten a second; the one with the most begins first.
 fn trial(folder: &Path, name: &str, requests: usize, more: &str) -> String {
     let text = format!("name: a\nprice: 0.02\n{more}pace: 100ms\ngiven:\n  - key: k\nsteps:\n  - chat: k\n");
     write(folder, name, format!("{text}    times: {requests}\n"))
@@ -78,7 +78,7 @@ fn what_is_being_launched_is_given_up_at_once() {
     assert_eq!((code, stdout.contains("results so far: nothing was run")), (130, true), "{stdout}");
 }
 
-/// A stand-in of `initdb`: what it has started ends some time after it, as the servers do that it has.
+/// A stand-in for `initdb`: what it started ends some time after it, as its servers do.
 const INITDB: &str = r#"#!/bin/sh
 mkfifo fifo
 { cat <fifo >/dev/null; sleep 0.3; touch "$(dirname "$0")/ended"; } &
@@ -91,7 +91,7 @@ wait
 fn servers_that_set_a_database_up_end_by_themselves() {
     let folder = tempfile::tempdir().unwrap();
     let open = |path: &Path| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
-    // Root gives them to another user.
+    // Root runs them as another user.
     open(folder.path());
     for (name, script) in [("initdb", INITDB), ("postgres", ""), ("uv", "#!/bin/sh\nexec sleep 60\n")] {
         open(Path::new(&write(folder.path(), name, script)));

@@ -13,7 +13,7 @@ use super::{answer, case, gatecrash, write};
 /// Stops the database and starts it again.
 const OUTAGE: &str = "scenarios/resilience/database-outage.yaml";
 
-/// A place of its own for what is kept, as each user has one. What is up at its end is taken away.
+/// A separate place for what is kept, as each user has one. Whatever is up at its end is taken away.
 struct Place(tempfile::TempDir);
 
 impl Place {
@@ -36,7 +36,7 @@ impl Place {
         assert_eq!(code, 0, "{stdout}{stderr}");
     }
 
-    /// Of the keeper of a target, from its record.
+    /// The pid of a target's keeper, from its record.
     fn pid(&self, target: &str) -> u32 {
         let record = std::fs::read(self.0.path().join("gatecrash/up").join(target).join("record.json")).unwrap();
         serde_json::from_slice::<serde_json::Value>(&record).unwrap()["pid"].as_u64().unwrap().try_into().unwrap()
@@ -107,7 +107,7 @@ fn what_is_up_is_used_until_it_is_down() {
 fn runs_share_what_is_up_and_take_turns() {
     let place = Place::new();
     place.up(&["builtin"]);
-    // Trials that stop the database, and such as would not bear it.
+    // Trials that stop the database, and trials that could not bear it.
     let run = || {
         let mut run = place.command(&["run", OUTAGE, "scenarios/budget/key.yaml", "--format", "json"]);
         run.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
@@ -171,7 +171,7 @@ fn what_is_up_with_other_settings_is_not_used_silently() {
     let run = ["--target", "mine", &case("good.yaml")];
     let (code, stdout, stderr) = on_mine("run", &run, &settings);
     assert_eq!((code, stderr.contains("kept by process")), (0, true), "{stdout}{stderr}");
-    // Nobody's secrets are seen.
+    // It shows nobody's secrets.
     let record = std::fs::read_to_string(place.0.path().join("gatecrash/up/mine/record.json")).unwrap();
     assert!(!record.contains(ADMIN_KEY), "{record}");
 
@@ -241,12 +241,12 @@ fn processes_of_nextest_share_a_target_that_goes_with_it() {
     };
     let (place, folder) = (Place::new(), tempfile::tempdir().unwrap());
     let external = External::start(None);
-    // It stands before the first table.
+    // The setting has to stand before the first table.
     let settings = std::fs::read_to_string(external.settings(folder.path(), "")).unwrap();
     let scenarios = format!("scenarios = \"{}/scenarios\"\n", env!("CARGO_MANIFEST_DIR"));
     write(folder.path(), "harness.toml", scenarios + &settings);
-    // A stand-in for nextest: a process that starts test processes and waits for them. The upstream has one port, so
-    // that no two of them could have a target of their own.
+    // A stand-in for nextest: a process that starts test processes and waits for them. The upstream has one port, so no
+    // two of them could have targets of their own.
     let script = "for n in 1 2 3 4; do \"$0\" budget::key:: & pids=\"$pids $!\"; done; \
                   for pid in $pids; do wait $pid || exit 1; done; ls \"$XDG_RUNTIME_DIR/gatecrash\"";
     let output = Command::new("sh")

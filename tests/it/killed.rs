@@ -1,6 +1,6 @@
 //! Killed at any moment, a run leaves nothing behind: not a container, process, folder or segment of shared memory.
 //!
-//! How often it is killed is the environment variable GATECRASH_KILLS, and the seed of the moments GATECRASH_SEED;
+//! The environment variable GATECRASH_KILLS says how often it is killed, and GATECRASH_SEED is the seed of the moments;
 //! `benches/killed.sh` has the counts that a release is judged by.
 
 use std::collections::BTreeSet;
@@ -17,10 +17,10 @@ use super::support::not_tested;
 use super::support::running::signal;
 use super::{gatecrash, write};
 
-/// All has to be gone after that.
+/// Everything has to be gone within this time.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// The environment variable by which a test knows what it has started.
+/// The environment variable that marks what a test has started.
 const STARTED: &str = "STARTED_BY_THE_TEST";
 
 /// What is left of a run.
@@ -42,7 +42,7 @@ impl fmt::Display for Left {
     }
 }
 
-/// What a test has started, as it can be seen from outside.
+/// What a test has started, as seen from outside.
 struct Traces<'a> {
     started: &'a str,
     /// Where its temporary folders are.
@@ -53,7 +53,7 @@ struct Traces<'a> {
 }
 
 impl Traces<'_> {
-    /// Looks at everything there is now; what a process has in shared memory can only be seen while it lives.
+    /// Looks at everything there is now; a process's shared memory can only be seen while it lives.
     fn look(&mut self) -> Left {
         let system = processes();
         let started = format!("{STARTED}={}", self.started);
@@ -88,7 +88,7 @@ impl Traces<'_> {
         }
     }
 
-    /// How long it takes until nothing is left; what is, if that is too long.
+    /// How long it takes until nothing is left; or what is left, if that takes too long.
     fn until_gone(&mut self) -> Result<Duration, Left> {
         let began = Instant::now();
         loop {
@@ -119,7 +119,7 @@ fn variable(process: &Process, prefix: &str) -> Option<String> {
     process.environ().iter().find_map(|own| Some(own.to_str()?.strip_prefix(prefix)?.to_owned()))
 }
 
-/// The segments that a process has mapped: files of /dev/shm, and System V's, which have numbers. Linux only.
+/// The segments that a process has mapped: files in /dev/shm, and System V's, which have numbers. Linux only.
 fn shared_memory_of(process: &Process) -> Vec<String> {
     let maps = std::fs::read_to_string(format!("/proc/{}/maps", process.pid())).unwrap_or_default();
     let segment = |line: &str| {
@@ -139,7 +139,7 @@ fn in_sysv(id: &str) -> bool {
     segments.lines().any(|line| line.split_whitespace().nth(1) == Some(id))
 }
 
-/// Moments by chance, the same for the same seed (SplitMix64).
+/// Random moments, the same for the same seed (SplitMix64).
 struct Moments(u64);
 
 impl Moments {
@@ -215,7 +215,7 @@ fn a_killed_run_of_processes_leaves_nothing() {
         return;
     }
     let arguments = ["run", "scenarios/budget/key.yaml", "--target", TARGET, "--launcher", "process"];
-    // The first time, there is more to make: that is not what is killed here.
+    // The first time there is more to make, which is not what we kill here.
     let made = gatecrash(&arguments).stdout(Stdio::null()).status().unwrap();
     assert_ne!(made.code(), Some(3), "it cannot be launched on this machine: see `gatecrash doctor`");
     killed("process", || gatecrash(&arguments), kills(0), Duration::from_secs(30), false);
@@ -244,7 +244,7 @@ fn reaper(run: &str, folder: &Path) -> Child {
 fn long(script: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("{script}\ni=0; while [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done")]);
-    // A shell whose `sleep` is killed says so.
+    // A shell says so when its `sleep` is killed.
     command.stderr(Stdio::null());
     command
 }
@@ -257,15 +257,15 @@ fn ends(child: &mut Child) {
     }
 }
 
-/// The mark of a run that is no other's, nor that of another test run on this machine: reapers look for it everywhere.
+/// A run's mark that no other run has, nor another test run on this machine: reapers look for it everywhere.
 fn mark(last: char) -> String {
     format!("{:07x}{last}", std::process::id() & 0xfff_ffff)
 }
 
 #[test]
 fn the_reaper_hears_no_signal_and_takes_away_what_is_of_its_run_and_nothing_else() {
-    // Who runs tests in the background of a script has this signal ignored, and no shell can trap what it finds ignored. What is
-    // handled here is as usual in what is started from here.
+    // A script that runs tests in the background makes them ignore this signal, and no shell can trap a signal that was
+    // ignored at its start. Handling it here resets it for what is started from here.
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();
     let _handled = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::quit()).unwrap();
@@ -325,7 +325,7 @@ fn a_reaper_that_is_told_so_touches_nothing() {
     ends(&mut reaper);
     assert!(of_run.exists());
     let kept = write(&of_run, "kept", "");
-    // What is no mark of a run is no name of a folder either.
+    // What is not a run's mark is not the name of a folder either.
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatecrash"));
     command.env("GATECRASH_REAPER", format!("../gatecrash-{own}")).env("TMPDIR", folder.path()).stdin(Stdio::null());
     assert!(command.status().unwrap().success());

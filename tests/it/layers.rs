@@ -1,5 +1,5 @@
-//! Which room of `src` may import which: the house as a table. A room imports only what stands above it here, so there is no
-//! circle among rooms, nor among files of different rooms.
+//! Which room of `src` may import which: the house as a table. A room imports only what stands above it here, so there
+//! is no circle among rooms, nor among files of different rooms.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("main", "commands"),
 ];
 
-/// A place where another room is named.
+/// A place that names another room.
 #[derive(Debug)]
 struct Import {
     file: PathBuf,
@@ -113,7 +113,7 @@ fn imports(folder: &Path) -> Vec<Import> {
 
 fn of_file(path: &Path, from: &str) -> Vec<Import> {
     let text = std::fs::read_to_string(path).unwrap();
-    // What a comment names is no import.
+    // What a comment names is not an import.
     let code: String = text.lines().map(|line| format!("{}\n", line.split("//").next().unwrap_or_default())).collect();
     let mut all = Vec::new();
     for root in ["crate::", "gatecrash::"] {

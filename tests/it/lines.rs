@@ -1,4 +1,4 @@
-//! A run that another program reads along, and what there is as JSON.
+//! A run that another program follows line by line, and what there is as JSON.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -10,7 +10,7 @@ use super::{answer, gatecrash, write};
 
 const FAULT: &str = "builtin@fault:unpriced-model-skips-budgets";
 
-/// The lines, each as the schema says.
+/// The lines, each checked against the schema.
 fn lines(stdout: &str) -> Vec<Value> {
     let (_, schema, _) = answer(gatecrash(&["schema", "--lines"]));
     let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();

@@ -1,5 +1,5 @@
-//! What becomes of a verdict when a gateway's books are behind: a charge that is late is waited for, and one that never
-//! comes is found by a trial that runs a second time, in quiet.
+//! What becomes of a verdict when a gateway's books are behind: a late charge is waited for, and one that never comes
+//! is found by a trial that runs a second time, in quiet.
 
 use serde_json::Value;
 

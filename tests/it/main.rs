@@ -1,6 +1,6 @@
 //! The tests of gatecrash itself, through what it shows to others: its commands, its library, its messages.
 
-// What is printed here is for who runs the tests.
+// What is printed here is for whoever runs the tests.
 #![allow(clippy::disallowed_macros)]
 // Nobody reaches into a test.
 #![allow(unreachable_pub)]

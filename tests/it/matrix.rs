@@ -8,14 +8,14 @@ use serde_json::Value;
 use super::support::running::long_scenario;
 use super::{answer, case, gatecrash, write};
 
-/// Two bugs that come one after the other, and go.
+/// Two bugs that come one after the other, and go again.
 const TARGETS: [&str; 3] =
     ["builtin", "builtin@fault:unpriced-model-skips-budgets", "builtin@fault:key-budget-ignored"];
 
 const SCENARIOS: [&str; 3] =
     ["scenarios/budget/key.yaml", "scenarios/budget/user.yaml", "scenarios/access/unknown-key.yaml"];
 
-/// What is kept is kept in this folder.
+/// What is kept goes into this folder.
 fn matrix(cache: &Path, arguments: &[&str]) -> Command {
     let mut command = gatecrash(&[&["matrix"], arguments].concat());
     command.env("GATECRASH_CACHE", cache);
@@ -114,7 +114,7 @@ fn a_run_that_was_stopped_goes_on() {
     assert!(listed.starts_with("results      builtin  "), "{listed}");
     let (_, _, stderr) = answer(matrix(&cache, &["builtin", &quick, "--fresh"]));
     assert!(stderr.starts_with("builtin: 0 known, 1 to be run\n"), "{stderr}");
-    // Another text of it is another scenario.
+    // A scenario with another text is another scenario.
     write(folder.path(), "quick.yaml", text.replace("0.02", "0.03"));
     let (_, _, stderr) = answer(matrix(&cache, &["builtin", &quick]));
     assert!(stderr.starts_with("builtin: 0 known, 1 to be run\n"), "{stderr}");
@@ -208,7 +208,7 @@ fn what_is_no_matrix_is_said() {
     }
 }
 
-/// Known deviations are judged when it is shown: a change of theirs changes it.
+/// Known deviations are judged when the table is shown: a change to them changes it.
 #[test]
 fn the_tables_in_the_docs_are_what_their_json_says() {
     let folder = tempfile::tempdir().unwrap();

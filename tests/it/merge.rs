@@ -57,7 +57,7 @@ fn the_parts_of_a_comparison_are_the_comparison() {
     assert_eq!(merged(&[&again], &[]).1, text);
 }
 
-/// One run in both formats: two runs of crowds never say the same.
+/// One run in both formats: two runs of crowds never say quite the same.
 #[test]
 fn a_report_alone_is_shown_as_the_run_itself_showed_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -170,7 +170,7 @@ fn what_does_not_belong_together_is_refused_with_the_reason() {
             _ => assert_eq!((code, stdout.as_str(), stderr.contains(expected)), (2, "", true), "{expected}: {stderr}"),
         }
     }
-    // The same file twice says nothing that it does not say once.
+    // The same file given twice adds nothing.
     assert_eq!(merged(&[&whole, &whole], &[]), merged(&[&whole], &[]));
     let (code, _, stderr) = answer(gatecrash(&["run", "--partition", "5/4"]));
     assert_eq!((code, stderr.contains("such as 1/4 or 4/4")), (2, true), "{stderr}");

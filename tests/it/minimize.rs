@@ -12,12 +12,12 @@ use gatecrash::scenario::{Place, Step};
 use super::support::external::{ADMIN_KEY, External};
 use super::{answer, case, gatecrash, write};
 
-/// What is not found is not waited for long.
+/// A finding that does not come is not waited for long.
 fn settings(folder: &Path) -> String {
     write(folder, "harness.toml", "[limits]\nsettle = \"300ms\"\n")
 }
 
-/// The end of what is said, which is what came of it, without times and numbers of trials.
+/// The last part of the output, which is the result, without times and numbers of trials.
 fn report(stderr: &str) -> String {
     let report = stderr.split_once("\n\n").map_or(stderr, |(_, report)| report);
     let line = |line: &&str| !line.ends_with(" s)") && !line.contains(" smaller version");
@@ -37,7 +37,7 @@ fn each_case_becomes_the_smallest_scenario_with_its_finding() {
         assert_eq!(code, 0, "{path}: {stderr}");
         let name = file.file_name().unwrap().display();
         all.push_str(&format!("==> {name}\n{stdout}\n{}\n", report(&stderr)));
-        // It says what it is of.
+        // It says what it was made from.
         let smaller = write(folder.path(), "smaller.yaml", &stdout);
         let (code, ..) = answer(gatecrash(&["run", &smaller, "--target", target, "--config", &settings]));
         assert_eq!(code, 1, "{path}: {stdout}");
@@ -170,7 +170,7 @@ fn whatever_keeps_the_finding_every_version_is_a_scenario_and_an_end_comes() {
         let is_of_file = |version: &Version| trials.iter().any(|trial| trial.case == version.trial().case);
         assert!(!versions.is_empty() && versions.iter().all(is_of_file), "{}", path.display());
         let original: Vec<_> = trials[0].file.scenario.steps.iter().map(subject).collect();
-        // One in so many versions keeps it.
+        // One in this many versions keeps it.
         for one_in in [1, 3] {
             let version = versions[one_in as usize % versions.len()].clone();
             let mut reduction = Reduction::new(Failing { version, finding: finding.clone() });

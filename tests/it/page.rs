@@ -23,8 +23,8 @@ fn page(folder: &Path, report: &Value) -> String {
     std::fs::read_to_string(page).unwrap()
 }
 
-/// The tags of a page in their order, each with what follows it up to the next. Fails if one is not closed where it has
-/// to be, or if an attribute is not in quotes.
+/// The tags of a page in order, each with the text up to the next. Fails if one is not closed where it has to be, or if
+/// an attribute is not in quotes.
 fn tags(page: &str) -> Vec<(&str, &str)> {
     const VOID: [&str; 5] = ["meta", "link", "input", "br", "!DOCTYPE"];
     let (mut tags, mut open, mut rest) = (Vec::new(), Vec::new(), page);
@@ -34,7 +34,7 @@ fn tags(page: &str) -> Vec<(&str, &str)> {
         assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
         let name = tag.split([' ', '/']).next().unwrap();
         let after = &rest[end + 1..];
-        // What is in these two is no markup.
+        // The content of these two is not markup.
         let until = if ["style", "script"].contains(&name) { format!("</{name}>") } else { "<".to_owned() };
         let text = &after[..after.find(&until).unwrap_or(after.len())];
         match tag.strip_prefix('/') {
@@ -100,7 +100,7 @@ fn it_asks_for_nothing_else() {
         for attribute in ["src", "href", "srcset", "action", "data", "poster", "style", "onclick", "onload"] {
             let Some((_, value)) = tag.split_once(&format!(" {attribute}=\"")) else { continue };
             let value = value.split('"').next().unwrap();
-            // What a scenario or a deviation came from is a page that a reader can go to.
+            // What a scenario or a deviation came from is a page that a reader can open.
             let is_link = tag.starts_with("a ") && value.starts_with("https://");
             assert!(value.starts_with('#') || value.starts_with("data:image/svg+xml,") || is_link, "<{tag}>");
             if let Some(place) = value.strip_prefix('#') {
@@ -113,7 +113,7 @@ fn it_asks_for_nothing_else() {
         }
     }
     assert!(links > 100, "{links}");
-    // Without its script all is there but the filters.
+    // Without its script everything is there but the filters.
     let hidden: Vec<_> =
         tags(&page).into_iter().filter(|(tag, _)| tag.split(' ').any(|word| word == "hidden")).collect();
     assert!(hidden.len() == 1 && hidden[0].0.starts_with("form id=\"filters\""), "{hidden:?}");

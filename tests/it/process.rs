@@ -1,12 +1,12 @@
-//! Real gateways without Docker: which launcher is chosen, and what is said where nothing can be launched. That they
-//! are launched at all needs Python and a network, and is asked in CI.
+//! Real gateways without Docker: which launcher is chosen, and what is said where nothing can be launched. Launching
+//! them for real needs Python and a network, and is tested in CI.
 
 use std::path::Path;
 use std::process::Command;
 
 use super::{answer, case, gatecrash, write};
 
-/// The binary on a machine on which there is nothing: no program on the PATH, no Docker engine, an empty cache.
+/// The binary on a machine with nothing: no program on the PATH, no Docker engine, an empty cache.
 fn on_a_bare_machine(arguments: &[&str], cache: &Path) -> Command {
     let mut command = gatecrash(arguments);
     command.env("PATH", "").env("DOCKER_HOST", "tcp://127.0.0.1:1").env("GATECRASH_CACHE", cache);
@@ -37,7 +37,7 @@ fn where_nothing_can_be_launched_both_ways_are_named_and_the_default_works() {
     let (code, stdout, _) =
         answer(on_a_bare_machine(&["run", &case("good.yaml"), "--target", "litellm@1.82.3"], &cache));
     assert_eq!(code, 3, "{stdout}");
-    // It was chosen, and says why.
+    // The launcher was chosen, and the output says why.
     for expected in
         ["as processes: no Docker engine answers", "neither uv nor python3", "--launcher docker", "`builtin`"]
     {

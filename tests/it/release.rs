@@ -1,4 +1,4 @@
-//! Releases: what the workflows ask for is there and pinned, and the scripts in `release/` refuse what does not agree.
+//! Releases: what the workflows need is there and pinned, and the scripts in `release/` refuse what does not agree.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -34,7 +34,7 @@ struct Step {
     uses: Option<String>,
 }
 
-/// The steps of all workflows, of the action, and of the example that people copy, with the file that each is in.
+/// The steps of all workflows, of the action, and of the example that people copy, with the file each is in.
 fn steps() -> Vec<(PathBuf, Step)> {
     let folder = Path::new(ROOT).join(".github/workflows");
     let mut workflows: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -82,7 +82,7 @@ fn every_script_that_a_workflow_runs_is_there() {
     assert!(scripts >= 6, "only {scripts} scripts were found");
 }
 
-/// A copy of what the scripts read, to be changed: `release/`, the action, Cargo.toml, CHANGELOG.md.
+/// A copy of what the scripts read, for changing: `release/`, the action, Cargo.toml, CHANGELOG.md.
 fn copy() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut cp = Command::new("cp");
@@ -150,7 +150,7 @@ fn checksums_are_of_what_is_there_and_the_gate_is_pinned_to_them() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!((lines.len(), lines[0]), (3, "1.2.3"), "{text}");
     assert!(lines[1..].iter().all(|line| sums.contains(line)), "{text}");
-    // What is of no release, or of two, changes nothing.
+    // A list for no release, or for two, changes nothing.
     write(&dist, "none", "nothing\n");
     write(&dist, "two", format!("{sums}{}", sums.replace("1.2.3", "1.2.4")));
     for (file, expected) in [("dist/none", "names no archive"), ("dist/two", "is of several versions")] {
@@ -169,7 +169,7 @@ fn an_image_is_built_only_of_a_program_that_runs_here() {
     }
 }
 
-/// What says a version to people says this one.
+/// Whatever tells people a version tells this one.
 #[test]
 fn what_is_written_down_is_of_this_version() {
     for file in [
@@ -196,7 +196,7 @@ fn what_is_written_down_is_of_this_version() {
     assert!(changelog.contains(&format!("## [{VERSION}]")));
 }
 
-/// The numbers of formats in the changelog are those that the program writes.
+/// The format numbers in the changelog are those that the program writes.
 #[test]
 fn the_changelog_says_which_formats_are_written() {
     let changelog = fs::read_to_string(Path::new(ROOT).join("CHANGELOG.md")).unwrap();

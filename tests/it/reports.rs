@@ -39,7 +39,7 @@ fn as_many_formats_as_are_wanted_are_written_in_one_run() {
     assert_eq!((code, stdout.contains("1 regression, 1 same")), (1, true), "{stdout}");
     insta::assert_snapshot!("junit", without_times(&read(folder.path(), "r.xml")));
     insta::assert_snapshot!("markdown", without_times(&read(folder.path(), "r.md")));
-    // The file is what standard output would have been, and any other format can be made of it.
+    // The file is what standard output would have been, and any other format can be made from it.
     let (code, github, _) = answer(gatecrash(&["merge", &json, "--format", "github"]));
     assert_eq!(code, 1);
     insta::assert_snapshot!("github", without_times(&github));
@@ -111,7 +111,7 @@ fn fail_on_chooses_what_fails_the_run_and_hides_nothing() {
     assert_eq!((code, stderr.contains("`bypas` is none of bypass, leak, overrun,")), (2, true), "{stderr}");
 }
 
-/// A gateway in front of another, that forgets the budget of the first key it is asked to make.
+/// A gateway in front of another, which forgets the budget of the first key it is asked to make.
 struct Forgetful {
     behind: String,
     keys: AtomicUsize,

@@ -1,5 +1,5 @@
-//! `gatecrash reproduce`: each case is a folder with what somebody pasted, and its scenario is one that can be run.
-//! `gatecrash new`: so is what it writes.
+//! `gatecrash reproduce`: each case is a folder with what somebody pasted, and its scenario can be run. `gatecrash
+//! new`: so can what it writes.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -17,7 +17,7 @@ fn cases() -> BTreeMap<String, std::path::PathBuf> {
     folders.map(|folder| (folder.file_name().unwrap().to_str().unwrap().to_owned(), folder)).collect()
 }
 
-/// What is there of a case, as arguments: from its own folder, so that no path of this machine is said.
+/// Runs a case with the files it has: from its own folder, so that the output has no path of this machine.
 fn reproduce(folder: &Path) -> (i32, String, String) {
     let is_there = |name: &&str| folder.join(name).exists();
     let report = ["report.json", "report.md"].into_iter().find(is_there).expect("a case has a report");
@@ -48,7 +48,7 @@ fn every_scenario_is_right_and_passes_on_the_built_in_gateway() {
     let reproduced = reproduced.filter(|(_, (code, ..))| *code == 0);
     let files: Vec<String> =
         reproduced.map(|(name, (_, scenario, _))| write(folder.path(), &format!("{name}.yaml"), scenario)).collect();
-    // By its name, each runs: also one that an ordinary run leaves out, for it takes long.
+    // Named, each of them runs: even one that an ordinary run leaves out because it takes long.
     let with_files = |command| [command].into_iter().chain(files.iter().map(String::as_str)).collect::<Vec<_>>();
     let (code, stdout, stderr) = answer(gatecrash(&with_files("check")));
     assert_eq!((code, stdout), (0, format!("{} scenarios are right\n", files.len())), "{stderr}");
@@ -95,7 +95,7 @@ impl Chance {
         )
     }
 
-    /// A key, and some of those that it may belong to.
+    /// A key, and some of those it may belong to.
     fn report(&mut self) -> String {
         const NAMES: &[&str] =
             &["null", r#""laptop""#, r#""true""#, r#""007""#, r#""-""#, r#""a b""#, r#""owner""#, r#""\u0000""#];
@@ -138,7 +138,7 @@ fn whatever_an_admin_api_shows_becomes_a_scenario_that_is_right_and_passes() {
         if let Err(mistakes) = understand("bug.yaml".as_ref(), scenario.clone().into_bytes()) {
             panic!("{:#?}\n{scenario}\n{text}", mistakes.diagnostics);
         }
-        // What waits for a minute to be over takes long, and there are others.
+        // Scenarios that wait for a minute to pass take long, and there are others.
         if number < 100 && !["\npace:", "reset, slow"].iter().any(|slow| scenario.contains(slow)) {
             write(folder.path(), &format!("n{number}.yaml"), scenario);
         }
@@ -238,7 +238,7 @@ fn the_scenario_to_start_from_runs_as_it_is_and_fits_the_schema() {
     assert!(errors.is_empty(), "{errors:?}");
 }
 
-/// The properties anywhere in a schema that nobody explains.
+/// The properties anywhere in a schema that have no description.
 fn unexplained(at: &str, schema: &serde_json::Value, found: &mut Vec<String>) {
     let Some(object) = schema.as_object() else {
         schema.as_array().into_iter().flatten().for_each(|one| unexplained(at, one, found));

@@ -1,4 +1,4 @@
-//! Secrets, planted wherever one can get in, and looked for in everything that comes out.
+//! Secrets, planted wherever one can get in, and searched for in everything that comes out.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,15 +17,15 @@ use super::support::external::free_port;
 use super::support::files;
 use super::{answer, gatecrash, write};
 
-/// The admin key, as nobody would recognise it.
+/// An admin key that does not look like one.
 const ADMIN: &str = "admin\"key/of+the=tests-0815";
-/// Virtual keys: as LiteLLM makes them, and as it does not.
+/// Virtual keys: one as LiteLLM makes them, and one as it does not.
 const VIRTUAL: [&str; 2] = ["sk-V1rtualKey0fTheTests42", "virtual~key/of+the=tests-4711"];
 /// In the environment and in the settings.
 const OF_A_PROVIDER: &str = "key-of-a-provider-1234";
 const OF_A_DATABASE: &str = "password-of-a-database-5678";
 
-/// What must not be seen of any of them, in any form.
+/// What must not show of any of them, in any form.
 const NEVER: [&str; 12] = [
     "admin\"key",
     "admin\\\"key",
@@ -57,7 +57,7 @@ fn is_clean(what: &str, (_, stdout, stderr): &(i32, String, String)) -> bool {
     ["sk-[secret]", "<master key>", "<key "].iter().any(|shown| stdout.contains(shown) || stderr.contains(shown))
 }
 
-/// What a hostile gateway does with a request of a model.
+/// What a hostile gateway does with a model request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Hostile {
     NotReady,
@@ -81,7 +81,7 @@ const HOSTILE: [Hostile; 7] = [
 
 /// Says everything that it was told, and all that it knows, wherever it can.
 fn says(hostile: Hostile, key: &str, request: &Request) -> Response {
-    // Nobody can know a secret that was never told, unless by its looks.
+    // Nobody can recognise a secret that was never told, except by its looks.
     let handed_out = matches!(hostile, Hostile::Refuses | Hostile::AnswersNonsense | Hostile::StreamsAnError);
     let key = if handed_out { key } else { VIRTUAL[0] };
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -119,7 +119,7 @@ fn says(hostile: Hostile, key: &str, request: &Request) -> Response {
     response
 }
 
-/// Serves it, for as long as the runtime lives.
+/// Serves it for as long as the runtime lives.
 fn serve(runtime: &tokio::runtime::Runtime, hostile: Hostile, key: &'static str) -> SocketAddr {
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
@@ -138,7 +138,7 @@ fn settings(folder: &Path, gateway: SocketAddr) -> String {
     write(folder, "harness.toml", text)
 }
 
-/// With secrets in the environment, too.
+/// Adds secrets in the environment.
 fn with_secrets(mut command: Command) -> Command {
     command
         .env("ADMIN_KEY_OF_THE_TESTS", ADMIN)
@@ -176,7 +176,7 @@ fn a_hostile_gateway_cannot_make_gatecrash_say_a_secret() {
                 is_clean(&format!("{hostile:?}: {name}"), &(0, text, String::new()));
             }
             if more == ["--format", "json"] {
-                // What one machine wrote another reads.
+                // What one machine wrote, another reads.
                 let report = write(folder.path(), "report.json", &answered.1);
                 let merged = answer(gatecrash(&["merge", &report]));
                 assert_eq!(merged.0, answered.0, "{merged:?}");
@@ -186,7 +186,7 @@ fn a_hostile_gateway_cannot_make_gatecrash_say_a_secret() {
     }
 }
 
-/// This test is also what it starts: its name is in the name of the trial, so that one filter selects both.
+/// This test also starts itself: its name is in the name of the trial, so that one filter selects both.
 #[test]
 fn secrets_in_cargo_test() {
     const SETTINGS: &str = "SETTINGS_OF_THE_TESTS";
@@ -287,7 +287,7 @@ fn the_built_in_gateway_says_no_key() {
     }
 }
 
-/// Secrets that are words of our own: of an outcome, of a field, of a verdict.
+/// Secrets that are also words of ours: an outcome, a field, a verdict.
 const WORDS: [&str; 3] = ["pass", "outcome", "regression"];
 
 #[test]
@@ -326,7 +326,7 @@ fn a_secret_that_is_a_word_of_the_report_is_redacted_and_the_report_stays_one() 
             assert!(!text.contains(&format!("planted {word}")), "{word} is in {name}:\n{text}");
         }
     }
-    // Every report is one, and another command reads it.
+    // Each of these is a report, and another command can read it.
     for text in [&json.1, &read(&report).1, &read(&format!("{evidence}/report.json")).1] {
         let parsed = gatecrash::read_report(text).unwrap();
         assert_eq!(parsed.trials.len(), 2, "{text}");

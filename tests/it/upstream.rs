@@ -40,7 +40,7 @@ fn route(api: Api) -> &'static str {
     }
 }
 
-/// A request of an API with this marker.
+/// A request to an API with this marker.
 fn request(api: Api, marker: &Marker) -> Value {
     let text = format!("{marker} What is new?");
     match api {
@@ -66,7 +66,7 @@ fn streamed(api: Api, marker: &Marker) -> Value {
     request
 }
 
-/// The data of a stream's events; what is no JSON as a string.
+/// The data of a stream's events; what is not JSON as a string.
 fn data(stream: &str) -> Vec<Value> {
     let lines = stream.lines().filter_map(|line| line.strip_prefix("data: "));
     lines.map(|line| serde_json::from_str(line).unwrap_or_else(|_| line.into())).collect()

@@ -13,7 +13,7 @@ use super::support::in_peace;
 
 const PAGE: &str = "docs/walkthrough.md";
 
-/// A command of the page.
+/// A command on the page.
 struct Step {
     line: usize,
     command: String,
@@ -96,7 +96,7 @@ fn each_command_of_the_walkthrough_says_what_the_page_says() {
     walk_all(&steps);
 }
 
-/// The whole page, in its order: what is asked of a real gateway stands on files that the other steps have written.
+/// The whole page, in order: what is asked of a real gateway builds on files that the other steps wrote.
 #[test]
 fn so_do_those_that_launch_gateways_in_docker() {
     let Some(_turn) = turn_with(&["ghcr.io/berriai/litellm:v1.81.0", IMAGE]) else { return };

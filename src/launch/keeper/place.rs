@@ -104,7 +104,7 @@ pub(in super::super) struct Up {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Program {
     version: String,
-    /// Grows with every change of what a keeper and those it serves say to one another.
+    /// Raised with every change to what a keeper and its runs say to one another.
     protocol: u32,
 }
 

@@ -1,6 +1,6 @@
-//! The Docker engine, for tests that launch a real gateway in it: whether they can, and a relay that a test may cut without
-//! disturbing anybody else. `docker` or `in_docker` is in the path of each such test, by which `.config/nextest.toml` and
-//! CONTRIBUTING.md know them.
+//! The Docker engine, for tests that launch a real gateway in it: whether they can, and a relay that a test may cut
+//! without disturbing anybody else. Each such test has `docker` or `in_docker` in its path, which is how
+//! `.config/nextest.toml` and CONTRIBUTING.md know them.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -24,10 +24,10 @@ pub fn docker(arguments: &[&str]) -> String {
     output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
 }
 
-/// A test's turn with the engine, while it holds this. There is none where gateways of these images cannot be launched.
+/// A test's turn with the engine, while it holds this. None where gateways of these images cannot be launched.
 pub fn turn_with(images: &[&str]) -> Option<MutexGuard<'static, ()>> {
-    // Two gateways that start at once are slow on a small machine. cargo-nextest, which runs each test in a process of its
-    // own, has a group for it.
+    // Two gateways that start at once are slow on a small machine. cargo-nextest, which runs each test in its own
+    // process, has a group for that.
     static ENGINE: Mutex<()> = Mutex::new(());
     match missing_of(images) {
         Some(missing) => {
@@ -53,7 +53,7 @@ fn missing_of(images: &[&str]) -> Option<String> {
     images.into_iter().find(|image| !is_here(image)).map(|image| format!("the image {image} is not here"))
 }
 
-/// The run of a harness, as its reaper knows it.
+/// A harness's run, as its reaper knows it.
 pub fn run_of(harness: &Child) -> Option<String> {
     let mut system = System::new();
     let what = ProcessRefreshKind::nothing().without_tasks().with_environ(UpdateKind::Always);
@@ -111,7 +111,7 @@ impl Relay {
         });
     }
 
-    /// For who talks to it, the engine is gone.
+    /// Whoever talks to it finds the engine gone.
     pub fn cut(&self) {
         self.open.store(false, Ordering::Relaxed);
         while TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
@@ -122,7 +122,7 @@ impl Relay {
         }
     }
 
-    /// It is back.
+    /// The engine is back.
     pub fn restore(&self) {
         self.serve(TcpListener::bind(("127.0.0.1", self.port)).unwrap());
     }

@@ -1,4 +1,4 @@
-//! A gateway that runs already: the built-in one, in the process of the test, as a target of `harness.toml`.
+//! A gateway that runs already: the built-in one, in the test's process, as a target in `harness.toml`.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! What tests stand on: the binary and what it answers, and files. A test of one subject imports from here, and never from
-//! the test of another.
+//! What tests stand on: the binary and what it answers, and files. A test of one subject imports from here, and never
+//! from the test of another.
 
 pub mod engine;
 pub mod external;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// The binary, in the root of the project, without anything of the environment that could change its answer.
+/// The binary, in the root of the project, without any environment that could change its answer.
 pub fn gatecrash(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatecrash"));
     command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -17,7 +17,7 @@ pub fn gatecrash(arguments: &[&str]) -> Command {
     command
 }
 
-/// Keeps away from a command what its user has set or keeps up.
+/// Hides from a command what its user has set or keeps up.
 pub fn in_peace(command: &mut Command) {
     command.env_remove("GATECRASH_CONFIG").env("NO_COLOR", "1");
     command.env("XDG_RUNTIME_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/nothing-is-up"));
@@ -58,7 +58,7 @@ pub fn files(folder: &Path) -> BTreeMap<String, String> {
     all
 }
 
-/// Says what this machine lacks for a test, which then proves nothing: seen with `cargo test -- --show-output` only.
+/// Says what this machine lacks for a test, which then proves nothing: seen only with `cargo test -- --show-output`.
 pub fn not_tested(why: &str) {
     println!("not tested: {why}");
 }

@@ -51,7 +51,7 @@ impl Running {
     }
 }
 
-/// Reads what it says of its progress until the target is ready.
+/// Reads its progress until the target is ready.
 pub fn until_ready(child: &mut Child) {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let ready = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("is ready")));
