@@ -140,7 +140,7 @@ pub trait Adapter: Debug + Send + Sync {
         Ok(())
     }
 
-    /// A request of a model, with a key.
+    /// A model request, with a key.
     fn ask(&self, to: &Connection, key: &Secret, ask: &Ask) -> RequestBuilder;
 
     /// A request for the list of models, with a key, on behalf of an end user if one is named.

@@ -109,7 +109,7 @@ impl Connection {
         self.request(Method::POST, route, who)
     }
 
-    /// A request that no trial makes, such as a health check; it takes only a moment.
+    /// A request that no trial makes, such as a health check; it may take only a moment.
     pub(super) fn ask_health(&self, route: &str) -> RequestBuilder {
         self.http.get(format!("{}{route}", self.base_url)).timeout(self.limit.min(Duration::from_secs(5)))
     }

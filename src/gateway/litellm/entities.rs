@@ -1,7 +1,7 @@
 //! LiteLLM's admin API: making, changing and reading the entities of a scenario. Routes and fields were read in the
 //! 1.81.0, 1.82.3 and 1.108.7 wheels (`proxy/_types.py`, `proxy/management_endpoints`) and measured on all three.
 //!
-//! Not: requests of models, and how a refusal reads.
+//! Not: model requests, and how a refusal reads.
 
 use reqwest::Method;
 use serde::Deserialize;

@@ -210,7 +210,7 @@ impl Process {
         self.end(self.about.stop, GRACE).await
     }
 
-    /// Ends it, and asks no more of it than that.
+    /// Ends it once its work is not wanted any more.
     pub(super) async fn abandon(&self) {
         self.end(self.about.abandon, LAST_GRACE).await;
     }
