@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::settle::{First, Settled, Until, moves, settle, stays};
+use super::settle::{First, Load, Settled, Until, moves, settle, stays};
 use super::steps::{Steps, undisturbed};
 use super::{InDoubt, Stop};
 use crate::gateway::{AdminError, Differing, Entity, Gateway, LogRow};
@@ -34,7 +34,7 @@ impl<'a> Steps<'a> {
             // It was wrong before, so it will not be equal; waiting for that would only take long.
             Some(recorded) => moves(&gateway, &entity, *recorded, since).await,
             None => {
-                let until = Until::Overdue(since + self.limits.settle);
+                let until = Until::Overdue(since + self.limits.settle, self.load());
                 settle(&gateway, &entity, Spend::exactly(expected), first, since, until).await
             }
         };
@@ -94,7 +94,10 @@ impl<'a> Steps<'a> {
         // An answer that was broken off may be charged late, or not at all: who looks at once sees neither.
         if self.uncertain.remove(&name.value) && !gateway.pace.behind.is_zero() {
             let spent = Spend::exactly(self.ledger.spent(name));
-            let arrives = gateway.pace.behind.max(gateway.books.slowest()) * 2;
+            let arrives = match self.load() {
+                Load::Crowd => gateway.pace.behind.max(gateway.books.slowest()) * 2,
+                Load::Quiet => gateway.pace.behind + gateway.books.slowest().max(gateway.pace.behind),
+            };
             stays(&gateway, &entity, spent, began + arrives).await.map_err(|error| reading(name, error, name.place))?;
         }
         let settled = settle(&gateway, &entity, stated, First::AtOnce, began, self.patience(fields)).await;
@@ -114,11 +117,19 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
+    /// A second look is taken when little else is going on.
+    fn load(&self) -> Load {
+        match self.in_doubt {
+            InDoubt::End => Load::Crowd,
+            InDoubt::GoOn => Load::Quiet,
+        }
+    }
+
     /// How long a check waits.
     fn patience(&self, fields: &CheckFields) -> Until {
         match &fields.within {
             Some(within) => Until::Stated(Instant::now() + self.on_clock(within)),
-            None => Until::Overdue(Instant::now() + self.limits.settle),
+            None => Until::Overdue(Instant::now() + self.limits.settle, self.load()),
         }
     }
 

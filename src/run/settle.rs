@@ -32,31 +32,46 @@ pub(super) enum First {
     WhenWritten,
 }
 
+/// How much else is going on: a charge may take that much longer than those that were seen to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Load {
+    /// Many other trials run.
+    Crowd,
+    /// Few do: the slowest charges that were seen came from the crowd before.
+    Quiet,
+}
+
+impl Load {
+    /// How long a charge may take before it counts as lost.
+    pub(super) fn patience(self, pace: Pace, slowest: Duration) -> Duration {
+        let least = if pace.behind.is_zero() { AT_ONCE } else { pace.behind * LONG_ENOUGH };
+        least.max(match self {
+            Load::Crowd => slowest * LONG_ENOUGH,
+            Load::Quiet => slowest + pace.behind,
+        })
+    }
+}
+
 /// How long to wait for what does not come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Until {
     /// Until this, however much else is in the books by then: a scenario says so.
     Stated(Instant),
     /// Until it is overdue, and no longer than this.
-    Overdue(Instant),
+    Overdue(Instant, Load),
 }
 
 impl Until {
     pub(super) fn left(self) -> Duration {
-        let (Until::Stated(limit) | Until::Overdue(limit)) = self;
+        let (Until::Stated(limit) | Until::Overdue(limit, _)) = self;
         limit.saturating_duration_since(Instant::now())
     }
 
     /// Whether to wait no longer.
     pub(super) fn is_over(self, pace: Pace, waiting: &Waiting) -> bool {
-        self.left().is_zero() || (matches!(self, Until::Overdue(_)) && is_overdue(pace, waiting))
+        let is_overdue = |load: Load| waiting.began().elapsed() > load.patience(pace, waiting.slowest());
+        self.left().is_zero() || matches!(self, Until::Overdue(_, load) if is_overdue(load))
     }
-}
-
-/// Whether it has had several times as long as a charge takes: as one is known to take, and as those of this run took.
-fn is_overdue(pace: Pace, waiting: &Waiting) -> bool {
-    let least = if pace.behind.is_zero() { AT_ONCE } else { pace.behind * LONG_ENOUGH };
-    waiting.began().elapsed() > least.max(waiting.slowest() * LONG_ENOUGH)
 }
 
 /// Waits until the entity's recorded spend is as expected, after what was charged `since` then at the latest.
@@ -73,9 +88,9 @@ pub(super) async fn settle(
         waiting.look_again(gateway.pace.poll, until.left()).await;
     }
     // It does not get less by waiting, but where a scenario waits for a reset.
-    let is_beyond = |recorded| matches!(until, Until::Overdue(_)) && expected.is_exceeded_by(recorded);
+    let is_beyond = |recorded| matches!(until, Until::Overdue(..)) && expected.is_exceeded_by(recorded);
     let settled = poll(gateway, entity, &waiting, until, |recorded| expected.holds(recorded), is_beyond).await?;
-    if matches!((settled, until), (Settled::As(..), Until::Overdue(_))) {
+    if matches!((settled, until), (Settled::As(..), Until::Overdue(..))) {
         waiting.has_come();
     }
     Ok(settled)
@@ -88,7 +103,7 @@ pub(super) async fn moves(
     from: Usd,
     since: Instant,
 ) -> Result<Settled, AdminError> {
-    let until = Until::Overdue(since + gateway.pace.behind);
+    let until = Until::Overdue(since + gateway.pace.behind, Load::Crowd);
     let waiting = gateway.books.waiting(entity, since);
     poll(gateway, entity, &waiting, until, |recorded| !recorded.agrees_with(from), |_| false).await
 }
