@@ -104,7 +104,7 @@ pub fn know_setting(name: &str, value: &str) {
         ["KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE"].iter().any(|end| word.ends_with(end))
             || ["PASS", "CREDENTIAL", "CREDENTIALS", "SALT", "LICENSE"].contains(&word.as_str())
     };
-    // A name in `_env` says where a secret is.
+    // A name ending in `_env` says where a secret is.
     if !name.ends_with("_env") && name.split(['_', '-', '.']).any(is_secret) {
         know(value);
     }
@@ -169,8 +169,8 @@ pub fn redact(text: &str) -> String {
     without_keys(&shown, &known.named)
 }
 
-/// The same for JSON that is somebody else's, which stays JSON: a secret may look like one of its numbers, and only what is
-/// in quotes is shown. What is our own is [`Redacted`].
+/// The same for JSON that is somebody else's, which stays JSON: a secret may look like one of its numbers, so only what is
+/// in quotes is redacted. For our own there is [`Redacted`].
 pub fn redact_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     let mut rest = json;
@@ -235,7 +235,7 @@ fn of_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
 
-/// Whether what follows is the rest of a word. An escape, of JSON (`\n`), of a URL (`%20`) or of a terminal (`[1m`), is none.
+/// Whether what follows is the rest of a word. An escape, of JSON (`\n`), of a URL (`%20`) or of a terminal (`[1m`), is not.
 fn is_in_word(before: &str) -> bool {
     let tail = &before.as_bytes()[before.len().saturating_sub(12)..];
     let is_escape = match tail {

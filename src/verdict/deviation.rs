@@ -1,5 +1,5 @@
-//! Known deviations: what a version of a gateway does unlike scenarios ask, accepted for now. The data is in `harness.toml`;
-//! here is what they do to a run.
+//! Known deviations: what a version of a gateway does not do as scenarios ask, accepted for now. The data is in
+//! `harness.toml`; here is what they do to a run.
 
 use std::collections::HashMap;
 use std::fmt;
