@@ -103,7 +103,7 @@ pub fn schema() -> schemars::Schema {
 /// search for them.
 ///
 /// # Errors
-/// When it is no report any more. Then nothing of it may be shown.
+/// When it is no longer a report. Then none of it may be shown.
 pub fn redacted(report: &Report) -> Result<Report, NotAReport> {
     let json = serde_json::to_string(&Redacted(&document(report)));
     read(&json.map_err(|error| NotAReport::Other(error.to_string()))?)

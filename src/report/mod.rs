@@ -137,7 +137,7 @@ impl TrialReport {
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spent {
-    /// All of it, in milliseconds, as all here.
+    /// All of it, in milliseconds, like all here.
     pub wall_ms: u64,
     /// Launching targets.
     pub launch_ms: u64,

@@ -1,4 +1,4 @@
-//! A whole run: targets launched side by side, trials on each, everything taken away again. What happens is told
+//! A whole run: targets launched side by side, trials on each, then everything removed. What happens is told
 //! as events; whoever shows or reports something folds them.
 
 use std::sync::Arc;
