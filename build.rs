@@ -1,5 +1,5 @@
-//! Puts the corpus into the program: a table of the scenario files, by their names below `scenarios/`. A build script, and
-//! not `include_dir`, which does not see on stable Rust that a file was added.
+//! Puts the corpus into the program: a table of the scenario files, by their names below `scenarios/`. A build script, not
+//! `include_dir`: on stable Rust that does not notice an added file.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -25,7 +25,7 @@ fn variable(name: &str) -> io::Result<String> {
     env::var(name).map_err(|error| io::Error::other(format!("{name}: {error}")))
 }
 
-/// The files of a folder, each of which cargo then watches; of the folder, whether one is added.
+/// The files of a folder. Cargo then watches each of them, and the folder for added ones.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     writeln!(io::stdout(), "cargo:rerun-if-changed={}", folder.display())?;
     for entry in fs::read_dir(folder)? {

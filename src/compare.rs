@@ -21,7 +21,7 @@ use crate::scenario::plan::Filter;
 use crate::target::{Compromised, Target};
 use crate::verdict::fail_on::FailOn;
 
-/// What is to be run, as its user says it.
+/// What to run, as its user says it.
 #[derive(Debug, Clone)]
 pub struct RunOrder {
     /// The names of the targets.
@@ -30,7 +30,7 @@ pub struct RunOrder {
     pub scenarios: Vec<PathBuf>,
     /// Whether the second target is compared with the first.
     pub pairs: bool,
-    /// What the names of trials have to be like; all, if there are none.
+    /// What trials' names must match; all, if there are none.
     pub filter: Vec<Filter>,
     /// Tags of trials; all, if there are none.
     pub tag: Vec<String>,
@@ -38,7 +38,7 @@ pub struct RunOrder {
     pub jobs: Option<u16>,
     /// The part of the trials that is run here.
     pub partition: Option<Partition>,
-    /// How often a trial that fails is tried again.
+    /// How often a failing trial is tried again.
     pub retries: u8,
     /// What fails the run.
     pub fail_on: FailOn,
@@ -48,11 +48,11 @@ pub struct RunOrder {
     pub compromised: Compromised,
 }
 
-/// The two targets that the arguments of a comparison name, or version control, or the settings; and the scenarios, which
-/// come after them.
+/// The two targets of a comparison, named by the arguments, version control or the settings; and the scenarios, which come
+/// after them.
 ///
 /// # Errors
-/// When there are more or fewer, or they are named twice over.
+/// When there are more or fewer, or they are named twice.
 pub fn two_targets(
     config: &Config,
     arguments: &[String],
@@ -76,7 +76,7 @@ pub fn two_targets(
     Ok((targets, scenarios.iter().map(PathBuf::from).collect()))
 }
 
-/// The two targets of an upgrade in version control, which is said first.
+/// The two targets of an upgrade in version control, after saying what it is.
 fn changed_since(revision: &str, config: &Config) -> Result<Vec<String>, Failure> {
     let image = config.gateways.of(from_git::GATEWAY).image.as_deref().unwrap_or_default();
     let upgrade = Upgrade::since(Path::new("."), revision, image).map_err(Failure::wrong)?;
@@ -86,7 +86,7 @@ fn changed_since(revision: &str, config: &Config) -> Result<Vec<String>, Failure
 }
 
 impl RunOrder {
-    /// Runs it, and tells the report.
+    /// Runs it, and prints the report.
     ///
     /// # Errors
     /// When what is named is not there, or nothing can be run on this machine.
@@ -137,7 +137,7 @@ impl RunOrder {
     }
 }
 
-/// Executes a plan, and gives what is known of it at its end.
+/// Executes a plan, and returns what is known at its end.
 fn executed(plan: Plan, progress: Progress, stream: Option<Stream>) -> Result<(Record, Ended), Failure> {
     let (record, progress) = (Arc::new(Mutex::new(Record::default())), Arc::new(progress));
     let ended = on_stage(|what| progress.say(what), {

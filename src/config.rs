@@ -18,7 +18,7 @@ use crate::scenario::diagnostic::nearest;
 use crate::scenario::{Period, corpus};
 use crate::secret::know_setting;
 
-/// The file that ships with gatecrash: the defaults, and what holds where there is no file.
+/// The file that ships with gatecrash: the defaults, and what applies where there is no file.
 const SHIPPED: &str = include_str!("../harness.toml");
 
 /// `harness.toml`, read and with defaults for what it leaves out.
@@ -128,8 +128,7 @@ impl Gateways {
     }
 }
 
-/// How a gateway is launched: the images of it, of its database and of Redis; its releases as packages; its
-/// environment.
+/// How a gateway is launched: its own image, its database's and that of Redis; its releases as packages; its environment.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GatewaySettings {
@@ -139,14 +138,14 @@ pub struct GatewaySettings {
     pub image: Option<String>,
     pub database_image: String,
     pub redis_image: String,
-    /// Whether the gateway, its database and Redis have a way out to the internet.
+    /// Whether the gateway, its database and Redis can reach the internet.
     pub egress: bool,
     pub env: BTreeMap<String, String>,
     /// By version.
     pub release: BTreeMap<String, Release>,
 }
 
-/// The environment variable that names a launcher, before `harness.toml` does.
+/// The environment variable that names a launcher, overriding `harness.toml`.
 pub const LAUNCHER: &str = "GATECRASH_LAUNCHER";
 
 /// The launchers of a real gateway.
@@ -163,7 +162,7 @@ pub enum LauncherName {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Release {
-    /// No package newer than this; without it, than the day after the release.
+    /// No package newer than this. Default: than the day after the release.
     pub exclude_newer: Option<String>,
     /// Requirements that replace what the release asks for.
     pub overrides: Vec<String>,
@@ -183,7 +182,7 @@ impl Default for GatewaySettings {
     }
 }
 
-/// A gateway that runs already.
+/// A gateway already running.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct External {
@@ -194,7 +193,7 @@ pub struct External {
     pub upstream: SocketAddr,
 }
 
-/// What a version of a gateway does not do as scenarios ask, and is accepted for now: what that does to a run is in
+/// What a version of a gateway does not do as scenarios ask, accepted for now: what that does to a run is in
 /// [`crate::verdict::deviation`].
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -223,7 +222,7 @@ fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<jiff::civil
     from_text(deserializer).map(Some)
 }
 
-/// What is run where no folder is named: the `scenarios` beside a settings file, else the corpus in this program.
+/// What runs where no folder is named: the `scenarios` beside a settings file, else the corpus in this program.
 fn corpus_in(folder: &Path) -> PathBuf {
     let own = folder.join("scenarios");
     if own.is_dir() { own } else { corpus::path("") }
@@ -245,7 +244,7 @@ impl Config {
     /// Reads a file, or what shipped with gatecrash if none is named and `harness.toml` is not there.
     ///
     /// # Errors
-    /// When the file is not there or not right; the message shows the line.
+    /// When the file is missing or wrong; the message shows the line.
     pub fn read(file: Option<&Path>) -> Result<Config, ConfigError> {
         let default = Path::new("harness.toml");
         let file = file.or(default.exists().then_some(default));
@@ -270,7 +269,7 @@ impl Config {
 
     fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
         let wrong = |message: String| ConfigError { file: file.to_owned(), message };
-        // Also of a file that cannot be read: its lines are shown.
+        // Even if the file cannot be read: its lines are shown.
         let settings = text.lines().flat_map(|line| std::iter::once(line).chain(line.split(['{', ','])));
         for (name, value) in settings.filter_map(|setting| setting.split_once('=')) {
             let value = value.split(" #").next().unwrap_or_default();

@@ -41,7 +41,7 @@ use crate::target::{Compromised, Target};
 use crate::verdict::deviation::{Deviation, DeviationState, apply};
 use crate::verdict::fail_on::FailOn;
 
-/// The environment variables that name targets, before `harness.toml` does: one is a target, both are a comparison.
+/// The environment variables that name targets, overriding `harness.toml`: one is a target, both are a comparison.
 pub const BASELINE: &str = "GATECRASH_BASELINE";
 /// The second of a comparison; see [`BASELINE`].
 pub const CANDIDATE: &str = "GATECRASH_CANDIDATE";
@@ -63,7 +63,7 @@ impl Harness {
         Harness::default()
     }
 
-    /// Another settings file than `harness.toml`.
+    /// A settings file other than `harness.toml`.
     pub fn config(mut self, file: impl Into<PathBuf>) -> Harness {
         self.config = Some(file.into());
         self
@@ -112,7 +112,7 @@ impl Harness {
             return ExitCode::SUCCESS;
         }
         let interrupted = suite.gate.is_closed();
-        // The tests are gone, and with them every other hold of the suite.
+        // The tests are gone, and with them every other reference to the suite.
         let (deviations, left_behind) = Arc::into_inner(suite).map(Suite::finish).unwrap_or_default();
         say(terminal::deviations(&deviations).trim_end());
         if let Some(left_behind) = &left_behind {
@@ -141,7 +141,7 @@ impl Harness {
         let parse = |name: &String| Target::parse(name, &config, Compromised::Refuse).map_err(Failure::wrong);
         let targets = names.into_iter().flatten().map(parse).collect::<Result<Vec<_>, _>>()?;
         let Selected { mut trials, corpus, .. } = select(&config, &self.scenarios, &[], &[])?;
-        // Tests begin in this order; who runs alone holds its target alone.
+        // Tests begin in this order; one that runs alone holds its target alone.
         trials.sort_by_key(|trial| Alone::PHASES.iter().position(|phase| *phase == trial.file.scenario.alone));
         let limits = config.limits;
         let runtime = runtime()?;
@@ -153,7 +153,7 @@ impl Harness {
     }
 }
 
-/// An interrupted test run leaves nothing behind either: tests that have begun end, unless it is said again.
+/// An interrupted test run leaves nothing behind either: tests that have begun end, unless interrupted again.
 async fn heed_interrupts(run: RunId, gate: Gate) {
     let Ok(mut interrupts) = Interrupts::listen() else { return };
     interrupts.next().await;
@@ -166,7 +166,7 @@ async fn heed_interrupts(run: RunId, gate: Gate) {
     std::process::exit(Exit::Interrupted.code().into());
 }
 
-/// What a test says is shown by libtest-mimic, not by us: nothing secret may be in it. A panic was told by its hook.
+/// libtest-mimic, not we, shows what a test says: it must hold no secrets. A panic was already shown by its hook.
 fn guarded(test: impl FnOnce() -> Result<Completion, Failed>) -> Result<Completion, Failed> {
     let shown = |failed: Failed| Failed::from(redact(failed.message().unwrap_or_default()));
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(test)) {
@@ -193,7 +193,7 @@ struct Suite {
     runtime: Runtime,
     run: RunId,
     gate: Gate,
-    /// Of each target, in their order; for known deviations that no longer happen.
+    /// For each target, in their order; for known deviations that no longer happen.
     results: Mutex<Vec<(usize, TrialResult)>>,
 }
 
@@ -302,7 +302,7 @@ impl Suite {
         live.get().and_then(|live| live.as_ref().ok()).map_or(target, |live| &live.target).clone()
     }
 
-    /// Says what became of known deviations, and takes the targets away.
+    /// Says what became of known deviations, and removes the targets.
     fn finish(self) -> (Vec<Deviation>, Option<LeftBehind>) {
         let deviations = self.deviations();
         let Suite { slots, runtime, run, .. } = self;
@@ -318,7 +318,7 @@ impl Suite {
         (deviations, left_behind)
     }
 
-    /// Those that happened or fail the run: of the others nothing can be said, when only some tests ran.
+    /// Those that happened or fail the run: nothing can be said of the others when only some tests ran.
     fn deviations(&self) -> Vec<Deviation> {
         let results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         let today = jiff::ZonedDateTime::now().date();

@@ -1,5 +1,5 @@
-//! What this machine can launch, as people read it: for each launcher whether it can, what it is with, what is missing
-//! and the command that mends it.
+//! What this machine can launch, for people to read: for each launcher whether it can, with what, what is missing and the
+//! command that fixes it.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::host::failure::Exit;
 use crate::launch::doctor::Machine;
 use crate::target::versions;
 
-/// Says what this machine can launch. It is broken if that is no real gateway.
+/// Says what this machine can launch. Broken if that is no real gateway.
 pub fn tell() -> Exit {
     let machine = Machine::look();
     let can = if machine.launches_real_gateways() { Exit::Fine } else { Exit::Broke };
@@ -48,7 +48,7 @@ fn render(machine: &Machine) -> String {
 const HELP: &str = "               help: ";
 const GET_UV: &str = "curl -LsSf https://astral.sh/uv/install.sh | sh, or apt install python3 python3-venv";
 
-/// What processes are made with; what is missing here is made up for, or some scenarios are skipped.
+/// What processes are made with; gatecrash makes up for what is missing, or skips some scenarios.
 fn parts(text: &mut String, machine: &Machine) {
     let mut part = |name: &str, found: &Option<PathBuf>, else_what: &str| {
         let found = found.as_ref().map(|path| path.display().to_string());

@@ -1,8 +1,8 @@
 //! gatecrash: does your LLM gateway let in what it should have turned away?
 //!
-//! The command is `gatecrash`. A Rust project takes [`conformance::Harness`] instead: the same scenarios on the same targets, as
-//! ordinary tests. What `gatecrash run --format json` writes is read by [`read_report`] into a [`Report`]; its schema is
-//! that of `gatecrash schema --report`.
+//! The command is `gatecrash`. A Rust project takes [`conformance::Harness`] instead: the same scenarios on the same
+//! targets, as ordinary tests. [`read_report`] reads what `gatecrash run --format json` writes into a [`Report`]; `gatecrash
+//! schema --report` prints its schema.
 //!
 //! Nothing else is offered: what is hidden here may change with every release.
 
@@ -36,7 +36,7 @@ pub use verdict::deviation::{Deviation, DeviationState};
 #[doc(inline)]
 pub use verdict::fail_on::FailOn;
 
-// The rooms (ARCHITECTURE.md). Our own tests, benches and fuzz targets reach into them, and nobody else.
+// The rooms (ARCHITECTURE.md). Only our own tests, benches and fuzz targets reach into them.
 #[doc(hidden)]
 pub mod adapter_check;
 #[doc(hidden)]

@@ -36,7 +36,7 @@ pub fn up(config: &Config, targets: &[String], compromised: Compromised) -> Resu
     Ok(Exit::worst_of(runtime()?.block_on(futures_util::future::join_all(launches))))
 }
 
-/// Takes targets away that are kept; all of them, if none is named.
+/// Removes kept targets; all of them, if none is named.
 ///
 /// # Errors
 /// When nothing can be run on this machine.

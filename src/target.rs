@@ -34,7 +34,7 @@ impl GatewayName {
     /// The built-in gateway.
     pub const BUILTIN: GatewayName = GatewayName("builtin");
 
-    /// That of an adapter.
+    /// An adapter's gateway.
     pub fn of(adapter: &dyn Adapter) -> GatewayName {
         GatewayName(adapter.about().name)
     }
@@ -44,7 +44,7 @@ impl GatewayName {
         self.0
     }
 
-    /// What speaks with it.
+    /// What speaks to it.
     pub fn adapter(self) -> &'static dyn Adapter {
         adapter(self.0).unwrap_or(OF_BUILTIN)
     }
@@ -85,7 +85,7 @@ pub enum Launcher {
         image: String,
         database_image: String,
         redis_image: String,
-        /// Whether it has a way out to the internet.
+        /// Whether it can reach the internet.
         egress: bool,
         env: Vec<(String, String)>,
     },
@@ -117,7 +117,7 @@ pub struct TargetError {
     help: Option<String>,
 }
 
-/// Whether a compromised release may be launched all the same.
+/// Whether a compromised release may be launched anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compromised {
     /// It is a mistake.
@@ -242,7 +242,7 @@ impl Target {
 }
 
 impl Launcher {
-    /// What it is, without how.
+    /// Its kind, without the details.
     pub fn kind(&self) -> LauncherKind {
         match self {
             Launcher::Either { .. } => LauncherKind::Either,
@@ -253,7 +253,7 @@ impl Launcher {
         }
     }
 
-    /// That of a real gateway, and why it is that one if nobody named it.
+    /// How a real gateway is launched, and why so if nobody named it.
     fn of(
         gateway: GatewayName,
         settings: &GatewaySettings,
@@ -282,7 +282,7 @@ impl Launcher {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LauncherKind {
-    /// Nobody has found out yet whether in Docker or as processes.
+    /// In Docker or as processes: not found out yet.
     Either,
     /// In Docker.
     Docker,

@@ -1,5 +1,5 @@
-//! What an adapter promises, tried on its gateway. Each is a scenario ([`promises`]); one that a gateway cannot express is
-//! what the adapter, or the gateway, is missing. Not: whether a gateway is right, which the corpus asks.
+//! What an adapter promises, tried on its gateway. Each promise is a scenario ([`promises`]); one that cannot be expressed
+//! shows what the adapter, or the gateway, lacks. Not: whether a gateway is right, which the corpus asks.
 
 pub mod tell;
 

@@ -16,7 +16,7 @@ use crate::scenario::{Kind, Trial, TrialId};
 #[derive(Debug)]
 pub struct Checked {
     about: &'static About,
-    /// In the order in which they are told: the trial, and what its scenario promises.
+    /// In the order they are shown: the trial, and what its scenario promises.
     promises: Vec<(TrialId, String)>,
     results: BTreeMap<TrialId, TrialResult>,
     not_launched: Option<LaunchError>,
@@ -49,7 +49,7 @@ impl Checked {
         Checked { about, promises, results: BTreeMap::new(), not_launched: None }
     }
 
-    /// Adds what happened, and gives the line of progress that it is worth.
+    /// Adds what happened, and returns a line of progress if it deserves one.
     pub fn add(&mut self, event: Event) -> Option<String> {
         match event {
             Event::Launching { target } => Some(format!("launching {target}")),
@@ -106,7 +106,7 @@ impl Checked {
             }
             let (fate, why) = self.fate(trial);
             *counts.entry(fate).or_default() += 1;
-            // What stands for one value of an axis is called by that.
+            // A trial of one value of an axis is called by that value.
             let value = trial.split('/').nth(2).map_or(String::new(), |value| format!("{value:<18}"));
             let _ = writeln!(text, "  {:<10}{}", fate.word(), format!("{value}{why}").trim_end());
         }

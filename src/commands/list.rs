@@ -16,7 +16,7 @@ use crate::run::select::{Selected, select};
 use crate::scenario::Trial;
 use crate::target::{Compromised, Target};
 
-/// Grows with every change of the JSON that could break who reads it.
+/// Grows with every change that could break readers of the JSON.
 const FORMAT: u32 = 1;
 
 #[derive(Debug, Args)]
@@ -32,7 +32,7 @@ pub(super) struct List {
     /// List the built-in gateway's faults instead.
     #[arg(long, exclusive = true)]
     faults: bool,
-    /// List the targets of `gatecrash run` instead: those of harness.toml, or these, if there can be such targets.
+    /// List the targets of `gatecrash run` instead: those of harness.toml, or these, if such targets can exist.
     #[arg(long, value_name = "TARGET", num_args = 0.., conflicts_with_all = ["scenarios", "filter", "tag"])]
     targets: Option<Vec<String>>,
 }
@@ -46,7 +46,7 @@ enum ListFormat {
 /// What is listed. What was not asked for is empty.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 struct Listed {
-    /// Grows with every change that could break who reads it.
+    /// Grows with every change that could break its readers.
     format: u32,
     /// The version of gatecrash that wrote it.
     gatecrash: &'static str,
@@ -106,7 +106,7 @@ impl List {
                 print_json(&listed, PrettyFormatter::new())
             }
         };
-        // A list of nothing is as little a good answer as a run of nothing.
+        // Listing nothing is no better an answer than running nothing.
         Ok(if trials.is_empty() { Exit::NothingRun } else { printed })
     }
 }

@@ -151,7 +151,7 @@ pub fn main() -> ExitCode {
     };
     let exit = ended.unwrap_or_else(|failure| {
         let said = failure.to_string();
-        // Who was interrupted knows it.
+        // Whoever interrupted it knows.
         if !said.is_empty() {
             say(&said);
         }

@@ -36,7 +36,7 @@ impl New {
         Ok(Exit::Fine)
     }
 
-    /// Writes the corpus out; nothing, if one of its files is there already.
+    /// Writes the corpus out, or nothing if one of its files exists already.
     fn corpus(&self, folder: &Path) -> Result<Exit, Failure> {
         let files = || corpus::files().map(|(name, text)| (folder.join(name), text));
         if let Some((there, _)) = files().find(|(file, _)| !self.force && file.exists()) {

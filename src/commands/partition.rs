@@ -56,7 +56,7 @@ fn resolve(argument: &str, variable: impl Fn(&str) -> Option<String>) -> Result<
         let of = total.map(|total| Ok::<_, String>((total, number(total)?))).transpose()?;
         let part = match (number(variable)?, of) {
             (Some(part), _) => part,
-            // GitLab says the total of a job without `parallel`, too, and no number.
+            // Without `parallel`, GitLab gives a job a total too, but no number.
             (None, Some((_, Some(1)))) => first,
             (None, _) => continue,
         };

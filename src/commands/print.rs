@@ -56,7 +56,7 @@ pub(super) struct GatewayConfig {
 
 impl GatewayConfig {
     pub(super) fn execute(&self) -> Exit {
-        // Others are no possible values.
+        // clap lets no other value through.
         let Some(adapter) = adapter(&self.gateway) else { return Exit::WrongInput };
         print(&config(adapter, self.upstream.trim_end_matches('/')))
     }
@@ -78,7 +78,7 @@ impl Completions {
 
 pub(super) fn man(command: Command) -> Exit {
     let mut page = Vec::new();
-    // A vector takes everything.
+    // Writing to a vector never fails.
     let _ = clap_mangen::Man::new(command).render(&mut page);
     print(&String::from_utf8_lossy(&page))
 }

@@ -33,7 +33,7 @@ pub(super) struct Reproduce {
 }
 
 impl Reproduce {
-    /// `config_from` says who named the configuration: what the environment names are settings of gatecrash.
+    /// `config_from` says who named the configuration: one named by the environment holds settings of gatecrash.
     pub(super) fn execute(self, config_from: Option<ValueSource>) -> Result<Exit, Failure> {
         let Reproduce { report, user_info, config, output, force } = self;
         let config = config.filter(|_| config_from == Some(ValueSource::CommandLine));

@@ -27,18 +27,17 @@ pub(super) struct SelectionArgs {
 }
 
 impl SelectionArgs {
-    /// What the names of trials have to be like.
+    /// What trials' names must match.
     pub(super) fn filters(&self) -> Vec<Filter> {
         let filter = if self.exact { Filter::Whole } else { Filter::Part };
         self.filter.iter().cloned().map(filter).collect()
     }
 }
 
-/// How often, and what then counts.
+/// How often to retry, and what then counts.
 #[derive(Debug, Args)]
 pub(super) struct Retry {
-    /// Retry a failing trial up to this many times. One that then passes is `unsteady`: it is reported with its rate
-    /// and
+    /// Retry a failing trial up to this many times. One that then passes is `unsteady`: it is reported with its rate and
     /// does not fail the run.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub retries: u8,
@@ -69,7 +68,7 @@ pub(super) struct Common {
     #[command(flatten)]
     pub launching: Launching,
     /// Stop at once, and remove everything that was launched, when standard input is closed: for programs that start
-    /// gatecrash, which may be killed.
+    /// gatecrash and may be killed.
     #[arg(long)]
     pub stop_with_stdin: bool,
 }
@@ -125,14 +124,13 @@ struct FileArgs {
     /// said.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write evidence of the failures into a new folder: `issue.md`, a text to paste into an issue, with each request
-    /// as
+    /// Write evidence of the failures into a new folder: `issue.md`, a text to paste into an issue, with each request as
     /// `curl`; the scenario, the gateway's configuration and log, and the report. Secrets are replaced by names.
     #[arg(long, value_name = "FOLDER")]
     evidence: Option<PathBuf>,
 }
 
-/// What everything shares that launches.
+/// What all commands that launch share.
 #[derive(Debug, Args)]
 pub(super) struct Launching {
     /// How to launch `GATEWAY@VERSION`. Default: as harness.toml says, or else in Docker if an engine answers, and as
@@ -145,7 +143,7 @@ pub(super) struct Launching {
 }
 
 impl Launching {
-    /// The settings, but for what is said here.
+    /// The settings, changed by what is said here.
     pub(super) fn over(&self, config: &Config) -> Config {
         let mut config = config.clone();
         if let Some(launcher) = self.launcher {

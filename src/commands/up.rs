@@ -12,9 +12,8 @@ use crate::standby::{down, up};
                         `run`, `compare`, `cargo test` and `cargo nextest run` use what is up, until \
                         `gatecrash down`.")]
 pub(super) struct Up {
-    /// GATEWAY@VERSION (litellm@1.82.3), builtin, builtin@fault:NAME, or a [target.NAME] of harness.toml. Default:
-    /// list what is
-    /// up.
+    /// GATEWAY@VERSION (litellm@1.82.3), builtin, builtin@fault:NAME, or a [target.NAME] of harness.toml. Default: list what
+    /// is up.
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     #[command(flatten)]

@@ -34,7 +34,7 @@ pub struct FaultsOrder {
     pub check: Option<PathBuf>,
 }
 
-/// How many faulty gateways are tried at the same time: most of their time, trials wait.
+/// How many faulty gateways are tried at the same time: trials mostly wait.
 const AT_ONCE: usize = 10;
 
 /// Tries it, and says what is missing.
@@ -65,7 +65,7 @@ pub fn faults(config: &Config, order: &FaultsOrder) -> Result<Exit, Failure> {
     Ok(if gaps.is_empty() { printed } else { printed.worst(Exit::Failed) })
 }
 
-/// Every fault on every trial; on slow ones those that no quick one catches, and one that all of them see.
+/// Every fault on quick trials; on slow ones, faults that no quick one catches, and one that all of them see.
 async fn all(parts: &[String], trials: &[Trial], limits: Limits) -> Vec<FaultRun> {
     let named = |name: &str| parts.is_empty() || parts.iter().any(|part| name.contains(part.as_str()));
     let faults = FAULTS.iter().filter(|about| named(about.name)).map(|about| Some(about.fault));
@@ -81,7 +81,7 @@ async fn all(parts: &[String], trials: &[Trial], limits: Limits) -> Vec<FaultRun
     futures_util::stream::iter(each).buffered(AT_ONCE).collect().await
 }
 
-/// What is not as a file says: the healthy gateway on all but slow trials, and for each fault and each scenario one pair.
+/// What is not as a file says: the healthy gateway on all but slow trials, and one pair for each fault and each scenario.
 async fn check(claims: &Claims, trials: &[Trial], limits: Limits) -> Vec<String> {
     let mut gaps = claims.stale(trials);
     let quick: Vec<Trial> = trials.iter().filter(|trial| !trial.has_tag("slow")).cloned().collect();
@@ -102,7 +102,7 @@ async fn check(claims: &Claims, trials: &[Trial], limits: Limits) -> Vec<String>
 }
 
 async fn tried(fault: Option<Fault>, trials: &[Trial], limits: Limits) -> Vec<TrialResult> {
-    // What hangs is waited for each time; whoever answers has long enough also on a busy machine.
+    // A hang costs this each time; a gateway that answers has long enough, even on a busy machine.
     let request = match fault {
         Some(Fault::Hangs | Fault::HangsForGood) => Duration::from_millis(500),
         Some(_) | None => Duration::from_secs(20),

@@ -29,7 +29,7 @@ impl FaultRun {
         self.results.iter().filter(catches).map(|result| scenario_of(&result.trial)).collect()
     }
 
-    /// Of a healthy gateway: the trials that it does not pass, and how.
+    /// For a healthy gateway: the trials that it does not pass, and how.
     pub fn failures(&self) -> Vec<String> {
         let failed = self.results.iter().filter(|result| result.outcome != Outcome::Pass);
         let told = failed.map(|result| {
@@ -43,7 +43,7 @@ impl FaultRun {
         told.collect()
     }
 
-    /// That a scenario should have caught it, if it has not.
+    /// A complaint if a scenario has not caught it but should.
     pub fn misses(&self, scenario: &str) -> Option<String> {
         let about = self.fault?.about();
         let missed = || format!("{scenario} does not catch {} as {}", about.name, about.finding.word());
@@ -101,7 +101,7 @@ pub fn render(tried: &[FaultRun]) -> FaultTable {
     FaultTable { text, gaps }
 }
 
-/// What the file says of a fault, up to who catches it.
+/// What the file says of a fault, before what catches it.
 fn row(about: &AboutFault) -> String {
     format!("| `{}` | {} | {} | {} |", about.name, about.what, link(about.like), about.finding.word())
 }
@@ -124,7 +124,7 @@ impl Claims {
         Claims { text: text.to_owned(), catches }
     }
 
-    /// What is missing in the file, or is there no more.
+    /// What is missing from the file, or no longer exists.
     pub fn stale(&self, trials: &[Trial]) -> Vec<String> {
         let scenarios: BTreeSet<String> = trials.iter().map(|trial| scenario_of(&trial.id)).collect();
         let written: BTreeSet<String> = self.catches.keys().cloned().collect();
@@ -134,7 +134,7 @@ impl Claims {
     }
 
     /// For each fault a scenario, and for each scenario the fault that the fewest others catch; slow scenarios only where
-    /// it has to be.
+    /// needed.
     pub fn pairs(&self, is_slow: impl Fn(&str) -> bool) -> Vec<(Fault, BTreeSet<String>)> {
         let catching = |fault: Fault| self.catches.iter().filter(move |(_, faults)| faults.contains(&fault));
         let rarest = |faults: &[Fault]| faults.iter().copied().min_by_key(|fault| catching(*fault).count());

@@ -1,5 +1,5 @@
-//! The ways out of this process: standard output, standard error, and the files of a report. Whatever leaves is redacted here once more, whoever
-//! wrote it and wherever it came from: a scenario, the settings, an argument, a gateway, a panic.
+//! The ways out of this process: standard output, standard error, and the files of a report. Everything that leaves is
+//! redacted here once more, wherever it came from: a scenario, the settings, an argument, a gateway, a panic.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -12,16 +12,16 @@ use serde_json::ser::Formatter;
 use super::failure::{Exit, Failure};
 use crate::secret::{Redacted, know_environment, redact};
 
-/// Prints to standard output, and says how that ended. A reader that has gone away, as `head` does, wants no
-/// more; a full disk is an error.
+/// Prints to standard output, and returns how that went. A reader that has gone away, as `head` does, wants no more; a full
+/// disk is an error.
 #[must_use]
 pub fn print(text: &str) -> Exit {
     let mut stdout = anstream::stdout();
     printed(stdout.write_all(redact(text).as_bytes()).and_then(|()| stdout.flush()))
 }
 
-/// Prints what is made of a report that is redacted already ([`Redacted`]): its own words may be somebody's secret, too,
-/// and stay.
+/// Prints text made from a report that is already redacted ([`Redacted`]). Its own words stay, even if one is also
+/// somebody's secret.
 #[must_use]
 pub fn print_redacted(text: &str) -> Exit {
     let mut stdout = anstream::stdout();
@@ -51,13 +51,13 @@ fn printed(written: io::Result<()>) -> Exit {
     }
 }
 
-/// Writes a file that is made of a report that is redacted already; says how that ended.
+/// Writes a file made from a report that is already redacted; returns how that went.
 #[must_use]
 pub fn save_redacted(file: &Path, text: &str) -> Exit {
     saved(file, std::fs::write(file, text))
 }
 
-/// Writes a JSON document, its values redacted; says how that ended.
+/// Writes a JSON document, its values redacted; returns how that went.
 #[must_use]
 pub fn save_json(file: &Path, document: &impl Serialize, formatter: impl Formatter) -> Exit {
     saved(file, File::create(file).and_then(|file| write_json(file, document, formatter)))
@@ -73,7 +73,7 @@ fn saved(file: &Path, written: io::Result<()>) -> Exit {
     }
 }
 
-/// Whether a file may take the place of one that is there.
+/// Whether a file may replace an existing one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overwrite {
     /// It stays as it is.
@@ -103,7 +103,7 @@ pub fn write_new(file: &Path, text: &str, overwrite: Overwrite) -> Result<(), Fa
     written.map_err(|error| not_written(file, &error))
 }
 
-/// That [`write_new`] will be able to write a file: what takes long to find must not be lost to a slip of the pen.
+/// Checks that [`write_new`] will be able to write a file: a slip of the pen must not lose what took long to find.
 ///
 /// # Errors
 /// Why it will not be written.
@@ -129,8 +129,8 @@ fn not_written(file: &Path, error: &io::Error) -> Failure {
     }
 }
 
-/// Writes a file that is made of a report that is redacted already, and its folders. It must not be there yet, and is
-/// written whole, or not at all. Says how that ended.
+/// Writes a file made from a report that is already redacted, and its folders. The file must not exist yet, and is written
+/// whole, or not at all. Returns how that went.
 #[must_use]
 pub fn save_new(file: &Path, text: &str) -> Exit {
     let written = || {
@@ -156,17 +156,17 @@ pub fn unwritten(file: &Path, why: impl std::fmt::Display) -> String {
     format!("cannot write the report to {}: {why}", file.display())
 }
 
-/// Says a line on standard error.
+/// Prints a line to standard error.
 pub fn say(line: &str) {
     say_redacted(&redact(line));
 }
 
-/// Says on standard error what is made of a report that is redacted already.
+/// Prints text made from a report that is already redacted to standard error.
 pub fn say_redacted(text: &str) {
     let _ = anstream::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
-/// From now on nothing secret leaves by a panic either, and the secrets of the environment are known.
+/// From now on a panic reveals no secrets either, and the environment's secrets are known.
 pub fn guard() {
     know_environment();
     std::panic::set_hook(Box::new(|panic| {

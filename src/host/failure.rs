@@ -11,13 +11,13 @@ pub enum Exit {
     Fine,
     /// 4: nothing was run.
     NothingRun,
-    /// 3: this machine, or what was launched on it, is not as it has to be.
+    /// 3: something is wrong with this machine or what was launched on it.
     Broke,
     /// 2: the user's input is wrong. clap uses the same code for wrong arguments.
     WrongInput,
     /// 1: something regressed, or a scenario failed.
     Failed,
-    /// 130: it was interrupted; the code is that of shells.
+    /// 130: it was interrupted; shells use the same code.
     Interrupted,
 }
 
@@ -34,7 +34,7 @@ impl Exit {
         }
     }
 
-    /// Where two ends meet, the worse one counts.
+    /// Of two ends, the worse one counts.
     #[must_use]
     pub fn worst(self, other: Exit) -> Exit {
         self.max(other)
@@ -66,17 +66,17 @@ impl Failure {
         Failure { what: format!("error: {what}"), help: None, exit: Exit::WrongInput }
     }
 
-    /// The same, in a text that is shown as it is, such as all mistakes in a file.
+    /// The same, with a text that is shown as it is, such as all mistakes in a file.
     pub fn mistakes(text: String) -> Failure {
         Failure { what: text, help: None, exit: Exit::WrongInput }
     }
 
-    /// This machine is not as it has to be.
+    /// Something is wrong with this machine.
     pub fn broke(what: impl fmt::Display) -> Failure {
         Failure { what: format!("error: {what}"), help: None, exit: Exit::Broke }
     }
 
-    /// It was interrupted, which has been said.
+    /// It was interrupted, and that has been said.
     pub fn interrupted() -> Failure {
         Failure { what: String::new(), help: None, exit: Exit::Interrupted }
     }

@@ -1,4 +1,4 @@
-//! Whether trials may still begin, and how many are on their way: an interruption lets those end.
+//! Whether trials may still begin, and how many are running: an interruption lets those end.
 
 use std::sync::Arc;
 
@@ -19,20 +19,20 @@ struct Within {
 pub struct Inside(Gate);
 
 impl Gate {
-    /// No trial begins any more. How many are on their way.
+    /// Lets no more trials begin; returns how many are running.
     pub fn close(&self) -> usize {
         self.0.send_modify(|state| state.is_closed = true);
         self.0.borrow().inside
     }
 
-    /// Whether trials may begin no more.
+    /// Whether no more trials may begin.
     pub fn is_closed(&self) -> bool {
         self.0.borrow().is_closed
     }
 
     /// Waits until it is closed.
     pub async fn closed(&self) {
-        // It cannot be lost: this holds the other end.
+        // This cannot fail: we hold the other end.
         let _ = self.0.subscribe().wait_for(|state| state.is_closed).await;
     }
 

@@ -1,10 +1,10 @@
-//! Ctrl-C and SIGTERM, from the moment on that somebody listens.
+//! Ctrl-C and SIGTERM, from the moment somebody listens.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What a person, or the system, says to end a run: once, twice.
+/// How a person, or the system, asks a run to end: once, twice.
 pub struct Interrupts {
     of: [Signal; 2],
 }
@@ -25,8 +25,8 @@ impl Interrupts {
     }
 }
 
-/// Interrupts this process twice when its standard input is closed, as it is when who holds the other end has gone, in
-/// whichever way.
+/// Interrupts this process twice when its standard input closes, because whoever held the other end has gone, for whatever
+/// reason.
 pub fn when_stdin_closes() {
     std::thread::spawn(|| {
         // An input that cannot be read is as good as closed.
@@ -37,7 +37,7 @@ pub fn when_stdin_closes() {
     });
 }
 
-/// What is said to the first.
+/// What is said on the first.
 pub fn first(running: usize) -> String {
     match running {
         0 => "interrupted: cleaning up".to_owned(),
@@ -46,5 +46,5 @@ pub fn first(running: usize) -> String {
     }
 }
 
-/// What is said to the second.
+/// What is said on the second.
 pub const AGAIN: &str = "interrupted again: cleaning up";

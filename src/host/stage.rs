@@ -9,19 +9,19 @@ use super::failure::Failure;
 use super::gate::Gate;
 use super::interrupts::{self, Interrupts};
 
-/// How it ended. What was known by then is told all the same, and then [`Ended::resume`] is called.
+/// How the work ended. What was known by then is reported anyway; then [`Ended::resume`] is called.
 #[derive(Default)]
 #[must_use]
 pub struct Ended {
     /// Whether it was interrupted.
     pub interrupted: bool,
-    /// What could not be taken away, with what to do.
+    /// What could not be removed, and what to do.
     pub left_behind: Option<String>,
     panic: Option<Box<dyn Any + Send>>,
 }
 
 impl Ended {
-    /// Goes on with the panic that ended the work, if one did.
+    /// Resumes the panic that ended the work, if one did.
     pub fn resume(self) {
         if let Some(panic) = self.panic {
             std::panic::resume_unwind(panic);
@@ -29,7 +29,7 @@ impl Ended {
     }
 }
 
-/// What waits runs on this.
+/// Async work runs on this.
 ///
 /// # Errors
 /// When the system gives no threads, or no events.
@@ -37,7 +37,7 @@ pub fn runtime() -> Result<Runtime, Failure> {
     Runtime::new().map_err(|error| Failure::broke(format!("no runtime can be started: {error}")))
 }
 
-/// Does some work, and sweeps. An interruption closes the gate, so that what has begun ends; a second one aborts it.
+/// Does some work, then sweeps. An interruption closes the gate and lets running trials end; a second one aborts them.
 ///
 /// # Errors
 /// When there is no runtime, or nobody can listen for interruptions; nothing was done then.

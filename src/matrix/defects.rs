@@ -1,5 +1,5 @@
-//! Defects of a matrix: since which version a trial fails in one way, and until which. It is only known of versions that
-//! were run.
+//! Defects of a matrix: from which version on a trial fails in one way, and until which. Known only for versions that were
+//! run.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::scenario::TrialId;
 #[serde(deny_unknown_fields)]
 pub struct Defect {
     pub finding: FindingKind,
-    /// Of a wrong refusal: what was answered instead.
+    /// For a wrong refusal: what was answered instead.
     pub got: Option<String>,
     pub course: Course,
     /// Where it is, in the order of versions.
@@ -23,7 +23,7 @@ pub struct Defect {
     pub trials: Vec<TrialId>,
 }
 
-/// What is to be thought of when a defect came and went.
+/// What to make of when a defect came and went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Course {
@@ -35,7 +35,7 @@ pub enum Course {
     Once,
 }
 
-/// Versions one after another that have a defect. Those in between that say nothing are not counted.
+/// Consecutive versions that have a defect. Versions between them that say nothing are not counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Span {
@@ -45,9 +45,9 @@ pub struct Span {
     pub last: String,
     /// How many have it.
     pub versions: usize,
-    /// The last that said something before; none if there is none.
+    /// The last before that said something, if any.
     pub before: Option<Beside>,
-    /// The first that says something after: it has the defect no more.
+    /// The first after that says something: it no longer has the defect.
     pub until: Option<Beside>,
 }
 
@@ -60,16 +60,16 @@ pub struct Beside {
     pub finding: Option<FindingKind>,
 }
 
-/// How a trial fails: its worst finding, and what a wrong refusal was instead. Nothing if it is good.
+/// How a trial fails: its worst finding, and what a wrong refusal was instead. `None` if it is good.
 type Failure<'a> = Option<(FindingKind, Option<&'a str>)>;
 
 /// In which way, and where.
 type Way = (FindingKind, Option<String>, Vec<Span>);
 
 impl Matrix {
-    /// Its defects: those that are sure first, the most severe of them first, in the order of versions.
+    /// Its defects: sure ones first, then the most severe, then in the order of versions.
     pub fn defects(&self) -> Vec<Defect> {
-        // Between two gateways nothing begins.
+        // Nothing begins between two gateways.
         if !self.is_of_one_gateway() {
             return Vec::new();
         }
@@ -133,7 +133,7 @@ impl Matrix {
     }
 }
 
-/// Nothing if it says neither.
+/// `None` if it says neither.
 fn failure(state: CellState<'_>) -> Option<Failure<'_>> {
     match state {
         CellState::Pass | CellState::Known => Some(None),
@@ -142,8 +142,8 @@ fn failure(state: CellState<'_>) -> Option<Failure<'_>> {
     }
 }
 
-/// A trial that fails on versions one after another, now in this way, now in that, and in the first again, fails in its worst
-/// way: crowds do.
+/// A trial that fails on consecutive versions in one way, then another, then the first again, fails in its worst way: crowds
+/// do.
 fn steady(failing: &mut [(&Column, Failure<'_>)]) {
     let mut ways: Vec<_> = failing.iter().map(|(_, failure)| *failure).collect();
     ways.dedup();
@@ -215,7 +215,7 @@ mod tests {
         }
     }
 
-    /// `bypass 1..3 a,b`: since 1, and 3 is the first that is otherwise; `0` and nothing at an end that is open.
+    /// `bypass 1..3 a`: since 1, and 3 is the first without it; `before` and `after` at an end that is open.
     fn told(defect: &Defect) -> String {
         let number = |target: &str| target.trim_start_matches("g@").to_owned();
         let span = |span: &Span| {
@@ -233,7 +233,7 @@ mod tests {
             (&["...."], &[]),
             (&["BBBB"], &["bypass before..after a Lasting"]),
             (&[".BB."], &["bypass 1..3 a Lasting"]),
-            // Those that share it are one.
+            // Trials that share it are one.
             (&[".BB.", ".BB.", "..BB"], &["bypass 1..3 ab Lasting", "bypass 2..after c Lasting"]),
             // What says nothing neither begins nor ends one.
             (&[".SBEFB S."], &["bypass 2..8 a Lasting"]),
@@ -243,7 +243,7 @@ mod tests {
             (&[".M..", ".M.."], &["miscount 1..2 ab Lasting"]),
             (&["...M"], &["miscount 3..after a Lasting"]),
             (&[".M.M."], &["miscount 1..2 3..4 a ComesAndGoes"]),
-            // One way after another are two; in turn, they are one, the worst.
+            // Two ways in a row are two; in turn, they are one, the worst.
             (&["MMBB"], &["bypass 2..after a Lasting", "miscount before..2 a Lasting"]),
             (&[".OBBO."], &["bypass 1..5 a Lasting"]),
         ];

@@ -1,6 +1,5 @@
-//! The corpus over many versions: what each trial does on each, made of what ran or of reports that are there, and which
-//! defects begin and end in it ([`defects`]). Pure; it is run in [`run`], and
-//! shown in [`tell`].
+//! The corpus over many versions: what each trial does on each, from what ran or from existing reports, and which defects
+//! begin and end in it ([`defects`]). Pure; [`run`] runs it, and [`tell`] shows it.
 
 pub mod defects;
 pub mod order;
@@ -32,11 +31,11 @@ pub struct Matrix {
     pub columns: Vec<Column>,
     /// By name.
     pub rows: Vec<Row>,
-    /// How it was measured, in its user's words.
+    /// How it was measured, in the user's words.
     pub note: Option<String>,
     /// Whether it was interrupted, so that cells may be missing.
     pub interrupted: bool,
-    /// What could not be taken away, with what to do.
+    /// What could not be removed, and what to do.
     pub left_behind: Vec<String>,
 }
 
@@ -48,12 +47,12 @@ pub struct Column {
     pub launcher: String,
     /// The version of gatecrash that ran it.
     pub gatecrash: String,
-    /// The day, where that is known: of several, the last.
+    /// The day it ran, if known: of several, the last.
     #[schemars(with = "Option<String>")]
     pub ran_on: Option<Date>,
     /// Why it could not be launched.
     pub error: Option<String>,
-    /// What else there is to be known of it.
+    /// What else is known about it.
     pub remark: Option<String>,
 }
 
@@ -64,9 +63,9 @@ pub struct Row {
     /// What its scenario proves.
     pub name: String,
     pub file: String,
-    /// A digest of the scenario's text: what was asked elsewhere in other words is not the same.
+    /// A digest of the scenario's text: a scenario in other words elsewhere is not the same.
     pub text: String,
-    /// What came of it, by target. One that has not run is missing.
+    /// What came of it, by target; missing where it has not run.
     pub cells: BTreeMap<String, Cell>,
 }
 
@@ -108,13 +107,13 @@ fn is_once(times: &usize) -> bool {
     *times == 1
 }
 
-/// What is shown of a cell in a table: cells that are equal here are told as one.
+/// What a table shows of a cell: cells that are equal here are shown as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellState<'a> {
     Pass,
     /// All that was found is known.
     Known,
-    /// The worst finding; of a wrong refusal, what was answered instead.
+    /// The worst finding; for a wrong refusal, what was answered instead.
     Fail(FindingKind, Option<&'a str>),
     Unsteady,
     Skip,
@@ -166,10 +165,10 @@ impl Matrix {
         }
     }
 
-    /// Puts parts together, each with its name in messages. What ran twice and came out otherwise is unsteady.
+    /// Joins parts, each with its name in messages. What ran twice with different results is unsteady.
     ///
     /// # Errors
-    /// When they ask other things under the same name.
+    /// When they ask different things under the same name.
     pub fn join(parts: impl IntoIterator<Item = (String, Matrix)>) -> Result<Matrix, NotTheSame> {
         let mut whole = Matrix::default();
         let mut rows: BTreeMap<TrialId, (String, Row)> = BTreeMap::new();
@@ -233,12 +232,12 @@ impl Matrix {
         self.columns.iter().map(|column| self.state(row, column)).collect()
     }
 
-    /// How many trials of a column are what.
+    /// How many trials of a column are so.
     pub fn count(&self, column: &Column, is: impl Fn(CellState<'_>) -> bool) -> usize {
         self.rows.iter().filter(|row| is(self.state(row, column))).count()
     }
 
-    /// How the command ends, as of a run on all of its targets ([`Report::exit`]).
+    /// How the command ends, like a run on all of its targets ([`Report::exit`]).
     pub fn exit(&self) -> Exit {
         let cells = || self.rows.iter().flat_map(|row| row.cells.values());
         let broke = !self.left_behind.is_empty()
@@ -268,7 +267,7 @@ impl Column {
         parts(&self.target).1.filter(|version| Version::from_str(version).is_ok())
     }
 
-    /// By version; what has none stays where it is.
+    /// By version; a column without one stays in place.
     fn compare(&self, other: &Column) -> Ordering {
         let version = |column: &Column| column.version().and_then(|version| Version::from_str(version).ok());
         match (version(self), version(other)) {
@@ -277,7 +276,7 @@ impl Column {
         }
     }
 
-    /// The same target in another part: one that was launched somewhere could be launched.
+    /// The same target in another part: launched once is enough to say that it can be.
     fn add(&mut self, other: Column) {
         self.ran_on = self.ran_on.max(other.ran_on);
         self.error = self.error.take().and(other.error);
@@ -394,7 +393,7 @@ impl Cell {
 }
 
 impl CellState<'_> {
-    /// Whether it says that all is well; nothing if it says neither.
+    /// Whether it says that all is well; `None` if it says neither.
     pub fn is_good(self) -> Option<bool> {
         match self {
             CellState::Pass | CellState::Known => Some(true),

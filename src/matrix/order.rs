@@ -1,4 +1,4 @@
-//! From what a user names to a matrix: run here, or of files, or of both.
+//! From what a user names to a matrix: run here, read from files, or both.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -24,14 +24,14 @@ use crate::target::{Compromised, Target};
 use crate::versions::minors::{Chosen, newest_of_each};
 use crate::versions::{self, Range, Versions, between, said_of};
 
-/// What a matrix is to be made of, as its user says it.
+/// What to make a matrix of, as its user says it.
 #[derive(Debug, Clone)]
 pub struct MatrixOrder {
     /// Targets or ranges of versions, then files and folders.
     pub arguments: Vec<String>,
-    /// Of a range: whether only the newest release of each minor version is run, and the first of all.
+    /// For a range: whether to run only the newest release of each minor version, and the first of all.
     pub every_minor: bool,
-    /// JSON of what was run already.
+    /// JSON of earlier runs.
     pub from: Vec<PathBuf>,
     /// Whether the promises are run instead of the corpus.
     pub promises: bool,
@@ -45,13 +45,13 @@ pub struct MatrixOrder {
     pub jobs: Option<u16>,
     /// The part of the targets that is run here.
     pub partition: Option<Partition>,
-    /// How often a trial that fails is tried again.
+    /// How often a failing trial is tried again.
     pub retries: u8,
-    /// Whether what is known is run again.
+    /// Whether to run again what is known.
     pub fresh: bool,
-    /// How it was measured, in its user's words.
+    /// How it was measured, in the user's words.
     pub note: Option<String>,
-    /// Whether only the defects are said, and the answer.
+    /// Whether to show only the defects and the answer.
     pub quiet: bool,
     /// Whether it is printed as JSON.
     pub prints_json: bool,
@@ -72,7 +72,7 @@ pub struct MatrixFiles {
     pub html: Option<PathBuf>,
 }
 
-/// Writes a matrix to a file; says how that ended.
+/// Writes a matrix to a file; returns how that went.
 type Save = fn(&Matrix, &Path) -> Exit;
 
 impl MatrixFiles {
@@ -87,7 +87,7 @@ impl MatrixFiles {
 }
 
 impl MatrixOrder {
-    /// Runs what has to be run, joins it with what is there, and tells it.
+    /// Runs what has to be run, joins it with what exists, and shows it.
     ///
     /// # Errors
     /// When what is named is not there, or nothing can be run on this machine.
@@ -132,7 +132,7 @@ impl MatrixOrder {
         self.from.iter().map(part).collect()
     }
 
-    /// What is to be done.
+    /// What to do.
     fn plan(&self, config: &Config, targets: &[String], scenarios: &[String]) -> Result<MatrixPlan, Failure> {
         let scenarios: Vec<PathBuf> = scenarios.iter().map(PathBuf::from).collect();
         let trials = match self.promises {
@@ -219,7 +219,7 @@ impl MatrixOrder {
     }
 }
 
-/// Runs a plan, and gives what is known at its end.
+/// Runs a plan, and returns what is known at its end.
 fn run(plan: MatrixPlan, quiet: bool) -> Result<(Matrix, Ended), Failure> {
     let record = Arc::new(Mutex::new(Measured::new(&plan)));
     let all = Arc::new(Progress::new(quiet, 0));

@@ -1,7 +1,7 @@
-//! Results that are kept from one run to the next, so that what is long can be stopped and gone on with: a file in the
-//! cache for each target, a line for each result. Another build of gatecrash, other settings of the target or other limits
-//! are another file, and another text of a scenario another line: what is found here is what a run would find. Not: which
-//! are run again.
+//! Results that are kept from one run to the next, so that a long run can be stopped and resumed: a file in the cache for
+//! each target, a line for each result. Another build of gatecrash, other settings of the target or other limits mean
+//! another file, and another text of a scenario another line: what is found here is what a run would find. Not: which are
+//! run again.
 
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
@@ -19,7 +19,7 @@ use crate::run::under::Under;
 use crate::scenario::{Trial, TrialId};
 use crate::target::{Launcher, Target};
 
-/// Those of one target.
+/// One target's results.
 #[derive(Debug, Default)]
 pub struct Results {
     known: HashMap<(String, TrialId), KeptCell>,
@@ -43,8 +43,7 @@ struct Line {
 }
 
 impl Results {
-    /// Those that are known of a target, to which can be added. Of one that is elsewhere nothing is known: it may be another
-    /// one today.
+    /// The known results of a target; more can be added. An external target has none: it may be a different one today.
     ///
     /// # Errors
     /// When the cache cannot be used.
@@ -60,7 +59,7 @@ impl Results {
         let name = format!("{}-{version}-{}-{key:.16}.results", target.gateway.name(), target.launcher.kind().word());
         let path = cache.make()?.join(name);
         let text = fs::read_to_string(&path).unwrap_or_default();
-        // A line that was cut off is none.
+        // Skips a line that was cut off.
         let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
         let known = lines.map(|Line { trial, text, kept }| ((text, trial), kept)).collect();
         Ok(Results { known, path: Some(path) })
@@ -70,11 +69,11 @@ impl Results {
         self.known.get(&(digest_of(&trial.file.text), trial.id.clone()))
     }
 
-    /// Keeps a result that says something of the gateway. Whether that can be written only decides what is run again.
+    /// Keeps a result that says something about the gateway. If it cannot be written, the trial is only run again.
     pub fn add(&self, trial: &Trial, kept: &KeptCell) {
         if let (Some(path), false) = (&self.path, matches!(kept.cell.outcome, Outcome::Error { .. })) {
             let line = Line { trial: trial.id.clone(), text: digest_of(&trial.file.text), kept: kept.clone() };
-            // In one piece, whoever else writes; and on a line of its own, wherever an earlier one was cut off.
+            // In one piece, whoever else writes; and on a line of its own, even after one that was cut off.
             let line = format!("\n{}", serde_json::to_string(&line).unwrap_or_default());
             let file = OpenOptions::new().create(true).append(true).open(path);
             let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));

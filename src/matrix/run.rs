@@ -15,22 +15,22 @@ use crate::run::under::Under;
 use crate::scenario::{Trial, TrialId};
 use crate::target::Target;
 
-/// What is to be done.
+/// What to do.
 #[derive(Debug, Clone)]
 pub struct MatrixPlan {
     pub columns: Vec<ColumnPlan>,
     pub trials: Vec<Trial>,
     pub limits: Limits,
-    /// How often a trial that fails is tried again, unless that is known.
+    /// How often a failing trial is tried again, unless its failure is known.
     pub retries: usize,
     pub known: Vec<KnownDeviation>,
     /// How many targets run at the same time.
     pub at_once: usize,
-    /// Whether what is known is run again.
+    /// Whether to run again what is known.
     pub fresh: bool,
 }
 
-/// A target, and which ones do as well where it cannot be launched.
+/// A target, and which ones will do where it cannot be launched.
 #[derive(Debug, Clone)]
 pub struct ColumnPlan {
     pub target: Target,
@@ -40,7 +40,7 @@ pub struct ColumnPlan {
 /// What happened.
 #[derive(Debug)]
 pub enum MatrixEvent {
-    /// A target's turn has come, or that of the next one in its place: this is known of it, and so many trials are to be run.
+    /// A target's turn has come, or that of one in its place: what is known of it, and how many trials are left to run.
     Begins {
         column: usize,
         target: Target,
@@ -57,15 +57,15 @@ pub enum MatrixEvent {
         column: usize,
         event: OfSession,
     },
-    /// What is learned is not kept, because of this.
+    /// Results are not kept, because of this.
     Forgets(String),
 }
 
-/// What a gateway takes with its database and its trials, roughly: 0.9 GB were measured for LiteLLM.
+/// What a gateway takes with its database and its trials, roughly: 0.9 GB was measured for LiteLLM.
 const EACH: u64 = 1_200_000_000;
 
-/// How many targets this machine has room for: memory for each, and two cores, for a machine that is too busy makes findings
-/// of its own.
+/// How many targets this machine has room for: each needs memory, and two cores, as a machine that is too busy makes
+/// findings of its own.
 pub fn room() -> usize {
     let mut system = sysinfo::System::new();
     system.refresh_memory();
@@ -75,7 +75,7 @@ pub fn room() -> usize {
     by_memory.min(cores / 2).max(1)
 }
 
-/// Runs a plan, and tells what happens. Once the gate is closed nothing begins any more.
+/// Runs a plan, and tells what happens. Once the gate is closed nothing more begins.
 pub async fn execute(plan: &MatrixPlan, run: &RunId, gate: &Gate, tell: &(dyn Fn(MatrixEvent) + Sync)) {
     let under = Under::of(plan.limits, plan.retries);
     let cache = Cache::find();
@@ -113,8 +113,8 @@ impl MatrixWork<'_> {
         }
     }
 
-    /// Runs what is not known of a target. Why it cannot be had, if it cannot and others do as well; of the last one that is
-    /// told, as of one that can be had and not be launched.
+    /// Runs what is not known of a target. Returns why it cannot be had, if others will do in its place. For the last one,
+    /// that is told as an event, as a failed launch is.
     async fn target(
         &self,
         column: usize,
@@ -174,7 +174,7 @@ impl MatrixWork<'_> {
     }
 }
 
-/// What is left of the events: a matrix.
+/// A matrix, made from the events.
 #[derive(Debug, Default)]
 pub struct Measured {
     columns: BTreeMap<usize, Column>,
@@ -222,7 +222,7 @@ impl Measured {
         }
     }
 
-    /// What is known. Rows without any cell are none: nothing has run, or nothing could.
+    /// What is known. A row without cells has not run, or could not.
     pub fn matrix(self) -> Matrix {
         Matrix {
             columns: self.columns.into_values().collect(),

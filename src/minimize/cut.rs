@@ -1,5 +1,5 @@
-//! What can be taken out of a scenario: its fields, items and entities, and part of its counts. What may not be is for the
-//! check to refuse.
+//! What can be taken out of a scenario: its fields, items and entities, and part of its counts. The check refuses what may
+//! not be.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ impl Cut {
         Cut { without: entries.into_iter().map(|entry| entry.id).collect(), with: BTreeMap::new() }
     }
 
-    /// Several in one. Of two that change the same count, the first holds.
+    /// Several in one. If two change the same count, the first wins.
     pub(super) fn join(cuts: &[Cut]) -> Cut {
         let mut all = Cut::default();
         for cut in cuts {
@@ -45,7 +45,7 @@ pub(super) fn cuts(outline: &Outline) -> Vec<Cut> {
     for step in steps {
         fields(step.node.rest(), &mut found);
     }
-    // Several in a row, for those that make sense together only.
+    // Several in a row, for those that only make sense together.
     let sizes = std::iter::successors(Some(steps.len() / 2), |size| Some(size / 2)).take_while(|size| *size > 0);
     found.extend(sizes.flat_map(|size| steps.chunks(size).map(Cut::of)));
     let mut sizes = BTreeMap::new();
@@ -89,7 +89,7 @@ fn fewer(count: u32) -> impl Iterator<Item = u32> {
     steps.map(move |step| count - step)
 }
 
-/// An entity with all that names it: the steps that are about it, and the fields that refer to it.
+/// An entity with everything that names it: the steps that are about it, and the fields that refer to it.
 fn without_entity(outline: &Outline, entity: &Entry) -> Cut {
     let name = entity.node.entries().first().and_then(|first| first.node.scalar());
     let names = |entry: &Entry| entry.node.scalar().is_some_and(|text| Some(text) == name);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Version;
 use crate::outcome::{Finding, FindingKind, TrialResult};
 
-/// What in the original scenario a finding is about, whatever has gone.
+/// What a finding is about in the original scenario, whatever has gone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     /// A step, by its number from 0.
@@ -34,8 +34,8 @@ impl KeptFinding {
         Some(KeptFinding { way, others: ways(version, result), finding })
     }
 
-    /// The finding in a version's result: of the same kind, about the same step; refused in the same way, if it is about how.
-    /// Not if there is one that the original does not have.
+    /// The finding in a version's result: of the same kind, about the same step, and refused in the same way, if it is about
+    /// that. `None` if there is one that the original does not have.
     pub fn find<'a>(&self, version: &Version, result: &'a TrialResult) -> Option<&'a Finding> {
         let is_it = |finding: &&Finding| {
             let way = (finding.kind, version.origin(finding.place));
@@ -50,7 +50,7 @@ impl KeptFinding {
     }
 }
 
-/// The ways in which a version failed, but for known deviations.
+/// The ways in which a version failed, except known deviations.
 pub fn ways(version: &Version, result: &TrialResult) -> BTreeSet<Way> {
     result.new_findings().map(|finding| (finding.kind, version.origin(finding.place))).collect()
 }

@@ -1,5 +1,5 @@
-//! Making a scenario smaller while the same finding stays. Here it is said what to try next: pure, and told what
-//! came of it. It is run in [`run`], and shown in [`tell`].
+//! Making a scenario smaller while the same finding stays. This decides what to try next: pure, and told what came of it.
+//! [`run`] runs it, and [`tell`] shows it.
 //!
 //! A [`Version`] is the scenario with some of it gone; a [`Reduction`] goes from one to the next until nothing more can
 //! go; what has to stay is a [`KeptFinding`].
@@ -24,7 +24,7 @@ pub struct Failing {
     pub finding: Finding,
 }
 
-/// From a scenario to the smallest that keeps its finding, round by round: those of a round can be tried at the same time.
+/// From a scenario to the smallest that keeps its finding, round by round: cuts of one round can be tried at the same time.
 ///
 /// A round tries every cut by itself. If several keep the finding, the next one tries them together, all of them, half of
 /// them, and so on, and goes on with the most that keep it.
@@ -63,13 +63,13 @@ impl Reduction {
         }
     }
 
-    /// What to try next, what is hoped for most first; nothing, when nothing more can go.
+    /// What to try next, the most promising first; nothing, when nothing more can go.
     pub fn candidates(&self) -> impl Iterator<Item = &Version> {
         let (Round::Alone(candidates) | Round::Together(candidates, _)) = &self.round;
         candidates.iter().map(|candidate| &candidate.version)
     }
 
-    /// Goes on with the findings that the candidates keep, in their order.
+    /// Goes on from the findings that the candidates keep, in their order.
     pub fn tried(&mut self, findings: Vec<Option<Finding>>) {
         let taken = match std::mem::replace(&mut self.round, Round::Alone(Vec::new())) {
             Round::Alone(candidates) => {
@@ -92,7 +92,7 @@ impl Reduction {
         self.smallest = taken;
     }
 
-    /// The first so many of some cuts in one: all, half of them, a quarter.
+    /// The first few of some cuts in one: all, half of them, a quarter.
     fn together(&self, kept: &[(Candidate, Finding)]) -> Vec<Candidate> {
         let counts = std::iter::successors(Some(kept.len()), |count| Some(count.div_ceil(2)));
         let many = counts.take_while(|count| *count > 1).filter_map(|count| {

@@ -12,16 +12,16 @@ use crate::launch::{on_stage, settled};
 use crate::run::select::{Selected, select};
 use crate::target::{Compromised, Target};
 
-/// What is to be made smaller, as its user says it.
+/// What to make smaller, as its user says it.
 #[derive(Debug, Clone)]
 pub struct MinimizeOrder {
     /// One file.
     pub scenario: PathBuf,
     /// The target on which it fails.
     pub target: String,
-    /// Where the smallest scenario goes; to standard output, if nowhere else.
+    /// Where the smallest scenario goes. Default: standard output.
     pub output: Option<PathBuf>,
-    /// Whether it may take the place of a file that is there.
+    /// Whether it may replace an existing file.
     pub overwrite: Overwrite,
     /// Whether releases that are known to be compromised are launched, too.
     pub compromised: Compromised,
@@ -64,7 +64,7 @@ impl MinimizeOrder {
                 Ok(()) => Exit::Fine,
                 Err(failure) => {
                     say(&failure.to_string());
-                    // What was found is not to be lost.
+                    // What was found must not be lost.
                     print(text).worst(Exit::Broke)
                 }
             },

@@ -16,7 +16,7 @@ use crate::scenario::Trial;
 use crate::target::Target;
 use crate::verdict::deviation;
 
-/// What is to be done.
+/// What to do.
 #[derive(Debug, Clone)]
 pub struct ReductionPlan {
     pub target: Target,
@@ -31,17 +31,17 @@ pub struct ReductionPlan {
 pub enum ReductionEvent {
     Launching,
     Launched,
-    /// The scenario fails, and this is to stay.
+    /// The scenario fails, and this has to stay.
     Fails(Box<Start>),
-    /// So many versions are tried now.
+    /// How many versions are tried now.
     Trying(usize),
     /// A smaller version keeps the finding.
     Smaller(Box<Failing>),
-    /// So many trials more were run on the target.
+    /// How many more trials were run on the target.
     Ran(usize),
-    /// So many versions more were not tried on the target, for a correct gateway fails them.
+    /// How many more versions were not tried on the target, because a correct gateway fails them.
     Wrong(usize),
-    /// So many versions more could not be judged: they could not be set up.
+    /// How many more versions could not be judged: they could not be set up.
     NotJudged(usize),
     Ended(ReductionEnd),
 }
@@ -55,10 +55,10 @@ pub struct Start {
     pub reference: Reference,
 }
 
-/// What the built-in gateway, which does all that it should, makes of the scenario: whatever it fails is no scenario.
+/// What the built-in gateway, which does all that it should, makes of the scenario: one that it fails is no scenario.
 #[derive(Debug, Clone)]
 pub enum Reference {
-    /// It fails in these ways, in none as a rule, and not in the one that is to stay.
+    /// It fails in these ways, as a rule in none, and not in the one that has to stay.
     Fails(BTreeSet<Way>),
     /// It has the finding, too.
     Same,
@@ -76,19 +76,19 @@ pub enum ReductionEnd {
     Passes,
     /// The gateway lacks a capability.
     Skipped(String),
-    /// The finding was there once, and then not in so many tries.
+    /// The finding was there once, and then not in this many tries.
     NotAgain(usize),
-    /// This trial fails, and no scenario has it alone.
+    /// This trial fails, and no scenario can have it alone.
     NotWritable(String),
     /// The environment broke; the end of its log.
     Broke(String, Vec<String>),
     Interrupted,
 }
 
-/// How often a scenario is tried whose finding comes and goes.
+/// How often to try a scenario whose finding comes and goes.
 const TRIES: usize = 5;
 
-/// Runs a plan. Once the gate is closed no trial begins any more.
+/// Runs a plan. Once the gate is closed no more trials begin.
 pub async fn minimize(plan: &ReductionPlan, run: &RunId, gate: &Gate, tell: &(dyn Fn(ReductionEvent) + Sync)) {
     tell(ReductionEvent::Launching);
     let launched = tokio::select! {
@@ -131,7 +131,7 @@ struct Bench<'a> {
     run: &'a RunId,
     gate: &'a Gate,
     tell: &'a (dyn Fn(ReductionEvent) + Sync),
-    /// Of the last trial.
+    /// Of the next trial.
     number: usize,
 }
 
@@ -198,7 +198,7 @@ impl Bench<'_> {
         Err(broke.or(skipped.filter(|_| !passed)).unwrap_or(ReductionEnd::Passes))
     }
 
-    /// Tries it again, and says what is to stay, and how often it was there.
+    /// Tries it again, and returns what has to stay, and how often it was there.
     async fn kept(&mut self, version: &Version, first: Worst) -> Result<(KeptFinding, Rate), ReductionEnd> {
         let mut kept: Option<KeptFinding> = None;
         let mut rate = Rate { failed: 1, of: 1 };
@@ -257,7 +257,7 @@ impl Bench<'_> {
         };
         let mut findings: Vec<Option<Finding>> = tried.iter().zip(results.chunks(tries)).map(found).collect();
         if tries == 1 {
-            // One that is there by chance would be there by chance in the smallest, too.
+            // A finding that is there by chance would be so in the smallest, too.
             let again: Vec<usize> = (0..tried.len()).filter(|index| findings[*index].is_some()).collect();
             let trials: Vec<&Trial> = again.iter().map(|index| tried[*index].trial()).collect();
             let results = self.results(&trials).await?;
@@ -287,7 +287,7 @@ impl Bench<'_> {
         right
     }
 
-    /// Runs trials on the target, and those again whose environment broke. If it is still not well, that is the end.
+    /// Runs trials on the target, and again those whose environment broke. If it is still not well, that is the end.
     async fn results(&mut self, trials: &[&Trial]) -> Result<Vec<Option<TrialResult>>, ReductionEnd> {
         let mut results = self.run(self.live, trials).await;
         (self.tell)(ReductionEvent::Ran(results.iter().flatten().count()));

@@ -9,7 +9,7 @@ use crate::host::failure::Exit;
 use crate::minimize::{Dropped, Failing};
 use crate::report::terminal::{BOLD, ODD, painted, pointed_at};
 
-/// What is left of the events of such a run.
+/// What is kept of the events of such a run.
 #[derive(Debug)]
 pub struct Minimized {
     target: String,
@@ -42,7 +42,7 @@ impl Minimized {
         }
     }
 
-    /// Adds what happened, and gives the line of progress that it is worth.
+    /// Adds what happened, and returns a line of progress if it deserves one.
     pub fn add(&mut self, event: ReductionEvent) -> Option<String> {
         match event {
             ReductionEvent::Launching => return Some(format!("launching {}", self.target)),
@@ -73,7 +73,7 @@ impl Minimized {
         None
     }
 
-    /// Adds what could not be taken away.
+    /// Adds what could not be removed.
     pub fn left_behind(&mut self, left_behind: Option<String>) {
         self.left_behind = left_behind;
     }
@@ -99,7 +99,7 @@ impl Minimized {
         }
     }
 
-    /// All that is to be said at the end.
+    /// All that has to be said at the end.
     pub fn render(&self) -> String {
         let mut text = String::from("\n");
         if let (Some(start), Some(smallest)) = (&self.start, &self.smallest) {

@@ -9,7 +9,7 @@ use crate::scenario::plan::multiply;
 use crate::scenario::read::understand;
 use crate::scenario::{Place, Trial};
 
-/// A scenario that is right, with one value for each axis, and so one trial.
+/// A valid scenario with one value for each axis, and so one trial.
 #[derive(Debug, Clone)]
 pub struct Version {
     trial: Trial,
@@ -68,7 +68,7 @@ impl Version {
         Version::read(&self.trial, text, left).filter(|version| version.text() != self.text())
     }
 
-    /// What is run of it. All versions' trials have the name of the original's.
+    /// What is run of it. All versions' trials have the original's name.
     pub fn trial(&self) -> &Trial {
         &self.trial
     }
@@ -85,7 +85,7 @@ impl Version {
         &self.outline
     }
 
-    /// What in the original a place is about.
+    /// What a place is about in the original.
     pub fn origin(&self, place: Place) -> Option<Subject> {
         let scenario = &self.trial.file.scenario;
         let step = scenario.steps.iter().zip(&self.steps).find(|(step, _)| step.place().line == place.line);
@@ -113,7 +113,7 @@ impl Version {
         ]
     }
 
-    /// How many fields there are, but for those that name items, and those that always are.
+    /// How many fields there are, except those that name items.
     fn fields(&self) -> usize {
         let root = &self.outline.root;
         let is_field = |entry: &&Entry| entry.key.is_some();

@@ -1,4 +1,4 @@
-//! What is kept of a trial that failed, beside its requests: what who reads of it asks for next.
+//! What is kept of a failed trial besides its requests: what its reader asks for next.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,33 +6,33 @@ use serde_json::Value;
 
 use super::{Answer, Sent};
 
-/// Of a trial without findings it is empty.
+/// Empty for a trial without findings.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
-    /// The trial's own name on the gateway: that of each of its entities begins so, with a `-` after it.
+    /// The trial's own name on the gateway. The name of each of its entities begins with it and a `-`.
     pub name: String,
-    /// What it did beside asking, in order.
+    /// What it did besides asking, in order.
     pub acts: Vec<Acted>,
-    /// What the admin API said of each entity that has books, when the trial had ended: `key laptop` and that.
+    /// What the admin API said of each entity that has books, after the trial: `key laptop`, and the answer.
     pub said: Vec<(String, AdminAnswer)>,
-    /// What the gateway had logged last when the first finding was made. Other trials may have run then.
+    /// The end of the gateway's log when the first finding was made. Other trials may have been running.
     pub log: Vec<String>,
 }
 
-/// What a trial did beside asking: it made or changed an entity, or disturbed a part of the target.
+/// What a trial did besides asking: it made or changed an entity, or disturbed a part of the target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Acted {
-    /// After so many requests of the trial.
+    /// How many requests came before it.
     pub after: usize,
-    /// The line of its step, or of what is given, in the scenario's file.
+    /// The line of its step, or of the given entity, in the scenario's file.
     pub line: usize,
     /// `make key laptop`, `restart gateway`
     pub what: String,
-    /// What the admin API was asked for that, in order.
+    /// What it asked of the admin API, in order.
     pub calls: Vec<AdminCall>,
-    /// What the scenario expects of it, if it is a change, and what the gateway answered.
+    /// What the scenario expects of it, if it is a change.
     pub expected: Option<String>,
     /// What the gateway answered, if it is a change.
     pub answer: Option<Answer>,
@@ -44,7 +44,7 @@ pub struct Acted {
 pub struct AdminCall {
     /// What was asked.
     pub sent: Sent,
-    /// What its answer holds, and later requests are sent with.
+    /// What its answer holds that later requests send.
     pub gives: Option<Gives>,
 }
 
@@ -52,7 +52,7 @@ pub struct AdminCall {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gives {
-    /// As it is in what was sent later: a key is `<key laptop>` there.
+    /// As it appears in later requests: a key is `<key laptop>` there.
     pub text: String,
     /// Where it is in the answer: `model_info.id`
     pub field: String,

@@ -20,11 +20,11 @@ pub struct Exchange {
     pub key: String,
     /// The instance of the gateway that was asked.
     pub on: Instance,
-    /// What was sent, of a trial that failed.
+    /// What was sent, if the trial failed.
     pub sent: Option<Sent>,
     /// The budgets that hold for it, and what was spent of them.
     pub before: Vec<Standing>,
-    /// What the answer had to be: `accepted, or budget_exceeded`. Nothing where the trial had ended before that was judged.
+    /// What the answer had to be: `accepted, or budget_exceeded`. Absent if the trial ended before that was judged.
     pub expected: Option<String>,
     /// What the gateway answered.
     pub answer: Answer,
@@ -34,7 +34,7 @@ pub struct Exchange {
     pub ms: u64,
     /// Whether it was alone.
     pub company: Company,
-    /// Whether what it cost was waited for in the gateway's books before anything else was done.
+    /// Whether its cost was awaited in the gateway's books before anything else was done.
     pub is_settled: bool,
 }
 
@@ -48,15 +48,15 @@ impl Exchange {
     }
 }
 
-/// Whether a request is one by itself, or one of several whose order or number is chance.
+/// Whether a request is by itself, or one of several whose order or number is random.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Company {
     /// By itself.
     Alone,
-    /// Of several at the same time.
+    /// One of several at the same time.
     AtOnce,
-    /// Of several until the answer was as expected, of which the first and the last are kept.
+    /// One of several until the answer was as expected; the first and the last are kept.
     Again,
 }
 
@@ -81,13 +81,13 @@ impl Standing {
     }
 }
 
-/// A gateway's answer to one request of a model.
+/// A gateway's answer to one request to a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "answer", deny_unknown_fields)]
 pub enum Answer {
-    /// A whole and well-formed answer of the model.
+    /// A whole and well-formed answer from the model.
     Accepted { status: u16 },
-    /// An error, of the gateway's own or passed on from the provider.
+    /// An error, the gateway's own or passed on from the provider.
     Refused {
         status: u16,
         /// Why, if the adapter knows this refusal.
@@ -108,7 +108,7 @@ pub enum Broken {
     Hung { ms: u64 },
     /// The connection was refused or lost.
     Lost(String),
-    /// A success whose body is not an answer of a model.
+    /// A success whose body is not a model's answer.
     Body(String),
 }
 
@@ -136,7 +136,7 @@ impl fmt::Display for Answer {
 }
 
 impl Answer {
-    /// Whether it is a refusal for the reason that is expected, whatever its status.
+    /// Whether it is a refusal for the expected reason, whatever its status.
     pub fn is_refusal_for(&self, expect: &Expect) -> bool {
         match (expect, self) {
             (Expect::Refused(Refusal { error: Some(error), .. }), Answer::Refused { kind, .. }) => {
@@ -153,7 +153,7 @@ impl Answer {
 pub struct Sent {
     /// `GET`, `POST`
     pub method: String,
-    /// With the slash that it begins with, and the query if there is one.
+    /// With the leading slash, and the query if there is one.
     pub route: String,
     /// Names and values, in their order.
     pub headers: Vec<(String, String)>,

@@ -1,4 +1,4 @@
-//! In which ways a gateway can be wrong.
+//! The ways a gateway can be wrong.
 
 use std::fmt;
 
@@ -17,9 +17,9 @@ pub struct Finding {
     pub place: Place,
     /// The number of the request in its trial, from 1, if it is about one.
     pub request: Option<usize>,
-    /// What had to be.
+    /// What was expected.
     pub expected: String,
-    /// What was.
+    /// What was found.
     pub got: String,
     /// Why it is accepted for now, if it is a known deviation.
     pub known: Option<String>,

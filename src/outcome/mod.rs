@@ -17,7 +17,7 @@ pub use evidence::{Acted, AdminAnswer, AdminCall, Evidence, Gives};
 pub use exchange::{Answer, Broken, Company, Exchange, Sent, Standing};
 pub use finding::{Finding, FindingKind};
 
-/// What came of one trial on one target, with all that is known of how.
+/// What came of one trial on one target, with all that is known about how.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialResult {
@@ -41,7 +41,7 @@ pub struct TrialResult {
 }
 
 impl TrialResult {
-    /// The findings that are no known deviations.
+    /// The findings that are not known deviations.
     pub fn new_findings(&self) -> impl Iterator<Item = &Finding> + Clone {
         self.findings.iter().filter(|finding| finding.known.is_none())
     }
@@ -56,8 +56,8 @@ impl TrialResult {
         self.new_findings().find(|finding| finding.request == Some(exchange.request))
     }
 
-    /// What a gateway did, request by request: two versions that did the same are the same here, whatever it took. Of
-    /// requests whose order or number is chance, only which answers there were counts.
+    /// What a gateway did, request by request: two versions that did the same are equal here, whatever it took. Of requests
+    /// whose order or number is random, only which answers there were counts.
     pub fn behaviour(&self) -> BTreeMap<usize, Vec<String>> {
         let mut behaviour: BTreeMap<usize, Vec<String>> = BTreeMap::new();
         for exchange in &self.exchanges {
@@ -72,7 +72,7 @@ impl TrialResult {
         behaviour
     }
 
-    /// A trial that never began, because its environment broke before.
+    /// A trial that never began, because its environment broke first.
     pub fn not_begun(trial: &Trial, target: &str, reason: String) -> TrialResult {
         TrialResult {
             trial: trial.id.clone(),
@@ -86,12 +86,12 @@ impl TrialResult {
         }
     }
 
-    /// The same, of which a charge came so late.
+    /// The same, with a charge that came this late.
     pub fn late(self, late: Duration) -> TrialResult {
         TrialResult { late_ms: self.late_ms.max(late.as_millis() as u64), ..self }
     }
 
-    /// Some of its findings, by their places, were still so after that long, when it was quiet.
+    /// Notes that some of its findings, by their places, still held after that long, in quiet.
     pub fn is_still_so(&mut self, findings: &[usize], after: Duration) {
         for index in findings {
             if let Some(finding) = self.findings.get_mut(*index) {
@@ -110,7 +110,7 @@ pub enum Outcome {
     Pass,
     /// There are findings that are not known deviations.
     Fail,
-    /// It failed, and passed when it was tried again. The findings are those of the first time.
+    /// It failed, and passed when it was tried again. The findings are from the first try.
     Unsteady { rate: Rate },
     /// The gateway lacks a capability.
     Skip { reason: String },
@@ -173,9 +173,9 @@ impl Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// So often it failed.
+    /// How often it failed.
     pub failed: usize,
-    /// Of so many times.
+    /// Of how many times.
     pub of: usize,
 }
 

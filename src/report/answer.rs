@@ -134,10 +134,10 @@ pub(super) fn in_short(reason: &str) -> String {
     }
 }
 
-/// From this on it is worth saying where the time went.
+/// A run this long should say where the time went.
 const LONG: u64 = 10_000;
 
-/// What a run could not have been shorter than, with as many at once as there are: a launch, and then the longest trial.
+/// The shortest that a run could have been, with everything at once: a launch, and then the longest trial.
 pub(super) fn least(report: &Report) -> Option<String> {
     let chain = |target: &TargetReport| {
         let results = report.results().filter(|result| result.target == target.name);

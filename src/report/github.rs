@@ -1,5 +1,5 @@
-//! The report as workflow commands of GitHub Actions: an annotation for each line of a scenario that something is said
-//! of. GitHub shows ten errors and ten warnings of a step, so that the trials of one line are one annotation.
+//! The report as workflow commands of GitHub Actions: an annotation for each scenario line that there is something to say
+//! about. GitHub shows ten errors and ten warnings of a step, so the trials of one line share an annotation.
 
 use std::fmt::Write as _;
 
@@ -25,7 +25,7 @@ pub fn render(report: &Report) -> String {
             None => said.push((level, trial, finding, vec![&trial.trial])),
         }
     }
-    // What is worst is shown if not all is.
+    // The worst is shown if not all is.
     said.sort_by_key(|(level, _, finding, _)| (*level, finding.kind));
     for (level, trial, finding, trials) in said {
         let place = format!("file={},line={},col={}", property(&trial.file), finding.place.line, finding.place.column);
@@ -71,7 +71,7 @@ impl Level {
     }
 }
 
-/// What fails the run is an error, what fails all the same, or now and then, a warning.
+/// What fails the run is an error; what fails without that, or now and then, is a warning.
 fn level(report: &Report, trial: &TrialReport) -> Option<Level> {
     let has_failed = trial.results.last().is_some_and(|result| result.outcome.has_failed());
     if report.failed(trial) {

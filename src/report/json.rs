@@ -12,7 +12,7 @@ use crate::secret::Redacted;
 use crate::verdict::deviation::Deviation;
 use crate::verdict::fail_on::FailOn;
 
-/// Grows with every change that could break who reads a report.
+/// Grows with every change that could break readers of a report.
 const FORMAT: u32 = 5;
 
 /// A run of gatecrash, judged.
@@ -20,7 +20,7 @@ const FORMAT: u32 = 5;
 #[schemars(rename = "Report")]
 #[serde(deny_unknown_fields)]
 pub struct WrittenReport<'a> {
-    /// Grows with every change that could break who reads a report.
+    /// Grows with every change that could break readers of a report.
     format: u32,
     /// The version of gatecrash that made it.
     gatecrash: Cow<'a, str>,
@@ -30,17 +30,17 @@ pub struct WrittenReport<'a> {
     interrupted: bool,
     /// The trials that an interruption left without a result on every target.
     not_run: Cow<'a, [TrialId]>,
-    /// What could not be taken away, with what to do.
+    /// What could not be removed, and what to do.
     left_behind: Cow<'a, [String]>,
     /// Whether it is a comparison of two targets.
     compares: bool,
-    /// What fails it: the kinds of findings, and `unsteady`, between commas.
+    /// What fails it: the kinds of findings, and `unsteady`, separated by commas.
     #[schemars(with = "String")]
     fail_on: Cow<'a, FailOn>,
     /// Which part of the run it is, such as `1/4`, if the others were for other machines.
     #[schemars(with = "Option<String>")]
     partition: Option<Partition>,
-    /// In the order they were named; of a comparison, the baseline first.
+    /// In the order they were named; in a comparison, the baseline first.
     targets: Cow<'a, [TargetReport]>,
     trials: Cow<'a, [TrialReport]>,
     /// The texts of the trials' scenarios, by their files.
@@ -61,7 +61,7 @@ pub enum NotAReport {
     )]
     /// It is something else; why.
     Other(String),
-    /// It is a report in another format than is read here.
+    /// It is a report in a format that is not read here.
     #[error("it is a report in format {found}, written by gatecrash {by}; this is gatecrash {}, which reads format {reads}", env!("CARGO_PKG_VERSION"))]
     Format { found: u32, by: String, reads: u32 },
 }
@@ -99,11 +99,11 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(WrittenReport<'_>)
 }
 
-/// The same report without anything secret in its values, whatever it is shown as: a text that is escaped hides what is
-/// secret in it from who looks for that.
+/// The same report without secrets in its values, in whatever form it is shown: escaping a text hides its secrets from a
+/// search for them.
 ///
 /// # Errors
-/// When it is no report any more. Then nothing of it may be shown.
+/// When it is no longer a report. Then none of it may be shown.
 pub fn redacted(report: &Report) -> Result<Report, NotAReport> {
     let json = serde_json::to_string(&Redacted(&document(report)));
     read(&json.map_err(|error| NotAReport::Other(error.to_string()))?)
@@ -114,7 +114,7 @@ pub fn redacted(report: &Report) -> Result<Report, NotAReport> {
 /// # Errors
 /// When it is something else, or of another format.
 pub fn read(text: &str) -> Result<Report, NotAReport> {
-    /// What a report of any format says of itself.
+    /// What a report of any format says about itself.
     #[derive(Deserialize)]
     struct Head {
         format: u32,

@@ -29,7 +29,7 @@ pub fn render(report: &Report) -> String {
     document.to_string().unwrap_or_else(|error| format!("<!-- it cannot be written as XML: {error} -->\n"))
 }
 
-/// Who reads only this file has to see that there was to be more.
+/// Whoever reads only this file has to see that there was more to come.
 fn not_launched(target: &TargetReport) -> impl Iterator<Item = TestCase> {
     target.errors.iter().map(|error| {
         let mut launch = TestCaseStatus::non_success(NonSuccessKind::Error);

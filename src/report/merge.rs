@@ -1,4 +1,4 @@
-//! One report of the reports of its parts: what several machines ran, judged as if one had.
+//! One report from the reports of its parts: what several machines ran, judged as if one had.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ fn are(partitions: &[Partition]) -> String {
 /// Merges the reports in some files, and shows the whole.
 ///
 /// # Errors
-/// When a file is no report, or they are not of one run.
+/// When a file is not a report, or they are not from one run.
 pub fn merge_files(files: &[PathBuf], output: &Output) -> Result<Exit, Failure> {
     output.files.check()?;
     let part = |file: &PathBuf| {
@@ -91,7 +91,7 @@ pub fn merge(parts: &[PartReport]) -> Result<Report, NotOneRun> {
     })
 }
 
-/// What two reports of one run may not differ in, and do.
+/// Where two reports of one run differ, and may not.
 fn difference(one: &Report, other: &Report) -> Option<String> {
     let differ = |what: &str, one: &str, other: &str| (one != other).then(|| format!("{what} {one}, and {other}"));
     let versions = one.targets.iter().zip(&other.targets).find_map(|(one, other)| {
@@ -159,7 +159,7 @@ fn trials(parts: &[PartReport]) -> Result<Vec<TrialReport>, NotOneRun> {
     Ok(all.into_values().map(|(_, trial)| trial.clone()).collect())
 }
 
-/// The same, but for the time that it took.
+/// The same, except for the time that it took.
 fn is_same(one: &TrialReport, other: &TrialReport) -> bool {
     let said = |trial: &TrialReport| -> Vec<_> {
         let results = trial.results.iter();

@@ -1,5 +1,5 @@
-//! What is told of a run: one [`Report`], made of its events, or of the reports of its parts ([`merge`]); every format is a
-//! pure function of it.
+//! What is told of a run: one [`Report`], made from its events, or from the reports of its parts ([`merge`]); every format
+//! is a pure function of it.
 
 pub mod answer;
 pub mod evidence;
@@ -31,12 +31,12 @@ use crate::verdict::deviation::{Deviation, apply, join};
 use crate::verdict::fail_on::FailOn;
 use crate::verdict::{Verdict, verdict};
 
-/// A whole run, or one of its parts, judged. It is all that is told in any format.
+/// A whole run, or one of its parts, judged. It is all that any format tells.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The version of gatecrash that made it.
     pub gatecrash: String,
-    /// In the order they were named; of a comparison, the baseline first.
+    /// In the order they were named; in a comparison, the baseline first.
     pub targets: Vec<TargetReport>,
     /// In the order of the plan.
     pub trials: Vec<TrialReport>,
@@ -54,7 +54,7 @@ pub struct Report {
     pub interrupted: bool,
     /// The trials that an interruption left without a result on every target.
     pub not_run: Vec<TrialId>,
-    /// What could not be taken away, with what to do; of a merged run, in each of its parts.
+    /// What could not be removed, and what to do; of a merged run, in each of its parts.
     pub left_behind: Vec<String>,
     /// Which part of the run it is, if the others were for other machines.
     pub partition: Option<Partition>,
@@ -72,9 +72,9 @@ pub struct TargetReport {
     pub name: String,
     /// Which gateway it is.
     pub gateway: GatewayName,
-    /// As the gateway says itself, where it does.
+    /// As the gateway itself says, if it does.
     pub version: Option<String>,
-    /// How it was launched, and why in that way if nobody said so.
+    /// How it was launched.
     pub launcher: LauncherKind,
     /// Why it was launched in that way, if nobody said so.
     pub launcher_because: Option<String>,
@@ -84,7 +84,7 @@ pub struct TargetReport {
     pub origin: Option<Origin>,
     /// What it was launched with, where that is known.
     pub setup: Option<Setup>,
-    /// How often it hung for good, and was started again.
+    /// How often it hung for good and was restarted.
     #[serde(default)]
     pub restarts: usize,
     /// Why it could not be launched; of a merged run, in each of its parts.
@@ -93,7 +93,7 @@ pub struct TargetReport {
     pub log: Vec<String>,
 }
 
-/// A trial, with its results in the order of the targets. One that has not run is missing.
+/// A trial, with its results in the order of the targets; missing where it has not run.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialReport {
@@ -110,7 +110,7 @@ pub struct TrialReport {
     /// What one accepted request costs, in USD, where a step says nothing else.
     #[schemars(with = "String")]
     pub price: Usd,
-    /// Of a comparison.
+    /// Only in a comparison.
     pub verdict: Option<Verdict>,
     /// In the order of the targets.
     pub results: Vec<TrialResult>,
@@ -137,7 +137,7 @@ impl TrialReport {
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spent {
-    /// All of it, in milliseconds, as all here.
+    /// All of it, in milliseconds, like all here.
     pub wall_ms: u64,
     /// Launching targets.
     pub launch_ms: u64,
@@ -159,7 +159,7 @@ struct LaunchedTarget {
     setup: Option<Setup>,
 }
 
-/// What is left of a run's events: the input of its report.
+/// What is kept of a run's events: the input of its report.
 #[derive(Debug, Default)]
 pub struct Record {
     launched: Vec<LaunchedTarget>,
@@ -203,7 +203,7 @@ pub struct Judged<'a> {
     pub fail_on: &'a FailOn,
     /// The names of all trials of an ordinary run.
     pub corpus: &'a [TrialId],
-    /// The part that the plan is of the selected trials, if it is not the whole, and the names of them all.
+    /// Which part of the selected trials the plan is, if it is not the whole.
     pub partition: Option<Partition>,
     /// The names of all selected trials, in whichever part.
     pub selected: &'a [TrialId],
@@ -213,7 +213,7 @@ pub struct Judged<'a> {
     pub today: jiff::civil::Date,
     /// Whether it was interrupted.
     pub interrupted: bool,
-    /// What could not be taken away, with what to do.
+    /// What could not be removed, and what to do.
     pub left_behind: Option<String>,
 }
 
@@ -224,7 +224,7 @@ impl Report {
         let spent = spent(&record, *began);
         let mut deviations = Vec::new();
         let mut by_target: Vec<Vec<TrialResult>> = vec![Vec::new(); plan.targets.len()];
-        // What ran on one target of a comparison while the other was being launched means nothing without that.
+        // What ran on one target of a comparison while the other was being launched means nothing without the other.
         let in_vain = plan.pairs && !record.not_launched.is_empty();
         for result in std::mem::take(&mut record.results).into_iter().filter(|_| !in_vain) {
             if let Some(index) = plan.targets.iter().position(|target| target.name == result.target) {
@@ -308,8 +308,8 @@ impl Report {
         }
     }
 
-    /// How the command ends (docs/design.md, decision 6), and the only place that knows it. A partition for which
-    /// no trial is left is as it should be: the others have them, and whoever merges the reports sees if none has.
+    /// How the command ends (docs/design.md, decision 6); nothing else decides it. A partition with no trial left is as it
+    /// should be: the others have them, and whoever merges the reports sees if none has.
     pub fn exit(&self) -> Exit {
         let failed = self.trials.iter().any(|trial| self.failed(trial));
         let broke = !self.left_behind.is_empty()
@@ -334,8 +334,8 @@ impl Report {
         self.partition.is_some_and(|partition| partition.is_left_without(self.selected.len()))
     }
 
-    /// Whether a trial fails the run: in a comparison by a regression, else by failing on a target; as far as it is told
-    /// to fail on that.
+    /// Whether a trial fails the run: in a comparison by a regression, else by failing on a target; only for what the run is
+    /// told to fail on.
     pub fn failed(&self, trial: &TrialReport) -> bool {
         let closes = |finding: &Finding| finding.known.is_none() && self.fail_on.is_kind(finding.kind);
         self.may_fail(trial).iter().any(|result| match result.outcome {
@@ -345,12 +345,12 @@ impl Report {
         })
     }
 
-    /// Whether it is worse than it has to be: what fails in a comparison may have failed before.
+    /// Whether it got worse: what fails in a comparison may have failed before.
     fn has_regressed(&self, trial: &TrialReport) -> bool {
         !self.compares || trial.verdict == Some(Verdict::Regression)
     }
 
-    /// The results that can fail a run: of a comparison, the candidate's.
+    /// The results that can fail a run: in a comparison, the candidate's.
     fn may_fail<'a>(&self, trial: &'a TrialReport) -> &'a [TrialResult] {
         match (self.compares, trial.results.as_slice()) {
             (true, [_, candidate @ ..]) => candidate,

@@ -16,7 +16,7 @@ use crate::host::failure::{Exit, Failure};
 /// How a report is shown.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// Whether only what is not as it should be is said, and the answer.
+    /// Whether to show only what is not as it should be, and the answer.
     pub quiet: bool,
     /// What is printed.
     pub format: Format,
@@ -31,7 +31,7 @@ pub enum Format {
     Terminal,
     /// For scripts.
     Json,
-    /// For programs that read along: a line for each event. What is printed of the report is the last of them.
+    /// For programs that read along: a line for each event, of which the report prints only the last.
     JsonLines,
     /// Workflow commands of GitHub Actions.
     Github,
@@ -52,8 +52,8 @@ pub struct Files {
     pub evidence: Option<PathBuf>,
 }
 
-/// Prints a report as it is wanted, and writes its files; says how the command ends: as the report says, and whether it
-/// could be printed and written. All of it is made of the report without what is secret in it.
+/// Prints a report as wanted, and writes its files; returns how the command ends: as the report says, and whether it could
+/// be printed and written. All of it is made from the redacted report.
 #[must_use]
 pub fn show(report: &Report, output: &Output) -> Exit {
     let shown = match json::redacted(report) {
@@ -76,13 +76,13 @@ pub fn show(report: &Report, output: &Output) -> Exit {
         Format::Terminal | Format::Github => print_redacted(&text()),
     };
     if printed != Exit::Fine {
-        // What was found is not to be lost.
+        // What was found must not be lost.
         say_redacted(&text());
     }
     Exit::worst_of([report.exit(), written, printed])
 }
 
-/// Writes a report to a file; says how that ended.
+/// Writes a report to a file; returns how that went.
 type Save = fn(&Report, &Path) -> Exit;
 
 impl Files {
@@ -96,7 +96,7 @@ impl Files {
         all.into_iter().filter_map(|(file, save)| Some((file.as_deref()?, save)))
     }
 
-    /// That they can be written, before anything is launched: what a long run found must not be lost to a slip of the pen.
+    /// Checks that they can be written, before anything is launched: a slip of the pen must not lose what a long run found.
     pub fn check(&self) -> Result<(), Failure> {
         check_files(self.wanted().map(|(file, _)| file))?;
         match &self.evidence {
@@ -105,7 +105,7 @@ impl Files {
         }
     }
 
-    /// Writes them; says how that ended.
+    /// Writes them; returns how that went.
     #[must_use]
     pub fn write(&self, report: &Report) -> Exit {
         let written = Exit::worst_of(self.wanted().map(|(file, save)| save(report, file)));
@@ -116,7 +116,7 @@ impl Files {
     }
 }
 
-/// That each can be written, and is another one.
+/// Checks that each can be written, and that all differ.
 pub fn check_files<'a>(files: impl Iterator<Item = &'a Path>) -> Result<(), Failure> {
     let mut seen = Vec::new();
     for file in files {
@@ -130,7 +130,7 @@ pub fn check_files<'a>(files: impl Iterator<Item = &'a Path>) -> Result<(), Fail
     Ok(())
 }
 
-/// That evidence can be written: into a folder that is new or empty, for what is in there is somebody's.
+/// Checks that evidence can be written: into a new or empty folder, because files in it belong to somebody.
 fn check_folder(folder: &Path) -> Result<(), Failure> {
     let wrong = |what: String| Failure::wrong(format!("evidence cannot be written to {}: {what}", folder.display()));
     let failed = |error: std::io::Error| wrong(error.to_string());

@@ -1,5 +1,5 @@
-//! What is seen while a run is on its way: a bar for each target on a terminal, plain lines elsewhere. All of it on
-//! standard error; the report is what goes to standard output.
+//! What is shown while a run is under way: a bar for each target on a terminal, plain lines elsewhere. All of it on standard
+//! error; the report is what goes to standard output.
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -50,7 +50,7 @@ impl Progress {
         }
     }
 
-    /// Says something that is no event of the run.
+    /// Says something that is not an event of the run.
     pub fn say(&self, what: &str) {
         match self {
             Progress::Silent | Progress::Lines => say(what),

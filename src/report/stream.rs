@@ -1,5 +1,5 @@
-//! A run told while it is on its way, for programs that start gatecrash: each line is a JSON document. A trial is judged
-//! by itself, as the report will judge it; judgements that need the whole run are in the last line.
+//! A run told while it is under way, for programs that start gatecrash: each line is a JSON document. A trial is judged by
+//! itself, as the report will judge it; judgements that need the whole run are in the last line.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -19,7 +19,7 @@ use crate::scenario::TrialId;
 use crate::verdict::Verdict;
 use crate::verdict::fail_on::FailOn;
 
-/// Grows with every change that could break who reads it.
+/// Grows with every change that could break its readers.
 const FORMAT: u32 = 1;
 
 /// One line of `--format json-lines`.
@@ -28,11 +28,11 @@ const FORMAT: u32 = 1;
 pub enum Told {
     /// The first line.
     Began {
-        /// Grows with every change that could break who reads it.
+        /// Grows with every change that could break its readers.
         format: u32,
         /// The version of gatecrash.
         gatecrash: String,
-        /// In the order they were named; of a comparison, the baseline first.
+        /// In the order they were named; in a comparison, the baseline first.
         targets: Vec<String>,
         /// How many run on each target.
         trials: usize,
@@ -42,7 +42,7 @@ pub enum Told {
     /// A target is there.
     Launched {
         target: String,
-        /// As the gateway says itself, where it does.
+        /// As the gateway itself says, if it does.
         version: Option<String>,
         launched_in_ms: u64,
     },
@@ -68,19 +68,19 @@ pub enum Told {
 pub struct Ended {
     /// Its name.
     trial: TrialId,
-    /// On which targets: one; of a comparison, the baseline and the candidate.
+    /// On which targets: one; in a comparison, the baseline and the candidate.
     targets: Vec<String>,
     /// On each of them.
     outcomes: Vec<Outcome>,
-    /// Of a comparison.
+    /// Only in a comparison.
     verdict: Option<Verdict>,
     /// Whether it fails the run.
     failed: bool,
-    /// What was found worst, if it fails, in one line.
+    /// The worst finding, if it fails, in one line.
     summary: Option<String>,
     /// What the terminal shows of it, if that is more than a line.
     text: Option<String>,
-    /// How long it took, in milliseconds; of a comparison, on the target where it took longer.
+    /// How long it took, in milliseconds; in a comparison, on the target where it took longer.
     took_ms: u64,
 }
 
@@ -189,14 +189,14 @@ fn summary(report: &Report, results: &[TrialResult]) -> Option<String> {
     Some(format!("{}: {} {}", worst.kind.word(), results.last()?.target, worst.kind.sentence()))
 }
 
-/// Prints the last line; says how that ended.
+/// Prints the last line; returns how that went.
 #[must_use]
 pub fn end(report: &Report) -> Exit {
     let text = terminal::without_colours(&terminal::below_trials(report, Detail::Quiet));
     print_line(&Told::Ended { exit_code: report.exit().code(), text: text.trim().to_owned() })
 }
 
-/// A reader that does not read any more is no reason to stop: that is said at the end.
+/// A reader that no longer reads is no reason to stop: that is said at the end.
 fn print(told: &Told) {
     let _ = print_line(told);
 }

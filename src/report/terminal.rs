@@ -112,7 +112,7 @@ pub fn line(trial: &TrialReport, width: usize) -> String {
     }
 }
 
-/// The first answer that is another one: `400 budget_exceeded -> 422 budget_exceeded`.
+/// The first answer that differs: `400 budget_exceeded -> 422 budget_exceeded`.
 fn change(baseline: &TrialResult, candidate: &TrialResult) -> String {
     let answers = |result: &TrialResult| result.behaviour().into_values().flatten().collect::<Vec<_>>();
     let (before, after) = (answers(baseline), answers(candidate));
@@ -165,7 +165,7 @@ pub fn in_full(report: &Report, trial: &TrialReport) -> String {
     text
 }
 
-/// The same, for where there are none.
+/// The same, for where there are no colours.
 pub fn in_full_without_colours(report: &Report, trial: &TrialReport) -> String {
     without_colours(&in_full(report, trial))
 }
@@ -198,7 +198,7 @@ pub fn repeat(report: &Report, trial: &TrialReport) -> String {
     }
 }
 
-/// What broke that is not the gateway's fault.
+/// What broke through no fault of the gateway.
 pub fn environment(report: &Report) -> String {
     let mut text = String::new();
     for error in report.targets.iter().flat_map(|target| &target.errors) {
@@ -259,14 +259,14 @@ pub fn hung(times: usize) -> Option<String> {
     }
 }
 
-/// What else there is to know of how a target did, each as a sentence without its subject.
+/// What else there is to say about a target, each as a sentence without its subject.
 pub fn remarks(report: &Report, target: &TargetReport) -> impl Iterator<Item = String> {
     [hung(target.restarts), late(report, target)].into_iter().flatten()
 }
 
 /// How much later than usual charges were in a target's books, if they were.
 fn late(report: &Report, target: &TargetReport) -> Option<String> {
-    /// Less is said of nobody: the books are not looked at all the time.
+    /// Less goes unsaid: the books are not looked at all the time.
     const SOME: u64 = 3000;
     let of_target = report.results().filter(|result| result.target == target.name);
     let late = of_target.map(|result| result.late_ms).max().filter(|ms| *ms >= SOME)?;

@@ -17,7 +17,7 @@ pub struct ExchangeRow<'a> {
     /// The line of the step.
     pub line: usize,
     pub key: String,
-    /// In the order of the results; none where there were fewer.
+    /// In the order of the results; `None` where there were fewer.
     pub exchanges: Vec<Option<&'a Exchange>>,
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn spent_before(exchange: &Exchange) -> String {
     }
 }
 
-/// All of it, for a font in which all letters are as wide.
+/// All of it, for a monospaced font.
 pub fn as_text(results: &[TrialResult]) -> String {
     let mut lines = vec![vec![String::new(); 2], vec!["line".to_owned(), "key".to_owned()]];
     for result in results {

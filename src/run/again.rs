@@ -1,5 +1,5 @@
-//! A trial that failed, once more: what may come from how much else was going on is a finding only if it comes again when
-//! little else does. Not: which findings these are, which is `doubt`.
+//! A trial that failed, once more: what a busy gateway may have caused is a finding only if it comes again when little else
+//! is going on. Not: which findings these are, which is `doubt`.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::outcome::{Outcome, Rate, TrialResult};
 use crate::scenario::Trial;
 use crate::verdict::deviation::is_known;
 
-/// How often a trial that fails is tried again, unless what it finds is known. What is in doubt is tried once in any case.
+/// How often a failing trial is tried again, unless its findings are known. One in doubt is tried once in any case.
 #[derive(Debug, Clone, Default)]
 pub struct Retries {
     pub times: usize,
@@ -20,10 +20,10 @@ pub struct Retries {
 }
 
 impl Retries {
-    /// Runs a trial until what came of it holds. `name` is its name on the gateway and the upstream: unique, and without
-    /// blanks. `job` is dropped as soon as another trial may begin in its place.
+    /// Runs a trial until its result holds. `name` is its name on the gateway and the upstream: unique, and without blanks.
+    /// `job` is dropped as soon as another trial may begin in its place.
     ///
-    /// Nothing is known of a trial whose turn comes when the gate is closed, nor of one that is in doubt then.
+    /// Returns nothing for a trial whose turn comes when the gate is closed, nor for one that is in doubt then.
     pub async fn run_trial<J>(
         &self,
         live: &Live,
@@ -52,7 +52,7 @@ impl Retries {
         if times == 0 {
             return Some(told);
         }
-        // Who has it alone goes on at once: others would disturb it later. Another may begin in the place of all others.
+        // A trial that runs alone goes on at once: others would disturb it later. In place of any other, another may begin.
         let _turn = match (trial.file.scenario.alone, turn) {
             (Some(_), Some(turn)) => turn,
             (Some(_), None) => live.turn(share_of(trial)).await,
@@ -68,7 +68,7 @@ impl Retries {
                 return Some(told).filter(|_| doubt.is_none());
             };
             if matches!(again.end, Ending::Hung) {
-                // If it cannot be started again, the next trial says so.
+                // If that fails, the next trial says so.
                 let _ = live.revive().await;
             }
             let mut again = again.result;
@@ -94,7 +94,7 @@ impl Retries {
                     told.outcome =
                         Outcome::Error { reason: format!("it failed, and could not be tried again: {reason}") };
                 }
-                // Of two that failed, the one that ran in quiet says more.
+                // Of two failures, the one in quiet says more.
                 (false, ..) if doubt.is_some() => told = again,
                 (false, ..) => {}
             }
@@ -103,7 +103,7 @@ impl Retries {
     }
 }
 
-/// Does something, and meanwhile looks whether what is missing comes: it also tells how long others have to wait.
+/// Does something, and meanwhile watches whether what is missing comes: that also tells how long others have to wait.
 async fn watching<T>(doubt: &mut Option<Box<Doubt>>, meanwhile: impl Future<Output = T>) -> T {
     let Some(doubt) = doubt else { return meanwhile.await };
     tokio::pin!(meanwhile);

@@ -32,7 +32,7 @@ impl<'a> Steps<'a> {
         while !ended && accepted < range.most + BEYOND + 1 {
             let before = self.standing(Asker::of(key, fields), self.path(fields));
             let must_refuse = self.zone(&before, self.price(fields)) == Zone::MustRefuse;
-            // What went wrong is known; how far it goes on need not be waited for each time.
+            // It is known to go wrong; how far is not worth waiting for each time.
             let answer = match too_many {
                 None => self.ask(key, fields).await?,
                 Some(_) => self.ask_unsettled(key, fields, self.requests + 1).await?,
@@ -45,7 +45,7 @@ impl<'a> Steps<'a> {
             ended = !matches!(answer, Answer::Accepted { .. });
             accepted += usize::from(!ended);
             match self.judge(&wanted, &answer, key.place) {
-                // The first one says it; those after it only make it more.
+                // The first is the finding; those after it only add to it.
                 Some(finding) if finding.kind == FindingKind::Bypass => {
                     let kind = if must_refuse { FindingKind::Bypass } else { FindingKind::Overrun };
                     too_many.get_or_insert(Finding { kind, ..finding });
@@ -65,7 +65,7 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    /// Asks once, some times in a row, or again and again until the answer is as expected.
+    /// Asks once, several times in a row, or again and again until the answer is as expected.
     pub(super) async fn chat(&mut self, key: &'a At<Name>, fields: &'a AskFields) -> Result<(), Stop> {
         if let (Some(within), Some(expect)) = (&fields.within, fields.expect.as_deref()) {
             return self.until(key, fields, within, expect).await;
@@ -84,7 +84,7 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    /// What is wanted, with a status only where that is for scenarios to say.
+    /// What is wanted, with a status only where scenarios decide it.
     fn wanted(&self, wanted: Wanted) -> Wanted {
         match self.live.target.gateway.adapter().about().statuses {
             Statuses::OfScenarios => wanted,
@@ -100,8 +100,8 @@ impl<'a> Steps<'a> {
         judge(wanted, answer, place, self.requests)
     }
 
-    /// Asks until the answer is as expected, or the time is over. Only the first and the last request are kept, and
-    /// nothing is settled on the way: how many there are is chance.
+    /// Asks until the answer is as expected, or time is up. Only the first and the last request are kept, and nothing is
+    /// settled on the way: how many there are is random.
     async fn until(
         &mut self,
         key: &'a At<Name>,
@@ -119,7 +119,7 @@ impl<'a> Steps<'a> {
             exchange.expected = Some(wanted.to_string());
             let answer = exchange.answer.clone();
             let finding = judge(&wanted, &answer, key.place, self.requests);
-            // Refused for the reason that is waited for, with another status: waiting will not change that.
+            // Refused for the expected reason, with another status: waiting will not change that.
             let is_it = finding
                 .as_ref()
                 .is_none_or(|finding| finding.kind == FindingKind::WrongRefusal && answer.is_refusal_for(expect));
@@ -169,7 +169,7 @@ impl<'a> Steps<'a> {
         for exchange in &exchanges {
             self.book(key, fields, exchange)?;
             let finding = judge(&wanted, &exchange.answer, key.place, exchange.request);
-            // The first of a kind says it.
+            // One of each kind is enough.
             odd.extend(finding.filter(|finding| odd.iter().all(|other| other.kind != finding.kind)));
         }
         self.findings.extend(odd);
@@ -239,7 +239,7 @@ impl<'a> Steps<'a> {
         self.ask_as(key, fields, self.requests + 1).await
     }
 
-    /// The same, with the text of the request of this number: one that was asked before may come from a cache.
+    /// The same, with the text of this request number: one that was asked before may be answered from a cache.
     async fn ask_as(&mut self, key: &'a At<Name>, fields: &'a AskFields, text: usize) -> Result<Answer, Stop> {
         let answer = self.ask_unsettled(key, fields, text).await?;
         if matches!(answer, Answer::Accepted { .. }) {
@@ -260,7 +260,7 @@ impl<'a> Steps<'a> {
         Ok(answer)
     }
 
-    /// Sends one request, and says what came of it. Nothing is charged or judged yet.
+    /// Sends one request, and returns what came of it. Nothing is charged or judged yet.
     async fn send(
         &self,
         key: &'a At<Name>,
@@ -320,7 +320,7 @@ impl<'a> Steps<'a> {
             Answer::Accepted { .. } if fields.is_broken_off() => self.uncertain.extend(charged),
             Answer::Accepted { .. } => {
                 if let Some(end_user) = fields.end_user.as_deref() {
-                    // Nobody makes an end user that is unknown; its first request does.
+                    // An unknown end user is made by its first request.
                     self.world.is_known(end_user);
                 }
                 let from_cache = fields.cached.is_some() && exchange.upstream_calls == 0;

@@ -31,7 +31,7 @@ impl<'a> Steps<'a> {
         let expected = self.ledger.spent(name);
         let began = Instant::now();
         let settled = match self.miscounted.get(name) {
-            // It was wrong before, so it will not be equal; waiting for that would only take long.
+            // It was wrong before, so it will not be equal; waiting for that would only take time.
             Some(recorded) => moves(&gateway, &entity, *recorded, since).await,
             None => {
                 let until = Until::Overdue(since + self.limits.settle, self.load());
@@ -66,7 +66,7 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    /// That recorded spend equals the ledger, and that a refused request costs nothing later either.
+    /// Recorded spend must equal the ledger, and a refused request must cost nothing later either.
     async fn equals(&mut self, name: &'a At<Name>) -> Result<(), Stop> {
         self.settle_one(&name.value, name.place, First::AtOnce, Instant::now()).await?;
         let Some(entity) = self.world.recorded(name).cloned() else { return Ok(()) };
@@ -86,12 +86,12 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    /// That recorded spend comes to be what the scenario states; from then on, that is what was spent.
+    /// Recorded spend must come to what the scenario states; from then on, that is what was spent.
     async fn state(&mut self, name: &'a At<Name>, stated: Spend, fields: &CheckFields) -> Result<(), Stop> {
         let Some(entity) = self.world.recorded(name).cloned() else { return Ok(()) };
         let gateway = self.node(Instance::First).await?;
         let began = Instant::now();
-        // An answer that was broken off may be charged late, or not at all: who looks at once sees neither.
+        // An answer that was broken off may be charged late, or not at all: looking at once shows neither.
         if self.uncertain.remove(&name.value) && !gateway.pace.behind.is_zero() {
             let spent = Spend::exactly(self.ledger.spent(name));
             let arrives = match self.load() {
@@ -133,7 +133,7 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// That the spend log has so many rows with a price, and that they are what the ledger says.
+    /// The spend log must have this many rows with a price, and they must be what the ledger says.
     async fn log(&mut self, name: &'a At<Name>, wanted: Count, fields: &CheckFields) -> Result<(), Stop> {
         let Some(entity) = self.world.recorded(name).cloned() else { return Ok(()) };
         if !matches!(entity, Entity::Key { .. }) {
@@ -166,7 +166,7 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    /// That what was set is what is read back.
+    /// What is read back must be what was set.
     async fn values(&mut self, name: &'a At<Name>) -> Result<(), Stop> {
         let gateway = self.node(Instance::First).await?;
         let Some(entity) = self.world.entity(name) else { return Ok(()) };

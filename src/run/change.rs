@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::verdict::oracle::{Wanted, Zone, judge};
 
 impl<'a> Steps<'a> {
-    /// Makes who is given, so that nobody refers to somebody who is not there yet.
+    /// Makes the given entities, so that none refers to one that is not there yet.
     pub(super) async fn make_given(&mut self) -> Result<(), Stop> {
         let scenario = self.scenario;
         for kind in Kind::ALL {
@@ -52,7 +52,7 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    /// Makes an entity, and blocks it if it is given so.
+    /// Makes an entity, and blocks it if given as blocked.
     async fn make(&mut self, given: &Given) -> Result<Result<(), AdminError>, Stop> {
         let (gateway, notes) = self.node(Instance::First).await?.noting();
         let made = self.make_with(&gateway, given).await;
@@ -83,7 +83,7 @@ impl<'a> Steps<'a> {
         blocked
     }
 
-    /// Changes an entity, and judges whether the gateway did as is expected.
+    /// Changes an entity, and judges whether the gateway did as expected.
     pub(super) async fn change(&mut self, act: Act, entity: &'a At<Name>, fields: &ChangeFields) -> Result<(), Stop> {
         let began = Instant::now();
         let changed = self.try_change(act, entity, fields).await?;

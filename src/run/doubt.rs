@@ -1,5 +1,5 @@
-//! What of a trial's findings may come from how much else was going on: charges that were not in the books yet, answers
-//! that were slow, windows of time that had passed. Not: finding out, which is `again`.
+//! Which of a trial's findings may come from how much else was going on: charges that were not in the books yet, slow
+//! answers, windows of time that had passed. Not: finding out, which is `again`.
 
 use std::time::{Duration, Instant};
 
@@ -8,15 +8,15 @@ use crate::gateway::{Entity, Gateway};
 use crate::outcome::FindingKind;
 use crate::scenario::{Instance, Name, Usd};
 
-/// Somebody whose books were short of a charge that had been given all the time that charges take.
+/// An entity whose books lacked a charge that had been given all the time that charges take.
 #[derive(Debug, Clone)]
 pub(super) struct Short {
     name: Name,
-    /// The last charge was made then.
+    /// When the last charge was made.
     since: Instant,
     /// The finding that says so, by its place among the trial's.
     finding: usize,
-    /// Whether the scenario states what has to be there: the ledger does not say that.
+    /// Whether the scenario states what has to be there: the ledger does not.
     pub(super) is_stated: bool,
 }
 
@@ -46,13 +46,13 @@ struct Missing {
 }
 
 impl Steps<'_> {
-    /// Notes that a charge of somebody has not come in time.
+    /// Notes that a charge of an entity has not come in time.
     pub(super) fn is_short(&mut self, name: &Name, since: Instant) {
         let (name, finding) = (name.clone(), self.findings.len());
         self.short.push(Short { name, since, finding, is_stated: false });
     }
 
-    /// What is to be looked at once more: none if what was found does not depend on when it was.
+    /// What to look at once more: `None` if what was found does not depend on timing.
     pub(super) async fn doubt(&self) -> Option<Doubt> {
         let depends_on_time = self.scenario.depends_on_time() || !self.short.is_empty();
         let is_in_doubt = |kind: FindingKind| match kind {
@@ -64,7 +64,7 @@ impl Steps<'_> {
         };
         let miscounts = self.findings.iter().filter(|finding| finding.kind == FindingKind::Miscount).count();
         let others_in_doubt = self.findings.iter().any(|finding| is_in_doubt(finding.kind));
-        // More recorded than was spent is known as soon as it is seen.
+        // Recording more than was spent is certain as soon as it is seen.
         if miscounts <= self.exceeded && !others_in_doubt {
             return None;
         }
@@ -88,7 +88,7 @@ impl Steps<'_> {
 }
 
 impl Doubt {
-    /// Looks at the books until all that was missing is there; may be given up at any time.
+    /// Looks at the books until all that was missing is there; may be cancelled at any time.
     pub(super) async fn until_there(&mut self) {
         loop {
             self.look().await;
@@ -99,7 +99,7 @@ impl Doubt {
         }
     }
 
-    /// Looks once: what is there is missing no more.
+    /// Looks once: what is there is no longer missing.
     pub(super) async fn look(&mut self) {
         let Some(gateway) = &self.gateway else { return };
         for index in (0..self.missing.len()).rev() {
@@ -114,7 +114,7 @@ impl Doubt {
         }
     }
 
-    /// Whether the trial ended for it, before its last step.
+    /// Whether it ended the trial before its last step.
     pub(super) fn has_ended_it(&self) -> bool {
         !self.findings.is_empty()
     }
@@ -124,7 +124,7 @@ impl Doubt {
         self.late
     }
 
-    /// Whether what was found is explained by charges that were late, as is known now.
+    /// Whether late charges, as is now known, explain what was found.
     pub(super) fn is_explained(&self) -> bool {
         self.is_of_books && self.missing.is_empty()
     }

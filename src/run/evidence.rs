@@ -1,4 +1,4 @@
-//! What is kept of a trial that failed, beside its requests: what who reads of it asks for next.
+//! What is kept of a failed trial besides its requests: what its reader asks for next.
 
 use super::steps::Steps;
 use crate::gateway::{AdminError, Notes};
@@ -16,7 +16,7 @@ impl Steps<'_> {
         self.acts.push(Acted { after: self.requests, ..acted });
     }
 
-    /// What is known now; to be called when the trial has ended. Who hangs is not asked.
+    /// What is known now; call it when the trial has ended. A hung gateway is not asked.
     pub(super) async fn evidence(&mut self, hung: bool) -> Evidence {
         let (acts, mut log) = (std::mem::take(&mut self.acts), std::mem::take(&mut self.log));
         if log.is_empty() {

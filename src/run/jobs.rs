@@ -1,4 +1,4 @@
-//! How many trials run on a target at the same time: as many as somebody said, or as many as its answers stay quick for.
+//! How many trials run on a target at the same time: as many as the user said, or as many as its answers stay quick for.
 //! Not: which come next.
 
 use std::sync::Arc;
@@ -8,19 +8,19 @@ use tokio::sync::watch;
 
 use crate::launch::Live;
 
-/// With so many it begins, on all targets together, where nobody said how many.
+/// How many it begins with, on all targets together, if nobody said.
 pub const AT_FIRST: usize = 50;
 
-/// Never more than these: what a gateway does in its background is not seen in its answers.
+/// Never more than this: what a gateway does in its background does not show in its answers.
 const MOST: usize = 100;
 
-/// Never fewer, however slow it is: most of a trial is waiting for the books.
+/// Never fewer than this, however slow it is: a trial mostly waits for the books.
 const LEAST: usize = 8;
 
 /// How often the answers are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The turns of a target's trials, of which so many are taken at the same time.
+/// The turns of a target's trials, of which a limited number are taken at a time.
 #[derive(Debug, Clone)]
 pub(super) struct Jobs {
     taken: Arc<watch::Sender<Taken>>,
@@ -38,21 +38,21 @@ struct Taken {
 pub struct Job(Arc<watch::Sender<Taken>>);
 
 impl Jobs {
-    /// As many as is said; else as the gateway's answers allow, `targets` being asked at the same time.
+    /// As many as `said`; else as the gateway's answers allow, with `targets` being asked at the same time.
     pub(super) fn new(said: Option<usize>, targets: usize) -> Jobs {
         let most = (said.unwrap_or(AT_FIRST) / targets.max(1)).max(1);
         Jobs { taken: Arc::new(watch::Sender::new(Taken { now: 0, most })), follows: said.is_none() }
     }
 
-    /// Waits until one more may be taken, and takes it. To be called by one at a time.
+    /// Waits until one more may be taken, and takes it. Only one caller at a time.
     pub(super) async fn next(&self) -> Job {
-        // It cannot be lost: this holds the other end.
+        // This cannot fail: we hold the other end.
         let _ = self.taken.subscribe().wait_for(|taken| taken.now < taken.most).await;
         self.taken.send_modify(|taken| taken.now += 1);
         Job(Arc::clone(&self.taken))
     }
 
-    /// Changes how many there may be while the answers are quick, or are slow; never ends.
+    /// Changes how many there may be as the answers are quick or slow; never ends.
     pub(super) async fn follow(&self, live: &Live, limit: Duration) -> std::convert::Infallible {
         if !self.follows {
             return std::future::pending().await;
@@ -72,14 +72,14 @@ impl Drop for Job {
     }
 }
 
-/// What all but a tenth of the answers took at most.
+/// The longest that nine tenths of the answers took.
 fn slow(mut answers: Vec<Duration>) -> Option<Duration> {
     answers.sort_unstable();
     answers.get(answers.len() * 9 / 10).copied()
 }
 
-/// A quarter more where all are taken and answers come in a twentieth of their limit; a quarter fewer where they need
-/// more than an eighth.
+/// A quarter more if all are taken and answers come in a twentieth of their limit; a quarter fewer if they need more than an
+/// eighth.
 fn allowed(taken: &Taken, slow: Duration, limit: Duration) -> usize {
     let quarter = (taken.most / 4).max(1);
     if slow > limit / 8 {

@@ -16,7 +16,7 @@ impl Ledger {
         }
     }
 
-    /// From now on, so much was spent: the scenario says so.
+    /// From now on, this much was spent: the scenario says so.
     pub(super) fn state(&mut self, name: &Name, spent: Usd) {
         self.0.insert(name.clone(), spent);
     }

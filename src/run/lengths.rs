@@ -24,8 +24,8 @@ pub struct Lengths {
 }
 
 impl Lengths {
-    /// What is known of a target, or else of the version of its gateway that ran last: what is slow on one mostly is on the
-    /// next. Nothing of one in this process, which waits for no books.
+    /// What is known of a target, or else of the version of its gateway that ran last: what is slow on one is mostly slow on
+    /// the next. Nothing for one in this process, which waits for no books.
     pub(super) fn of(target: &Target) -> Lengths {
         let cache = Cache::find().ok().filter(|_| !matches!(target.launcher, Launcher::Builtin { .. }));
         let Some(folder) = cache.as_ref().and_then(|cache| cache.make().map(Path::to_owned).ok()) else {
@@ -62,7 +62,7 @@ impl Lengths {
         self.known.insert(result.trial.clone(), ms);
     }
 
-    /// Keeps them, as far as that is possible: nothing is lost by one that is not.
+    /// Keeps them, as far as possible: losing one does no harm.
     pub(super) fn keep(&self) {
         let Some(folder) = &self.folder else { return };
         let Ok(text) = serde_json::to_vec(&self.known) else { return };

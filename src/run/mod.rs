@@ -32,7 +32,7 @@ use crate::scenario::{Alone, Place, Scenario, Trial};
 use doubt::Doubt;
 use steps::Steps;
 
-/// How long it may take until it shows that a database has gone, of which a gateway says so.
+/// How long it may take to see that a database is gone, after a gateway says so.
 const GOING: Duration = Duration::from_secs(10);
 
 /// Why a trial ended before its last step.
@@ -41,7 +41,7 @@ enum Stop {
     Lacks(String),
     /// The trial could not be set up or read.
     Failed(String),
-    /// The gateway broke off, or broke: it depends on how it is now.
+    /// The gateway broke off, or broke: its state now tells which.
     Broke(Box<Finding>),
     /// A charge did not come in time, and the trial runs again in quiet whatever else it finds.
     InDoubt,
@@ -50,7 +50,7 @@ enum Stop {
 /// What a trial does when a charge has not come in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum InDoubt {
-    /// It ends: it is to run again.
+    /// It ends, to run again.
     End,
     GoOn,
 }
@@ -71,10 +71,10 @@ impl Stop {
     }
 }
 
-/// Runs one trial, and takes what comes of it as it is: for who tries as often as is needed, a few trials at a time.
-/// `name` is its name on the gateway and the upstream: unique, and without blanks.
+/// Runs one trial, and takes its result as it is: for callers that try as often as needed, a few trials at a time. `name` is
+/// its name on the gateway and the upstream: unique, and without blanks.
 ///
-/// Nothing is known of one whose turn comes when the gate is closed.
+/// Returns nothing for one whose turn comes when the gate is closed.
 pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits, gate: &Gate) -> Option<TrialResult> {
     run_once(live, trial, name, limits, gate, InDoubt::GoOn).await.map(|attempt| attempt.result)
 }
@@ -90,7 +90,7 @@ struct Attempt {
 /// Whether what came of it can be told.
 enum Ending {
     Certain,
-    /// Not before it was looked at once more: it may come from how much else was going on.
+    /// Not before it was tried once more: it may come from how much else was going on.
     InDoubt(Box<Doubt>),
     /// Its gateway hangs.
     Hung,
@@ -98,9 +98,9 @@ enum Ending {
 
 /// Runs one trial among the others, in its turn.
 ///
-/// It always comes back, with what is known: a gateway that hangs ends the trial, at the latest by its limit of time, and is
-/// started again. Trials that were on their way then run again, one by one: so it is seen by which of them it hangs. Nothing
-/// is known of one whose turn comes when the gate is closed.
+/// It always returns, with what is known: a gateway that hangs ends the trial, at the latest at its time limit, and is
+/// restarted. Trials that were running then run again, one by one, which shows which of them hangs it. Returns nothing for
+/// one whose turn comes when the gate is closed.
 async fn run_once(
     live: &Live,
     trial: &Trial,
@@ -125,7 +125,7 @@ async fn run_once(
     if !matches!(first.end, Ending::Hung) {
         return Some(first);
     }
-    // Who has it alone keeps it: the next one must not meet it as it is.
+    // One that runs alone keeps its turn: the next must not meet the gateway as it is.
     let _alone = match first.turn.filter(|_| share == Share::Alone) {
         Some(turn) => turn,
         None => live.turn(Share::Alone).await,
@@ -139,7 +139,7 @@ async fn run_once(
     let mut again = attempt(live, trial, &format!("{name}-alone"), limits, gate, Try::LAST).await?;
     again.result.time += first.result.time;
     if matches!(again.end, Ending::Hung) {
-        // If it cannot be, the next trial says so.
+        // If that fails, the next trial says so.
         let _ = live.revive().await;
     }
     certain(again.result)
@@ -162,7 +162,7 @@ fn limits_slots(scenario: &Scenario) -> bool {
 
 /// How a trial has its turn, and whether another try comes after it.
 struct Try {
-    /// None: its caller has it.
+    /// None if its caller has it.
     turn: Option<Turn>,
     in_doubt: InDoubt,
 }
@@ -185,7 +185,7 @@ async fn attempt(
     let _inside = gate.enter()?;
     let began = Instant::now();
     let limit = limits.trial.saturating_add(steps::stated_time(scenario));
-    // Together, trials may keep it busy for a while; all of it has to be over before their requests are given up.
+    // Together, trials may keep it busy for a while; that has to be over before their requests are given up.
     let patience = limits.request.mul_f64(if turn.is_some() { 0.6 } else { 0.3 });
     let hang = async {
         match scenario.alone {
@@ -204,7 +204,7 @@ async fn attempt(
         live.restore().await;
     }
     let (mut outcome, mut hung) = (Outcome::Pass, false);
-    // What could not be made or read among many may be by itself.
+    // What could not be made or read among many may be when alone.
     let mut may_come_right = false;
     let place = steps.at;
     let fault = |expected: &str, got: String| {
@@ -218,7 +218,7 @@ async fn attempt(
         Some(Ok(Err(Stop::Lacks(reason)))) => outcome = Outcome::Skip { reason },
         Some(Ok(Err(Stop::Failed(reason)))) => (outcome, may_come_right) = (Outcome::Error { reason }, true),
         Some(Ok(Err(Stop::Broke(finding)))) => steps.findings.push(*finding),
-        // That it was short is found.
+        // The shortage is already a finding.
         Some(Ok(Err(Stop::InDoubt))) => {}
         Some(Err(_)) => steps.findings.push(fault("the trial to end", format!("not done after {} s", limit.as_secs()))),
         None => hung = true,
@@ -256,12 +256,12 @@ async fn attempt(
     Some(Attempt { result, end, turn })
 }
 
-/// Findings count against the gateway only if it, and what it stands on, are there.
+/// Findings count against the gateway only if it, and what it depends on, are there.
 enum Environment {
     IsThere,
-    /// It is not, and how that is known.
+    /// Something is gone; how that is known.
     Broke(String),
-    /// It is, but the gateway says that it is not.
+    /// Nothing is, but the gateway says so.
     IsDenied(String),
     /// The gateway hangs.
     Hangs,
@@ -273,14 +273,14 @@ async fn judge_environment(live: &Live, steps: &Steps<'_>) -> Environment {
         return Environment::IsThere;
     }
     let lost = |exchange: &Exchange| matches!(exchange.answer, Answer::Broken { how: Broken::Lost(_) });
-    // One that was just killed may be taken for alive for a moment: who says that it misses it is believed.
+    // A part that was just killed may seem alive for a moment: a gateway that says it is gone is believed.
     let says = steps.says_what_is_gone();
     let patience = if says.is_some() { GOING } else { Duration::ZERO };
     match (live.health_within(patience).await, says) {
         (Health::Dead(how), _) => Environment::Broke(how),
         (Health::Well, Some(says)) => Environment::IsDenied(format!("the gateway says: {says}")),
         (Health::Well, None) => Environment::IsThere,
-        // Who is cut off and then not answered is gone; who is not answered at all is hung.
+        // A gateway that cuts off and then does not answer is gone; one that never answers is hung.
         (Health::Unresponsive(how), says) if says.is_some() || steps.exchanges.last().is_some_and(lost) => {
             Environment::Broke(how)
         }

@@ -19,7 +19,7 @@ use crate::scenario::{Alone, Trial};
 /// How trials run on a target.
 #[derive(Debug)]
 pub struct Schedule<'a> {
-    /// Begins the name of each, which ends with its number.
+    /// The start of each name, which ends with its number.
     pub name: &'a str,
     /// Of time, and how many run at once.
     pub limits: Limits,
@@ -58,9 +58,9 @@ impl Schedule<'_> {
         let mut running = JoinSet::new();
         let mut trial_of = HashMap::new();
         for (number, trial) in trials {
-            // Taken here, in their order: tasks that wait for it would take it in any.
+            // Taken here, in order: tasks that wait for it would take it in any order.
             let job = jobs.next().await;
-            // What has ended would be kept until it is asked for.
+            // Finished tasks would be kept until they are asked for.
             while let Some(task) = running.try_join_next_with_id() {
                 self.ended(live, task, &mut trial_of);
             }

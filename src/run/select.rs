@@ -14,14 +14,14 @@ use crate::scenario::{Trial, TrialId, corpus};
 pub struct Selected {
     pub trials: Vec<Trial>,
     pub corpus: Vec<TrialId>,
-    /// Whose they are, if they are those inside this program because no others were named.
+    /// Whose they are, if they are the ones inside this program because none were named.
     pub embedded: Option<String>,
 }
 
 /// Selects from some files and folders, or from the corpus if none is named.
 ///
 /// # Errors
-/// When there are no scenarios, when there are mistakes in them, and when a known deviation is of none of them.
+/// When there are no scenarios, when they have mistakes, and when a known deviation matches none of them.
 pub fn select(config: &Config, paths: &[PathBuf], filters: &[Filter], tags: &[String]) -> Result<Selected, Failure> {
     let selection =
         Selection { filters: filters.to_vec(), tags: tags.to_vec(), left_out: config.run.leave_out.clone() };
@@ -45,7 +45,7 @@ pub fn select(config: &Config, paths: &[PathBuf], filters: &[Filter], tags: &[St
     Ok(Selected { trials: all.into_iter().filter(|trial| selection.selects(trial)).collect(), corpus, embedded })
 }
 
-/// That each known deviation of a settings file is one of a trial that there is. What ships with gatecrash is of its own
+/// Each known deviation of a settings file must match an existing trial. Those that ship with gatecrash are for its own
 /// corpus, which may not be here.
 fn named_in<'a, I: Iterator<Item = &'a str>>(config: &Config, trials: impl Fn() -> I) -> Result<(), Failure> {
     let of_none = |known: &&KnownDeviation| !trials().any(|trial| known.covers(trial));

@@ -1,4 +1,4 @@
-//! A whole run: targets launched side by side, trials on each, everything taken away again. What happens is told
+//! A whole run: targets launched side by side, trials on each, then everything removed. What happens is told
 //! as events; whoever shows or reports something folds them.
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub struct Plan {
     /// Whether trials on one target mean nothing without those on the other.
     pub pairs: bool,
     pub limits: Limits,
-    /// How often a trial that fails is tried again, unless that is known.
+    /// How often a failing trial is tried again, unless its failure is known.
     pub retries: usize,
     pub known: Vec<KnownDeviation>,
 }
@@ -46,7 +46,7 @@ pub enum Event {
     /// Every target is there or will not be. Trials may have begun on those that were there first.
     Begun,
     Finished(TrialResult),
-    /// It hung for good, so often, and was started again each time.
+    /// How often it hung for good; it was restarted each time.
     Restarted {
         target: String,
         times: usize,
@@ -56,12 +56,12 @@ pub enum Event {
         target: String,
         lines: Vec<String>,
     },
-    /// The last trial has ended; what was launched is taken away.
+    /// The last trial has ended; what was launched is removed.
     Ended,
 }
 
-/// Runs a plan, and tells what happens: trials on a target begin when it is there. Once the gate is closed nothing begins
-/// any more: what runs ends, what is still being launched is given up.
+/// Runs a plan, and tells what happens: trials on a target begin when it is there. Once the gate is closed nothing more
+/// begins: what runs ends, what is still being launched is given up.
 pub async fn execute(plan: &Plan, run: &RunId, gate: &Gate, tell: &(dyn Fn(Event) + Sync)) {
     let session = Session { plan, run, gate, tell, launches: watch::Sender::new(Launches::default()) };
     let lives = join(plan.targets.iter().enumerate().map(|(index, target)| session.on_target(index, target))).await;
@@ -116,8 +116,8 @@ impl Session<'_> {
         Arc::into_inner(live)
     }
 
-    /// Waits until it is known that trials on this target mean nothing, for there is no other one: what ran until then
-    /// is not reported.
+    /// Waits until trials on this target are known to mean nothing, because the other one failed: what ran until then is not
+    /// reported.
     async fn in_vain(&self) {
         let mut launches = self.launches.subscribe();
         let without_the_other = |launches: &Launches| self.plan.pairs && launches.failed > 0;

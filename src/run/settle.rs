@@ -7,18 +7,18 @@ use crate::gateway::books::Waiting;
 use crate::gateway::{AdminError, Entity, Gateway, Pace};
 use crate::scenario::{Spend, Usd};
 
-/// So many times the longest that a charge takes is enough to take it for lost, until it is quiet.
+/// After this many times the longest that a charge takes, it is taken for lost, until it is quiet.
 const LONG_ENOUGH: u32 = 3;
 
 /// Where a charge is in the books when the answer ends, this is enough to know that there was none.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
-/// How recorded spend came to stand.
+/// What became of recorded spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Settled {
-    /// As was waited for, after so long.
+    /// As expected, after this long.
     As(Usd, Duration),
-    /// The limit passed, or this was recorded, which waiting does not mend.
+    /// This was recorded: the limit passed, or waiting does not mend it.
     Differs(Usd),
     /// The gateway keeps no figure for it.
     Unsaid,
@@ -28,7 +28,7 @@ pub(super) enum Settled {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum First {
     AtOnce,
-    /// When they can have been written: what was just spent is not in them yet, where they are behind.
+    /// When they can have been written: where they are behind, what was just spent is not in them yet.
     WhenWritten,
 }
 
@@ -87,7 +87,7 @@ pub(super) async fn settle(
     if first == First::WhenWritten && !gateway.pace.behind.is_zero() {
         waiting.look_again(gateway.pace.poll, until.left()).await;
     }
-    // It does not get less by waiting, but where a scenario waits for a reset.
+    // Waiting does not make it less, except where a scenario waits for a reset.
     let is_beyond = |recorded| matches!(until, Until::Overdue(..)) && expected.is_exceeded_by(recorded);
     let settled = poll(gateway, entity, &waiting, until, |recorded| expected.holds(recorded), is_beyond).await?;
     if matches!((settled, until), (Settled::As(..), Until::Overdue(..))) {
@@ -96,7 +96,7 @@ pub(super) async fn settle(
     Ok(settled)
 }
 
-/// Waits until the recorded spend is another than it was: all that can be waited for once it went wrong.
+/// Waits until the recorded spend changes: all that can be waited for once it went wrong.
 pub(super) async fn moves(
     gateway: &Gateway,
     entity: &Entity,
@@ -141,7 +141,7 @@ async fn poll(
             waiting.are_written();
             return Ok(Settled::As(recorded, waiting.began().elapsed()));
         }
-        // Twice, for a gateway may read from two places that are not written at once.
+        // Twice, because a gateway may read from two places that are not written at once.
         let is_hopeless = is_hopeless(recorded);
         if until.is_over(gateway.pace, waiting) || (is_hopeless && was_hopeless) {
             return Ok(Settled::Differs(recorded));

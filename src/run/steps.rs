@@ -87,7 +87,7 @@ pub(super) fn drain_range(fields: &AskFields, allowed: Allowed) -> Count {
     }
 }
 
-/// A trial on its way.
+/// A running trial.
 pub(super) struct Steps<'a> {
     pub(super) live: &'a Live,
     pub(super) trial: &'a Trial,
@@ -95,7 +95,7 @@ pub(super) struct Steps<'a> {
     /// The trial's own name on the gateway and the upstream.
     pub(super) name: &'a str,
     pub(super) limits: Limits,
-    /// None if it has its caller's, or needs none any more: books are looked at without.
+    /// None if its caller has one, or none is needed any more: looking at books takes none.
     pub(super) turn: Option<Turn>,
     /// The step that it is at.
     pub(super) at: Place,
@@ -112,7 +112,7 @@ pub(super) struct Steps<'a> {
     pub(super) late: Duration,
     /// Whose spend nobody knows, until a `check` states it: an answer was broken off.
     pub(super) uncertain: HashSet<Name>,
-    /// Who was refused since something was last charged, and when last: a charge of it may be on its way.
+    /// Who was refused since the last charge, and when last: a charge for it may be on its way.
     pub(super) refused: HashMap<Name, Instant>,
     /// How many requests there were, and which were whose.
     pub(super) requests: usize,
@@ -212,7 +212,7 @@ impl<'a> Steps<'a> {
         period.duration / self.live.pace().clock
     }
 
-    /// What the gateway said, if that is that its database or Redis is gone; unless the scenario has taken it away.
+    /// What the gateway said, if it says that its database or Redis is gone; unless the scenario disturbs a part.
     pub(super) fn says_what_is_gone(&self) -> Option<String> {
         if self.scenario.steps.iter().any(|step| matches!(step, Step::Disturb { .. })) {
             return None;
@@ -236,7 +236,7 @@ impl<'a> Steps<'a> {
         fields.priced_by.as_deref().copied().or_else(of_model).unwrap_or(self.trial.case.priced_by)
     }
 
-    /// What an accepted request costs that was answered by the upstream.
+    /// What an accepted request costs if the upstream answered it.
     pub(super) fn price(&self, fields: &AskFields) -> Usd {
         match &fields.fallback {
             Some(fallback) => fallback.price.value,

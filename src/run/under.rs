@@ -1,4 +1,4 @@
-//! Under what a result was found: another build of gatecrash, or other limits, may find another.
+//! The conditions of a result: another build of gatecrash, or other limits, may find another.
 
 use std::fs;
 
@@ -6,14 +6,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::Limits;
 
-/// What a result depends on beside its target and its scenario.
+/// What a result depends on besides its target and its scenario.
 #[derive(Debug, Clone)]
 pub struct Under {
     digest: String,
 }
 
 impl Under {
-    /// This executable, with these limits. Nothing if it cannot be told which one it is.
+    /// This executable, with these limits. `None` if the executable cannot be read.
     pub fn of(limits: Limits, retries: usize) -> Option<Under> {
         let this = fs::read(std::env::current_exe().ok()?).ok()?;
         // How many trials run at once changes how long they take.

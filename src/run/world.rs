@@ -1,5 +1,5 @@
-//! Who is there in a trial: the scenario's entities as they are now, and what the gateway calls them. Not: making or
-//! changing them, which is `change`.
+//! Who exists in a trial: the scenario's entities as they are now, and what the gateway calls them. Not: making or changing
+//! them, which is `change`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +13,7 @@ pub(super) struct World {
     /// The entities, with the fields that they have now.
     pub(super) given: Vec<Given>,
     on_gateway: HashMap<Name, Entity>,
-    /// The gateway knows nothing of them: never made, or deleted. A key may still be asked with.
+    /// The gateway does not know these: never made, or deleted. Such a key may still ask.
     unknown: HashSet<Name>,
     /// The trial's own name, which begins the name of each entity on the gateway.
     prefix: String,
@@ -46,13 +46,13 @@ impl World {
         self.on_gateway.insert(name.clone(), entity);
     }
 
-    /// One that the gateway does not know, though it can be named to it.
+    /// Adds one that the gateway does not know, but that can be named.
     pub(super) fn is_unknown(&mut self, name: &Name, entity: Entity) {
         self.unknown.insert(name.clone());
         self.on_gateway.insert(name.clone(), entity);
     }
 
-    /// One that the gateway has come to know by itself.
+    /// Notes that the gateway has come to know one.
     pub(super) fn is_known(&mut self, name: &Name) {
         self.unknown.remove(name);
     }

@@ -20,12 +20,12 @@ const MANY: usize = u16::MAX as usize;
 /// What the budgets allow in one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Allowed {
-    /// So many of the step's requests may be accepted before a refusal: every gateway accepts the least,
-    /// none accepts more than the most.
+    /// How many of the step's requests may be accepted before a refusal: every gateway accepts the least, none accepts more
+    /// than the most.
     Requests(Count),
     /// No budget holds.
     Unlimited,
-    /// It cannot be worked out: something may come between, or the key is not let in at all.
+    /// It cannot be worked out: something may intervene, or the key is not let in at all.
     Unknown,
 }
 
@@ -46,7 +46,7 @@ pub fn allowed(scenario: &Scenario) -> Vec<Allowed> {
             of_requests(scenario, Asker::of(key, fields), fields, count, expected(fields), &mut spent, &mut known)
         }
         Step::List { .. } => Allowed::Unknown,
-        // A stated spend, a change and a disturbance make of the ledger's sums what nobody can foresee.
+        // After a stated spend, a change or a disturbance, nobody can foresee the ledger's sums.
         Step::Check { fields, .. } => {
             known &= fields.spend.is_none();
             Allowed::Unknown
@@ -133,7 +133,7 @@ fn requests_in(budget: Usd, price: Usd) -> (usize, usize) {
     (whole(ratio.floor()), whole(ratio.ceil()))
 }
 
-/// The refusal that a drain ends with, or a crowd, if its file does not say: the budget is spent, with any status.
+/// The refusal that ends a drain or a crowd, if its file does not say: the budget is spent, with any status.
 pub fn drains_into(fields: &AskFields) -> super::Refusal {
     match fields.expect.as_deref() {
         Some(Expect::Refused(refusal)) => refusal.clone(),

@@ -28,13 +28,13 @@ pub struct Bound {
 }
 
 impl Scenario {
-    /// The given entity of a name.
+    /// The given entity of this name.
     pub fn entity(&self, name: &Name) -> Option<&Given> {
         find(&self.given, name)
     }
 }
 
-/// The entity of a name.
+/// The entity of this name.
 pub fn find<'a>(given: &'a [Given], name: &Name) -> Option<&'a Given> {
     given.iter().find(|given| given.name.value == *name)
 }
@@ -59,8 +59,8 @@ pub fn charged<'a>(given: &'a [Given], asker: Asker<'_>) -> Vec<&'a Given> {
     std::iter::once(key).chain(others.into_iter().flatten()).collect()
 }
 
-/// The budgets that hold for a request. A user's budget does not hold for a key in a team: gateways differ in it, and
-/// LiteLLM means it so.
+/// The budgets that hold for a request. A user's budget does not hold for a key in a team: gateways differ here, and LiteLLM
+/// intends it.
 pub fn bounds(given: &[Given], asker: Asker<'_>) -> Vec<Bound> {
     let in_team = find(given, asker.key).is_some_and(|key| key.fields.team.is_some());
     let charged = charged(given, asker).into_iter();
@@ -72,7 +72,7 @@ pub fn bounds(given: &[Given], asker: Asker<'_>) -> Vec<Bound> {
     holding.filter_map(bound).collect()
 }
 
-/// The budget of an entity: its own, else that of the budget object it refers to, else, of a member, the team's for
+/// The budget of an entity: its own, else that of the budget object it refers to, else, for a member, the team's for
 /// members.
 fn budget_of(given: &[Given], entity: &Given) -> Option<Usd> {
     let Fields { budget, team, .. } = &entity.fields;
@@ -85,7 +85,7 @@ fn budget_of(given: &[Given], entity: &Given) -> Option<Usd> {
     }
 }
 
-/// What limits its budget's time: its own, or that of the budget object.
+/// How long its budget lasts: its own period, or the budget object's.
 pub fn duration_of<'a>(given: &'a [Given], entity: &'a Given) -> Option<&'a super::Period> {
     let own = entity.fields.budget_duration.as_deref();
     own.or_else(|| find(given, entity.fields.budget.as_deref()?)?.fields.budget_duration.as_deref())

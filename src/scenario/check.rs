@@ -89,7 +89,7 @@ impl Checked<'_> {
         }
     }
 
-    /// That a name is given, and is one of these kinds.
+    /// A name must be given, and be of one of these kinds.
     fn refers(&mut self, name: &At<Name>, kinds: &[Kind]) {
         let scenario = self.scenario;
         let words: Vec<String> = kinds.iter().map(Kind::to_string).collect();
@@ -132,7 +132,7 @@ impl Checked<'_> {
         }
     }
 
-    /// That a kind has these fields, and that they refer to what is there.
+    /// A kind must have these fields, and they must refer to what exists.
     fn fields_of(&mut self, kind: Kind, fields: &super::Fields) {
         for (field, place) in fields.present() {
             if !kind.fields().contains(&field) {
@@ -151,7 +151,7 @@ impl Checked<'_> {
         }
     }
 
-    /// Nobody has a negative budget, or one that is no number; only what a `make` is to be refused for may.
+    /// No budget may be negative or not a number, except in a `make` that is to be refused for it.
     fn budgets(&mut self, state: State, fields: &super::Fields) {
         for budget in [&fields.max_budget, &fields.member_budget].into_iter().flatten() {
             let wrong = match budget.value {

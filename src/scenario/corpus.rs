@@ -1,4 +1,4 @@
-//! The corpus inside this program, which is run where there is no folder of scenarios. Its files are called
+//! The corpus inside this program, which runs where there is no folder of scenarios. Its files are called
 //! `corpus:budget/key.yaml`: nobody takes that for a path, and it can be named wherever a path can. Not: what is in them.
 
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub fn described() -> String {
     format!("{} scenarios of gatecrash {}", FILES.len(), env!("CARGO_PKG_VERSION"))
 }
 
-/// The paths of the files below a folder. What is no folder is a file, be it there or not.
+/// The paths of the files below a folder. Anything else is a file, whether it exists or not.
 pub fn find(name: &str) -> Vec<PathBuf> {
     let is_below = |file: &str| name.is_empty() || file.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
     let own = files().map(|(file, _)| file.to_owned());

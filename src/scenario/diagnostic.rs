@@ -86,8 +86,7 @@ impl Style {
     }
 }
 
-/// The one line that a place is in; the renderer is given no more of a file than that. A very long line is
-/// cut behind the place.
+/// The line that a place is in: the renderer gets no more of a file. A very long line is cut after the place.
 struct Window<'a> {
     text: &'a str,
     start: usize,

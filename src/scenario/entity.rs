@@ -29,7 +29,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// In an order in which they can be made: nobody refers to somebody later.
+    /// In an order in which they can be made: none refers to a later one.
     pub const ALL: [Kind; 9] = [
         Kind::Budget,
         Kind::Organisation,
@@ -138,7 +138,7 @@ impl Given {
     }
 }
 
-/// What there is to say of an entity. Which fields a kind can have is said by [`Kind::fields`].
+/// What can be said of an entity. [`Kind::fields`] says which fields a kind can have.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fields {
@@ -193,7 +193,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// The fields that are there, by their names.
+    /// The fields that are set, by their names.
     pub fn present(&self) -> Vec<(&'static str, Place)> {
         fn at<T>(name: &'static str, field: &Option<At<T>>) -> Option<(&'static str, Place)> {
             field.as_ref().map(|field| (name, field.place))
@@ -219,7 +219,7 @@ impl Fields {
         all.into_iter().flatten().collect()
     }
 
-    /// These, with those of an update that are there in their place.
+    /// These fields, with those that an update sets in their place.
     pub fn updated(&self, by: &Fields) -> Fields {
         fn of<T: Clone>(old: &Option<T>, new: &Option<T>) -> Option<T> {
             new.clone().or_else(|| old.clone())

@@ -95,8 +95,8 @@ pub struct Scenario {
     pub steps: Vec<Step>,
 }
 
-/// An optional field that is named has a value: `max_budget:` with nothing behind it is a mistake, for it would
-/// silently mean "no budget".
+/// An optional field that is named must have a value: `max_budget:` with nothing after it is a mistake: it would silently
+/// mean "no budget".
 fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
@@ -124,8 +124,8 @@ fn without_redis() -> At<Axis<bool>> {
 }
 
 impl Scenario {
-    /// Whether what is right depends on when it is asked: limits in a time, periods that end, requests at once, parts that
-    /// come and go.
+    /// Whether the right answer depends on timing: limits within a time, periods that end, requests at once, parts that come
+    /// and go.
     pub fn depends_on_time(&self) -> bool {
         let of_fields =
             |fields: &Fields| fields.is_rate_limited() || fields.budget_duration.is_some() || fields.expires.is_some();
@@ -145,7 +145,7 @@ impl Scenario {
     }
 }
 
-/// When a scenario runs that runs alone.
+/// When to run a scenario that runs alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Alone {

@@ -160,7 +160,7 @@ impl Spend {
         inside || self.least.agrees_with(recorded) || self.most.agrees_with(recorded)
     }
 
-    /// Whether a recorded amount is more than all that is in it.
+    /// Whether a recorded amount is above everything in it.
     pub fn is_exceeded_by(self, recorded: Usd) -> bool {
         recorded > self.most && !self.holds(recorded)
     }

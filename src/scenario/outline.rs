@@ -1,5 +1,5 @@
-//! A scenario's text as a tree of places, for whoever takes something out of it: what is left keeps its comments and its
-//! layout. Not: what it means ([`super::read`]).
+//! A scenario's text as a tree of places, for cutting something out of it: what is left keeps its comments and its layout.
+//! Not: what it means ([`super::read`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -72,14 +72,14 @@ impl Located {
         self.entries().iter().find(|entry| entry.key.as_deref() == Some(key))
     }
 
-    /// Its fields but for the first, which names an item.
+    /// Its fields except the first, which names an item.
     pub fn rest(&self) -> &[Entry] {
         self.entries().get(1..).unwrap_or_default()
     }
 }
 
 impl Outline {
-    /// Of a text that is a scenario; there is none of other texts.
+    /// The outline of a scenario's text; `None` for any other text.
     pub fn of(text: &str) -> Option<Outline> {
         let mut parser = Places { parser: Parser::new_from_str(text), next_id: 0 };
         Some(Outline { root: parser.document()? })
@@ -90,7 +90,7 @@ impl Outline {
         self.root.field(key).map_or(&[], |entry| entry.node.entries())
     }
 
-    /// The text without some entries, and with other scalars for some. Of `{ a: 1, b: 2 }` one stays: it may go as a whole.
+    /// The text without some entries, and with some scalars replaced. `{ a: 1, b: 2 }` keeps one entry, or goes as a whole.
     pub fn edited(&self, text: &str, without: &BTreeSet<EntryId>, with: &BTreeMap<EntryId, String>) -> String {
         let mut edits = Vec::new();
         find_edits(text, &self.root, without, with, &mut edits);
@@ -146,7 +146,7 @@ impl Places<'_> {
         Some(match style {
             StructureStyle::Flow => Located { span: span.start..end, value: Value::Flow(entries) },
             StructureStyle::Block => {
-                // Comments behind it are not in it.
+                // Comments after it are not in it.
                 let end = entries.last().map_or(end, |last| last.node.span.end);
                 Located { span: span.start..end, value: Value::Block(entries) }
             }
@@ -154,7 +154,7 @@ impl Places<'_> {
     }
 }
 
-/// A place in a text, and what is to be there.
+/// A place in a text, and what to put there.
 type Edit = (Range<usize>, String);
 
 fn find_edits(
@@ -186,7 +186,7 @@ fn find_edits(
     }
 }
 
-/// The lines of an entry of a block, with the comments directly above it; but not the file's own, in its first lines.
+/// The lines of a block's entry, with the comments directly above it, but not the file's own, in its first lines.
 fn lines(text: &str, entry: &Entry) -> Option<Range<usize>> {
     let start = match entry.key {
         Some(_) => entry.start,
@@ -205,7 +205,7 @@ fn lines(text: &str, entry: &Entry) -> Option<Range<usize>> {
     Some(begin..end)
 }
 
-/// Makes the edits. Where one is in another, the outer is made. Where lines go, no blank ones are left at a beginning.
+/// Makes the edits. Of nested edits, only the outer is made. Removed lines leave no blank lines at a beginning.
 fn apply(text: &str, mut edits: Vec<Edit>) -> String {
     edits.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
     let (mut done, mut at) = (String::new(), 0);

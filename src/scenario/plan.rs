@@ -44,12 +44,12 @@ impl Trial {
     }
 }
 
-/// What the name of a trial has to be like.
+/// What a trial's name must match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filter {
-    /// This is in it.
+    /// It contains this.
     Part(String),
-    /// This is all of it.
+    /// It is exactly this.
     Whole(String),
 }
 
@@ -65,9 +65,9 @@ impl Filter {
 /// Which of the trials to run. Empty lists select all.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// One of these has to admit it.
+    /// One of these must match it.
     pub filters: Vec<Filter>,
-    /// Tags, one of which has to be there.
+    /// Tags, one of which it must have.
     pub tags: Vec<String>,
     /// Tags that leave a trial out, unless its tag or its file is named.
     pub left_out: Vec<String>,
@@ -97,7 +97,7 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// Its own of what is selected, in that order: trials, or targets.
+    /// Its share of what is selected, in that order: trials, or targets.
     pub fn own<T>(self, selected: Vec<T>) -> Vec<T> {
         selected.into_iter().skip(self.part - 1).step_by(self.of).collect()
     }
@@ -187,8 +187,8 @@ pub fn find(path: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The first part of a trial's name. A file below `scenarios/` is named by its folders, wherever it was
-/// reached from; another one by itself. `bug.gatecrash.yaml` is `bug`.
+/// The first part of a trial's name. A file below `scenarios/` is named by its folders, wherever it was reached from; any
+/// other by itself. `bug.gatecrash.yaml` is `bug`.
 fn stem(root: &Path, file: &Path) -> String {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let folder = absolute.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "scenarios"));

@@ -1,4 +1,4 @@
-//! What a gateway can promise, as scenarios: short ones, each about one promise. They are tried by who writes an adapter, and
+//! What a gateway can promise, as scenarios: short ones, each about one promise. Authors of adapters try them, and they
 //! compare gateways of different kinds. Not: whether a gateway is right, which the corpus asks.
 
 use super::Trial;
@@ -11,7 +11,7 @@ pub const FOLDER: &str = "promises";
 
 macro_rules! promises {
     ($($name:literal)*) => {
-        /// Names and texts, in the order in which they are told.
+        /// Names and texts, in the order they are shown.
         const PROMISES: &[(&str, &str)] = &[$(($name, include_str!(concat!("promises/", $name, ".yaml")))),*];
     };
 }
@@ -28,7 +28,7 @@ promises! {
 /// A trial for each value of each promise.
 ///
 /// # Errors
-/// When one is no scenario, which a test rules out.
+/// When one is not a scenario, which a test rules out.
 pub fn trials() -> Result<Vec<Trial>, Mistakes> {
     let mut trials = Vec::new();
     for (name, text) in PROMISES {
@@ -47,7 +47,7 @@ fn file_name(promise: &str) -> String {
     format!("{FOLDER}/{promise}.yaml")
 }
 
-/// Where a trial of them comes in their order; nothing for another one.
+/// Where a trial comes in their order; `None` if it is not theirs.
 pub fn position(trial: &str) -> Option<usize> {
     let (folder, rest) = trial.split_once('/')?;
     let name = rest.split('/').next()?;

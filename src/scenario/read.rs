@@ -1,7 +1,7 @@
 //! Reading a scenario file: bytes to a [`ScenarioFile`], or to the mistakes in it.
 //!
-//! The YAML library is known here, in `value` and in `item` only. What it finds is said in our words; what a
-//! well-formed file may still not say is found by [`super::check`].
+//! Only this module's `value` and `item` know the YAML library. What it finds is said in our words; [`super::check`] finds
+//! what a well-formed file may still not say.
 
 use std::fs::File;
 use std::io::Read;
@@ -13,7 +13,7 @@ use super::diagnostic::{Diagnostic, Style};
 use super::value::{Place, shortened};
 use super::{Scenario, check, corpus};
 
-/// The largest scenario file, in bytes. Written by hand they have some hundred.
+/// The largest scenario file, in bytes. Handwritten ones have a few hundred.
 pub const LARGEST_FILE: u64 = 256 * 1024;
 
 /// A scenario and the file it came from.
@@ -38,7 +38,7 @@ pub fn read(path: &Path) -> Result<ScenarioFile, Mistakes> {
     understand(path, bytes)
 }
 
-/// What is in a file. Whatever it is, this neither panics nor takes long: it is fuzzed.
+/// What a file holds. Whatever it is, this neither panics nor takes long: it is fuzzed.
 pub fn understand(path: &Path, bytes: Vec<u8>) -> Result<ScenarioFile, Mistakes> {
     let text = String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))?;
     let scenario = match parse(path, &text) {
@@ -90,8 +90,8 @@ fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Mistakes {
     Mistakes { text, diagnostics: vec![diagnostic] }
 }
 
-/// Small limits: a scenario is short, flat and repeats nothing. Its checks hold each item against each other, so that the
-/// number of values is what keeps reading quick: the corpus has at most some hundred.
+/// Small limits: a scenario is short, flat and repeats nothing. Its checks compare every item with every other, so reading
+/// stays quick only if there are few values: the corpus has at most a few hundred.
 fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -199,7 +199,7 @@ fn second_document(diagnostic: impl Fn(String) -> Diagnostic) -> Diagnostic {
     diagnostic("a second document begins here".to_owned()).help("one file holds one scenario")
 }
 
-/// The library points at what an anchor is set on; people look for the anchor, which stands before it.
+/// The library points at the anchored value; people look for the anchor, which stands before it.
 fn anchor(diagnostic: impl Fn(String) -> Diagnostic, text: &str) -> Diagnostic {
     let mut found = diagnostic("scenarios cannot use anchors and aliases (`&`, `*`)".to_owned())
         .help("write it out, or quote the text");
@@ -259,7 +259,7 @@ fn tab(text: &str) -> Option<Place> {
     Some(Place { line: index + 1, column, start: 0, len: 1 })
 }
 
-/// What stands at a place, up to the end of the word.
+/// The text at a place, up to the end of the word.
 fn written(text: &str, place: Option<Place>) -> String {
     let rest: String =
         line(text, place).chars().skip(place.map_or(0, |place| place.column.saturating_sub(1))).collect();
@@ -276,7 +276,7 @@ fn with_length(text: &str, mut place: Place) -> Place {
     place
 }
 
-/// A message of the library without the place that it repeats, and on one line.
+/// A message from the library on one line, without the place that it repeats.
 fn without_place(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
     line.split(" at line ").next().unwrap_or(line).to_owned()

@@ -114,7 +114,7 @@ pub enum Instance {
     Second,
 }
 
-/// Requests of a key, and what they are answered.
+/// Requests with a key, and how they are answered.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AskFields {
@@ -176,13 +176,13 @@ pub struct AskFields {
 }
 
 impl AskFields {
-    /// How many requests these are, if not asked until refused.
+    /// How many requests these are, unless asked until refused.
     pub fn count(&self) -> usize {
         let many = self.times.as_ref().or(self.at_once.as_ref());
         many.map_or(1, |many| usize::from(many.value))
     }
 
-    /// The API of the request of this number, if it is not the scenario's.
+    /// The API of the request with this number, if it is not the scenario's.
     pub fn api_of(&self, number: usize) -> Option<Api> {
         let Axis(apis) = &self.api.as_ref()?.value;
         apis.get(number % apis.len().max(1)).copied()
@@ -195,7 +195,7 @@ impl AskFields {
         forever && self.fallback.is_none()
     }
 
-    /// Whether nobody can say beforehand what is charged: an answer that did not come to its end.
+    /// Whether nobody can foresee what is charged, because the answer is broken off.
     pub fn is_broken_off(&self) -> bool {
         self.leave_after.is_some() || self.upstream.as_ref().is_some_and(|does| does.break_after.is_some())
     }
@@ -246,7 +246,7 @@ pub struct ListFields {
     pub end_user: Option<At<Name>>,
 }
 
-/// What the gateway has to say of an entity. Recorded spend is always looked at.
+/// What the gateway must say about an entity. Recorded spend is always checked.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckFields {
@@ -289,7 +289,7 @@ pub struct ChangeFields {
     pub expect: Option<At<Expect>>,
 }
 
-/// What a request is expected to be answered: `accepted`, `refused`, or a refusal in full.
+/// How a request is expected to be answered: `accepted`, `refused`, or a refusal in full.
 #[derive(Debug, Clone)]
 pub enum Expect {
     Accepted,

@@ -1,5 +1,5 @@
-//! The small values a scenario is written with, but for money: counts, periods, names, and where each stood in
-//! the file. Each reads itself strictly from YAML; none knows what it is used for.
+//! The small values a scenario is written with, except money: counts, periods, names, and where each stood in the file. Each
+//! reads itself strictly from YAML; none knows what it is used for.
 
 use std::fmt;
 use std::ops::Deref;
@@ -55,7 +55,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     }
 }
 
-/// `At` is invisible in the JSON Schema: it is its value.
+/// `At` is invisible in the JSON Schema: its value shows.
 impl<T: JsonSchema> JsonSchema for At<T> {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         T::schema_name()

@@ -1,5 +1,5 @@
-//! The words that scenarios and gateways share: pricing paths, APIs, models, routes, reasons of refusals. What they are
-//! called on a gateway is known to its adapter only.
+//! The words that scenarios and gateways share: pricing paths, APIs, models, routes, reasons of refusals. Only a gateway's
+//! adapter knows what that gateway calls them.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,9 +1,9 @@
 //! Secrets, and texts that may be shown although somebody put one into them (docs/design.md, decision 8).
 //!
-//! All that begins with `sk-` is a secret. What does not, and is one all the same, has to be known by [`Secret::new`] or
+//! Everything that begins with `sk-` is a secret. Any other secret has to be made known by [`Secret::new`] or
 //! [`know_setting`]; then it is found as it is, and as it looks in JSON, in URLs and in base64. [`redact`] is called where a
-//! gateway's text comes in, and once more where any text leaves ([`crate::host::console`]). One that has a name is shown
-//! by it, so that who reads can tell one key from another: `<key laptop>`.
+//! gateway's text comes in, and once more where any text leaves ([`crate::host::console`]). A secret with a name is shown by
+//! it, so that readers can tell one key from another: `<key laptop>`.
 
 mod redacted;
 
@@ -24,7 +24,7 @@ pub const SHOWN: &str = "sk-[secret]";
 /// A shorter one may be part of many words: it is only replaced where it stands by itself.
 const DISTINCT: usize = 8;
 
-/// A key or password. It shows itself to nobody by accident.
+/// A key or password. It is never shown by accident.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -62,19 +62,19 @@ impl fmt::Debug for Secret {
 struct Known {
     /// The forms of each, by their length: one may be a part of another, and the longer is replaced first.
     forms: BTreeMap<(Reverse<usize>, String), String>,
-    /// Keys that are found by their beginning, and have a name: there may be thousands, too many to look for each.
+    /// Named keys that are found by their beginning: there may be thousands, too many to look for each.
     named: HashMap<String, String>,
 }
 
 static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
 
-/// Lets a secret be redacted in each of its forms, whatever it looks like.
+/// Has a secret redacted in each of its forms, whatever it looks like.
 pub fn know(secret: &str) {
     let secret = secret.trim();
     if !secret.is_empty() {
         let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
         for form in forms(secret) {
-            // What has a name keeps it.
+            // A named one keeps its name.
             known.forms.entry((Reverse(form.len()), form)).or_insert_with(|| SHOWN.to_owned());
         }
     }
@@ -92,19 +92,19 @@ fn know_as(secret: &str, shown: &str) {
     }
 }
 
-/// Whether it need not be known to be found.
+/// Whether it is found without being known.
 fn is_found_by_its_beginning(secret: &str) -> bool {
     secret.starts_with("sk-") && secret.chars().all(of_word)
 }
 
-/// Lets a setting be redacted if its name says that it is a secret, and the password of a URL in any case.
+/// Has a setting redacted if its name says that it is a secret, and the password of a URL in any case.
 pub fn know_setting(name: &str, value: &str) {
     let is_secret = |word: &str| {
         let word = word.to_ascii_uppercase();
         ["KEY", "SECRET", "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE"].iter().any(|end| word.ends_with(end))
             || ["PASS", "CREDENTIAL", "CREDENTIALS", "SALT", "LICENSE"].contains(&word.as_str())
     };
-    // What ends in `_env` says where a secret is.
+    // A name ending in `_env` says where a secret is.
     if !name.ends_with("_env") && name.split(['_', '-', '.']).any(is_secret) {
         know(value);
     }
@@ -114,7 +114,7 @@ pub fn know_setting(name: &str, value: &str) {
     }
 }
 
-/// Lets the secrets in this process's environment be redacted: a gateway that runs already may have them from the same
+/// Has the secrets in this process's environment redacted: a gateway that is already running may have them from the same
 /// place, and say them.
 pub fn know_environment() {
     for (name, value) in std::env::vars_os() {
@@ -135,7 +135,7 @@ fn forms(secret: &str) -> Vec<String> {
         let bytes = [&[0; 2][..begins], secret.as_bytes()].concat();
         let is_whole = bytes.len() % 3 == 0;
         let encoded = STANDARD_NO_PAD.encode(bytes);
-        // What shares a character with its neighbours looks different beside others.
+        // A character shared with neighbouring bytes depends on them.
         let own = &encoded[[0, 2, 3][begins]..encoded.len() - usize::from(!is_whole)];
         if own.len() >= DISTINCT {
             forms.extend([own.to_owned(), own.replace('+', "-").replace('/', "_")]);
@@ -152,7 +152,7 @@ fn in_url(secret: &str) -> String {
     secret.bytes().map(encode).collect()
 }
 
-/// As in the query of a URL that was made as forms are.
+/// As in a URL's query, encoded the way forms are.
 fn in_query(secret: &str) -> String {
     in_url(secret).replace("%20", "+").replace("%2A", "*").replace('~', "%7E")
 }
@@ -169,8 +169,8 @@ pub fn redact(text: &str) -> String {
     without_keys(&shown, &known.named)
 }
 
-/// The same for JSON that is somebody else's, which stays JSON: a secret may look like one of its numbers, and only what is
-/// in quotes is shown. What is our own is [`Redacted`].
+/// The same for JSON that is somebody else's, which stays JSON: a secret may look like one of its numbers, so only what is
+/// in quotes is redacted. For our own there is [`Redacted`].
 pub fn redact_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     let mut rest = json;
@@ -217,7 +217,7 @@ fn without_keys(text: &str, named: &HashMap<String, String>) -> String {
         let (before, key) = rest.split_at(at);
         let (key, after) = key.split_at(key.find(|c| !of_word(c)).unwrap_or(key.len()));
         shown.push_str(before);
-        // `task-7` is none, and what was redacted stays as it is.
+        // `task-7` is not one, and redacted text stays as it is.
         let is_word = is_in_word(&shown) && !is_random(key);
         let is_redacted = key == "sk-" && (after.starts_with("[secret]") || after.starts_with("\\[secret\\]"));
         shown.push_str(match named.get(key) {
@@ -235,7 +235,7 @@ fn of_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
 
-/// Whether what follows is the rest of a word. An escape, of JSON (`\n`), of a URL (`%20`) or of a terminal (`[1m`), is none.
+/// Whether what follows is the rest of a word. An escape, of JSON (`\n`), of a URL (`%20`) or of a terminal (`[1m`), is not.
 fn is_in_word(before: &str) -> bool {
     let tail = &before.as_bytes()[before.len().saturating_sub(12)..];
     let is_escape = match tail {

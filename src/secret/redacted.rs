@@ -1,6 +1,6 @@
-//! A document of our own, such as a report, without what is secret in its values. Its own words stay: names of fields, and
-//! words that stand for one of several (of enums; of what has a form of its own, such as amounts and dates), also where
-//! somebody has a secret that is the same word.
+//! A document of our own, such as a report, with the secrets in its values redacted. Its own words stay, even where one is
+//! also somebody's secret: names of fields, names of enum variants, and values with a form of their own, such as amounts and
+//! dates.
 
 use serde::Serialize;
 use serde::ser::{
@@ -10,10 +10,10 @@ use serde::ser::{
 
 use super::redact;
 
-/// Serializes as what is in it, redacted: any text is, unless it is known to be a word of ours.
+/// Serializes its content, redacted: every text is, unless it is known to be a word of ours.
 pub struct Redacted<'a, T: ?Sized>(pub &'a T);
 
-/// The fields that say which variant of an enum it is (`#[serde(tag)]`), by the name of the enum: their texts are words.
+/// The fields that say which variant of an enum it is (`#[serde(tag)]`), by the name of the enum: their texts are ours.
 const TAGS: [(&str, &str); 4] = [("Outcome", "is"), ("DeviationState", "is"), ("Answer", "answer"), ("Told", "event")];
 
 impl<T: Serialize + ?Sized> Serialize for Redacted<'_, T> {
@@ -25,7 +25,7 @@ impl<T: Serialize + ?Sized> Serialize for Redacted<'_, T> {
 /// Passes everything on to another serializer, texts redacted.
 struct Redacting<S> {
     inner: S,
-    /// The field whose text is a word.
+    /// The field whose text is ours.
     tag: Option<&'static str>,
 }
 
@@ -76,7 +76,7 @@ impl<S: Serializer> Serializer for Redacting<S> {
         self.inner.serialize_str(&redact(text))
     }
 
-    /// What writes itself in this way has a form of its own, and holds nobody's text.
+    /// A value that writes itself so has a form of its own, and holds nobody's text.
     fn collect_str<T: std::fmt::Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
         self.inner.collect_str(value)
     }
@@ -182,7 +182,7 @@ impl<S: SerializeMap> SerializeMap for Redacting<S> {
     type Ok = S::Ok;
     type Error = S::Error;
 
-    /// Names of files, or what a gateway has called something: no words of ours.
+    /// Names of files, or what a gateway has called something: not words of ours.
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
         self.inner.serialize_key(&Redacted(key))
     }

@@ -1,5 +1,5 @@
-//! Known deviations: what a version of a gateway does not do as scenarios ask, and is accepted for now. Data
-//! of `harness.toml`; here is what they do to a run.
+//! Known deviations: what a version of a gateway does not do as scenarios ask, accepted for now. The data is in
+//! `harness.toml`; here is what they do to a run.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,8 +25,8 @@ impl KnownDeviation {
         gateway == self.gateway && version.is_some_and(|version| self.versions.contains(&version))
     }
 
-    /// Whether no version can be in its range: it never happens. What a range says of versions changes at those that it names,
-    /// and nowhere else.
+    /// Whether no version can be in its range: it never happens. Whether a range holds changes only at the versions that it
+    /// names.
     pub(crate) fn is_of_none(&self) -> bool {
         let named = self.versions.iter().map(|one| one.version().to_string());
         let near = named.flat_map(|version| [format!("{version}.0.0.1"), version]);
@@ -35,7 +35,7 @@ impl KnownDeviation {
             || !all.any(|version| self.is_of_version(&self.gateway, Some(&version)))
     }
 
-    /// Whether it is what was found in a trial, on this day.
+    /// Whether it accepts a trial's finding on this day.
     pub(crate) fn accepts(&self, trial: &str, kind: FindingKind, got: &str, today: jiff::civil::Date) -> bool {
         let is_it = kind == self.finding && self.got.as_deref().is_none_or(|own| own == got);
         is_it && self.covers(trial) && self.expired(today).is_none()
@@ -87,7 +87,7 @@ pub struct Deviation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "is", deny_unknown_fields)]
 pub enum DeviationState {
-    /// It happened in so many trials.
+    /// It happened in this many trials.
     Seen { trials: usize },
     /// Nothing can be said: not all of its trials ran to their end.
     NotTried,
@@ -106,7 +106,7 @@ impl DeviationState {
         }
     }
 
-    /// Of the same deviation in two runs of its target, or in two parts of a run.
+    /// Joins a deviation's states in two runs of its target, or in two parts of a run.
     fn and(self, other: DeviationState) -> DeviationState {
         use DeviationState::{Expired, NotTried, Seen, Stale};
         match (self, other) {
@@ -131,8 +131,8 @@ impl fmt::Display for DeviationState {
     }
 }
 
-/// Puts together what is known of the same deviations from different places. Whether one no longer happens is only said
-/// of all `results` together.
+/// Joins what different places know about the same deviations. Only all `results` together say whether one no longer
+/// happens.
 pub fn join<'a>(
     found: impl IntoIterator<Item = Deviation>,
     corpus: &[TrialId],
@@ -155,7 +155,7 @@ pub fn join<'a>(
     joined
 }
 
-/// What is said of a deviation that was not seen in these results of its target.
+/// The state of a deviation that these results of its target do not show.
 fn unseen<'a>(pattern: &str, corpus: &[TrialId], results: impl Iterator<Item = &'a TrialResult>) -> DeviationState {
     let mut finished: HashMap<&str, bool> = HashMap::new();
     for result in results {
@@ -167,8 +167,8 @@ fn unseen<'a>(pattern: &str, corpus: &[TrialId], results: impl Iterator<Item = &
     if all_ran { DeviationState::Stale } else { DeviationState::NotTried }
 }
 
-/// Marks the findings on one target that are known, and with them the outcomes; says what became of each
-/// deviation that concerns the target. `corpus` names all trials of an ordinary run, run or not.
+/// Marks the known findings on one target, and the outcomes with them; returns what became of each deviation that concerns
+/// the target. `corpus` names all trials of an ordinary run, run or not.
 pub fn apply(
     known: &[KnownDeviation],
     target: &Target,

@@ -1,4 +1,4 @@
-//! Which findings close the gate: all, unless it is told otherwise. The others are reported all the same.
+//! Which findings close the gate: all, unless it is told otherwise. The others are reported anyway.
 
 use std::fmt;
 use std::str::FromStr;
@@ -31,7 +31,7 @@ impl FailOn {
         self.kinds.contains(&kind)
     }
 
-    /// Whether trials fail it that passed when they were tried again.
+    /// Whether trials that passed when they were tried again fail it.
     pub fn is_unsteady(&self) -> bool {
         self.unsteady
     }

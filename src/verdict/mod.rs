@@ -23,7 +23,7 @@ pub enum Verdict {
     Fixed,
     /// Both fail, in the same way.
     StillFailing,
-    /// Both passed in different ways, or both fail and the candidate's way is another, not a worse one, or one of them is
+    /// Both passed in different ways, or both fail and the candidate's way is different but not worse, or one of them is
     /// unsteady.
     Changed,
     /// One of them was skipped, or its environment broke.
@@ -31,7 +31,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// In the order in which they are told.
+    /// In the order they are shown.
     pub const ALL: [Verdict; 6] = [
         Verdict::Regression,
         Verdict::StillFailing,
@@ -83,7 +83,7 @@ pub fn verdict(baseline: &TrialResult, candidate: &TrialResult) -> Verdict {
     }
 }
 
-/// In which ways a trial failed, worst first: the kind of each finding, and its line.
+/// How a trial failed, worst first: the kind of each finding, and its line.
 fn ways(result: &TrialResult) -> Vec<(FindingKind, usize)> {
     let mut ways: Vec<_> = result.new_findings().map(|finding| (finding.kind, finding.place.line)).collect();
     ways.sort_unstable();

@@ -26,7 +26,7 @@ pub fn zone(standing: &[Standing], price: Usd) -> Zone {
     }
 }
 
-/// What a request is to be answered.
+/// How a request has to be answered.
 #[derive(Debug, Clone)]
 pub enum Wanted {
     Accepted,
@@ -51,7 +51,7 @@ impl Wanted {
 }
 
 impl Wanted {
-    /// The same of a gateway whose statuses are its own: a refusal for the right reason has the right one.
+    /// The same for a gateway whose statuses are its own: a refusal for the right reason has the right one.
     pub fn for_its_reason(self) -> Wanted {
         let of = |refusal: Refusal| match refusal.error {
             Some(_) => Refusal { status: None, ..refusal },

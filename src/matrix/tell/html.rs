@@ -1,5 +1,5 @@
-//! The matrix as a page for a browser: one file that asks for nothing, and needs no script. Whatever is wide scrolls by
-//! itself, with the scenarios and the versions in sight.
+//! The matrix as a page for a browser: one file that loads nothing, and needs no script. Anything wide scrolls by itself,
+//! with the scenarios and the versions in sight.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use crate::matrix::defects::{Course, Defect};
 use crate::matrix::{Cell, CellState, Matrix};
 use crate::report::html::{STYLE, Tone, icon, why};
 
-/// What the page has beside the style of all pages.
+/// What this page adds to the style of all pages.
 const OWN_STYLE: &str = include_str!("style.css");
 
 pub fn render(matrix: &Matrix) -> String {
@@ -114,7 +114,7 @@ fn of_defect(view: &View<'_>, defect: &Defect) -> Markup {
     }
 }
 
-/// A row for each promise, a column for each target: in a cell also why, if it is not kept.
+/// A row for each promise, a column for each target: a cell also says why, if it is not kept.
 fn promises(view: &View<'_>) -> Markup {
     let promises = view.promises();
     let columns = &view.matrix.columns;

@@ -1,5 +1,5 @@
-//! The matrix as JSON: small enough to be kept beside the table made of it, and read again to be shown or joined. A line
-//! for each trial, so that a change is one in version control, too.
+//! The matrix as JSON: small enough to be kept beside the table made of it, and read again to be shown or joined. A line for
+//! each trial, so that a change is one line in version control, too.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,10 +15,10 @@ use crate::outcome::Outcome;
 use crate::report::json::{self, NotAReport};
 use crate::secret::Redacted;
 
-/// Grows with every change that could break who reads a matrix.
+/// Grows with every change that could break readers of a matrix.
 const FORMAT: u32 = 2;
 
-/// The oldest that is read: it does not say how it was refused.
+/// The oldest that is read: it does not say how a trial was refused.
 const OLDEST: u32 = 1;
 
 /// What each trial does on each version.
@@ -26,17 +26,17 @@ const OLDEST: u32 = 1;
 #[schemars(rename = "Matrix")]
 #[serde(deny_unknown_fields)]
 pub struct WrittenMatrix<'a> {
-    /// Grows with every change that could break who reads a matrix.
+    /// Grows with every change that could break readers of a matrix.
     matrix: u32,
     /// The version of gatecrash that wrote it.
     gatecrash: Cow<'a, str>,
-    /// How it was measured, in its user's words.
+    /// How it was measured, in the user's words.
     note: Option<String>,
     /// 0 all passed, 1 a trial failed, 3 the environment broke, 4 nothing was run, 130 interrupted.
     exit_code: u8,
     /// Whether it was interrupted, so that cells may be missing.
     interrupted: bool,
-    /// What could not be taken away, with what to do.
+    /// What could not be removed, and what to do.
     left_behind: Vec<String>,
     /// The versions in their order.
     columns: Cow<'a, [Column]>,
@@ -55,9 +55,9 @@ struct OfTrial<'a> {
     /// What its scenario proves.
     name: Cow<'a, str>,
     file: Cow<'a, str>,
-    /// A digest of the scenario's text: what was asked elsewhere in other words is not the same.
+    /// A digest of the scenario's text: a scenario in other words elsewhere is not the same.
     text: Cow<'a, str>,
-    /// What came of it. A target on which it has not run is in none.
+    /// What came of it. Targets on which it has not run are in none.
     cells: Vec<Cells<'a>>,
 }
 
@@ -134,7 +134,7 @@ pub fn schema() -> schemars::Schema {
 /// # Errors
 /// When it is neither, or of another format.
 pub fn read(text: &str) -> Result<Matrix, NotAReport> {
-    /// What a matrix of any format says of itself.
+    /// What a matrix of any format says about itself.
     #[derive(Deserialize)]
     struct FormatOf {
         matrix: u32,
@@ -157,10 +157,10 @@ pub fn read(text: &str) -> Result<Matrix, NotAReport> {
     })
 }
 
-/// The same matrix without anything secret in its values, whatever it is shown as.
+/// The same matrix without secrets in its values, in whatever form it is shown.
 ///
 /// # Errors
-/// When it is no matrix any more. Then nothing of it may be shown.
+/// When it is no longer a matrix. Then none of it may be shown.
 pub fn redacted(matrix: &Matrix) -> Result<Matrix, NotAReport> {
     let json = serde_json::to_string(&Redacted(&document(matrix)));
     read(&json.map_err(|error| NotAReport::Other(error.to_string()))?)

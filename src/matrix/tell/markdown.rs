@@ -92,7 +92,7 @@ fn defects(text: &mut String, view: &View<'_>) {
     }
 }
 
-/// In bold, with what was seen of it first.
+/// In bold, with the first example of it.
 fn what(view: &View<'_>, defect: &Defect) -> String {
     let example = view.example(defect).map(|example| format!(": {}", plain(&example))).unwrap_or_default();
     format!("**{}**{example}", plain(&view.what(defect)))

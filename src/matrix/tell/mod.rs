@@ -17,7 +17,7 @@ use crate::outcome::{FindingKind, Outcome};
 use crate::scenario::promises::FOLDER as PROMISES;
 use crate::target::parts;
 
-/// Defects of which it is not sure that a version brought them: a heading, and what it means.
+/// Defects that a version may not have brought: a heading, and what it means.
 const UNSTEADY: [(Course, &str, &str); 2] = [
     (
         Course::ComesAndGoes,
@@ -31,7 +31,7 @@ const UNSTEADY: [(Course, &str, &str); 2] = [
     ),
 ];
 
-/// A matrix, and what is worked out of it.
+/// A matrix, and what follows from it.
 struct View<'a> {
     matrix: &'a Matrix,
     groups: Vec<Group<'a>>,
@@ -40,7 +40,7 @@ struct View<'a> {
 
 /// Trials of one scenario that are shown alike on every version.
 struct Group<'a> {
-    /// `budget/key`, or `budget/key (alias, provider)` of some of its trials.
+    /// `budget/key`, or `budget/key (alias, provider)` for some of its trials.
     label: String,
     /// What its scenario proves.
     name: &'a str,
@@ -48,7 +48,7 @@ struct Group<'a> {
     states: Vec<CellState<'a>>,
 }
 
-/// Versions one after another on which a group does the same.
+/// Consecutive versions on which a group does the same.
 struct Stretch<'a> {
     columns: Range<usize>,
     state: CellState<'a>,
@@ -61,7 +61,7 @@ impl<'a> View<'a> {
         View { matrix, groups: groups(matrix), defects: matrix.defects() }
     }
 
-    /// What there is to be seen of: scenarios that do not simply pass.
+    /// What is worth seeing: scenarios that do not simply pass.
     fn odd(&self) -> impl Iterator<Item = &Group<'a>> {
         self.groups.iter().filter(|group| !group.passes() && !group.is_skipped())
     }
@@ -89,7 +89,7 @@ impl<'a> View<'a> {
         own.map(|group| group.label.clone()).collect()
     }
 
-    /// A version, without its gateway where all are of one.
+    /// A version, without its gateway if all share it.
     fn short<'t>(&self, target: &'t str) -> &'t str {
         match parts(target).1 {
             Some(version) if self.matrix.is_of_one_gateway() => version,
@@ -106,7 +106,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Where neighbouring columns are equal in all of these rows, as one.
+    /// Neighbouring columns that are equal in all of these rows, as one.
     fn ranges(&self, groups: &[&Group<'_>]) -> Vec<Range<usize>> {
         let is_same = |a: usize, b: usize| {
             let columns = &self.matrix.columns;
@@ -232,7 +232,7 @@ impl<'a> View<'a> {
         some.map(|rows| label(rows, &rows.iter().copied().filter(own).collect::<Vec<_>>())).collect()
     }
 
-    /// What was seen of it first.
+    /// The first example of it.
     fn example(&self, defect: &Defect) -> Option<String> {
         let first = defect.spans.first()?;
         let row = self.matrix.rows.iter().find(|row| defect.trials.contains(&row.trial))?;
@@ -242,7 +242,7 @@ impl<'a> View<'a> {
         Some(format!("expected {}, got {}", found.expected, found.got))
     }
 
-    /// With these courses.
+    /// Those of this course.
     fn of_course(&self, course: Course) -> Vec<&Defect> {
         self.defects.iter().filter(|defect| defect.course == course).collect()
     }
@@ -329,7 +329,7 @@ fn groups(matrix: &Matrix) -> Vec<Group<'_>> {
     groups
 }
 
-/// What trials of a scenario are called together, of which `all` are there.
+/// The joint name of some trials of a scenario, out of `all` its trials.
 fn label(all: &[&Row], own: &[&Row]) -> String {
     let [first, ..] = all else { return String::new() };
     let mut stem = first.trial.as_str();
@@ -361,7 +361,7 @@ fn reason(cell: &Cell) -> Option<&str> {
     }
 }
 
-/// How many trials of a version are what.
+/// How many trials of a version did what.
 struct Counts {
     passed: usize,
     failed: usize,

@@ -1,11 +1,11 @@
-//! Of a matrix, the rows that are promises of gateways: which there are, and what is said of one.
+//! The rows of a matrix that are promises of gateways: which there are, and what is said of one.
 
 use super::{Group, View};
 use crate::matrix::{Cell, CellState};
 use crate::scenario::promises;
 
 impl<'a> View<'a> {
-    /// What gateways promise, in the order in which that is told.
+    /// What gateways promise, in the order it is shown.
     pub(super) fn promises(&self) -> Vec<&Group<'a>> {
         let of = |group: &Group<'a>| promises::position(&group.rows.first()?.trial);
         let mut promises: Vec<_> = self.groups.iter().filter(|group| of(group).is_some()).collect();
@@ -25,7 +25,7 @@ impl<'a> Group<'a> {
         self.rows.first().map_or("", |row| &row.file)
     }
 
-    /// Of a target, the first that is as all of them are.
+    /// The first cell on a target: all of them are alike.
     pub(super) fn cell(&self, target: &str) -> Option<&'a Cell> {
         self.rows.iter().find_map(|row| row.cells.get(target))
     }

@@ -1,5 +1,5 @@
-//! A trial as lines of a shell: what it asked of the admin API and of models, in order, as `curl` says it. What only the
-//! gateway knows, such as keys, is in variables. Not: how much of it is told.
+//! A trial as lines of a shell: what it asked of the admin API and of models, in order, as `curl` commands. What only the
+//! gateway knows, such as keys, is in variables. Not: how much of it is shown.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::upstream::marker;
 
 /// The lines of a trial, to be run one after the other.
 pub(super) struct Script {
-    /// What is to be set before.
+    /// What has to be set first.
     pub head: String,
     /// Each with a comment that says what it is, and what came of it.
     pub parts: Vec<String>,
@@ -45,18 +45,18 @@ impl Script {
     }
 }
 
-/// What a text is in the shell, where it is not the same each time.
+/// What stands in the shell for a text that is not the same each time.
 struct Variables<'a> {
-    /// The name that begins those of all entities of the trial; nobody else's do on another gateway.
+    /// The name that begins those of all the trial's entities; on another gateway they can do without it.
     prefix: String,
     trial: &'a str,
     all: Vec<Variable>,
-    /// Whether a provider answers that does not have to be told what.
+    /// Whether a provider answers without having to be told what.
     is_provider_simple: bool,
 }
 
 struct Variable {
-    /// As it is in what was sent.
+    /// As it appears in what was sent.
     text: String,
     name: String,
     is_given: bool,
@@ -119,7 +119,7 @@ impl<'a> Variables<'a> {
         self.all.push(Variable { text, name, is_given });
     }
 
-    /// A text of the trial without what makes its names unlike those of others.
+    /// A text of the trial without the prefix that sets its names apart.
     fn own(&self, text: &str) -> String {
         super::without_prefix(text, &self.prefix, self.trial)
     }
@@ -136,7 +136,7 @@ impl<'a> Variables<'a> {
         }
         for Variable { text, name, .. } in self.all.iter().filter(|variable| !variable.is_given) {
             match text.as_str() {
-                // In quotes: it is no secret, and would look like one.
+                // Quoted: it is not a secret, but would look like one.
                 MASTER_KEY => set(name, "sk\"-1234\"", "what the gateway was started with"),
                 text if text.starts_with("<key ") => {
                     set(name, "sk\"-of-nobody\"", "one that the gateway does not know")
@@ -227,7 +227,7 @@ impl<'a> Variables<'a> {
         };
         let mut curl = format!("curl -sS{more}{method} {}", self.word(&format!("${base}{route}"), Some(base)));
         for (name, value) in headers {
-            // Name and password, which curl makes base64 of.
+            // Name and password, which curl encodes as base64.
             if let Some(who) = value.strip_prefix("Basic ") {
                 let _ = write!(curl, " \\\n  -u {}", self.word(who, None));
                 continue;
@@ -242,7 +242,7 @@ impl<'a> Variables<'a> {
         curl
     }
 
-    /// A text as one word of the shell, in which variables stand for what they are. One may be named at its beginning.
+    /// A text as one word of the shell, with variables in place of what they hold. It may begin with the named one.
     fn word(&self, text: &str, begins_with: Option<&str>) -> String {
         let mut rest = self.own(text);
         let mut pieces = Vec::new();
@@ -271,7 +271,7 @@ enum Piece<'a> {
     Variable(&'a str),
 }
 
-/// Pieces as one word: in double quotes where nothing in them means anything there, else each as it has to be.
+/// Pieces as one word: in double quotes if nothing in them is special there, else each as it has to be.
 fn joined(pieces: &[Piece<'_>]) -> String {
     let is_plain = |piece: &Piece<'_>| match piece {
         Piece::Text(text) => !text.contains(['"', '\\', '$', '`', '!', '\0']),

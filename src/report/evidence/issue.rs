@@ -1,4 +1,4 @@
-//! The text to paste into an issue: what was expected and what happened, how to see it again with `curl` alone or with
+//! The text to paste into an issue: what was expected and what happened, how to reproduce it with `curl` alone or with
 //! gatecrash, and with what it was seen. The worst in full, the rest as a table; what has no room is in the folder.
 
 use std::collections::BTreeMap;
@@ -18,13 +18,13 @@ use crate::report::transcript::{legend, spent_before};
 /// The longest that it gets, in bytes: GitHub takes 65,536 characters.
 const LARGEST: usize = 60_000;
 
-/// Where in the folder they are, by their files.
+/// Where in the folder scenarios are, by their files.
 pub(super) type Scenarios<'a> = BTreeMap<&'a str, PathBuf>;
 
-/// How much is told.
+/// How much is shown.
 #[derive(Clone, Copy)]
 struct Room {
-    /// How many trials are told in full, each of another scenario.
+    /// How many trials are shown in full, each of another scenario.
     trials: usize,
     /// The rest are lines of a table.
     rows: usize,
@@ -36,7 +36,7 @@ struct Room {
     characters: usize,
 }
 
-/// The first with which it is short enough is taken.
+/// The first one that makes it short enough is taken.
 const ROOMS: [Room; 4] = [
     Room { trials: 3, rows: 50, parts: 40, log: 60, characters: 8000 },
     Room { trials: 1, rows: 30, parts: 40, log: 30, characters: 8000 },
@@ -84,7 +84,7 @@ fn within(report: &Report, failed: &[Failed<'_>], scenarios: &Scenarios<'_>, roo
     text
 }
 
-/// The findings, and each request with what it was answered.
+/// The findings, and each request with its answer.
 fn happened(report: &Report, failed: &Failed<'_>, room: Room) -> String {
     const FINDINGS: usize = 8;
     let Failed { trial, result, .. } = failed;
@@ -148,7 +148,7 @@ fn answers(result: &TrialResult) -> String {
     text
 }
 
-/// All that is needed to see it without gatecrash.
+/// All that is needed to reproduce it without gatecrash.
 fn with_curl(failed: &Failed<'_>, room: Room) -> String {
     let mut text = String::from("\n## To see it with curl\n");
     match provider::program(failed) {
@@ -186,7 +186,7 @@ fn with_curl(failed: &Failed<'_>, room: Room) -> String {
     text
 }
 
-/// A configuration whose provider is the program of the issue.
+/// A configuration whose provider is the issue's program.
 fn with_provider(config: &str, setup: &Setup) -> String {
     config.replace(&setup.upstream, &format!("http://127.0.0.1:{}", provider::PORT))
 }
@@ -225,7 +225,7 @@ fn said(failed: &Failed<'_>, room: Room) -> String {
     format!("\n<details><summary>{what}</summary>\n\n{}\n{cut}\n</details>\n", fenced("json", said))
 }
 
-/// Without what says nothing.
+/// Without the empty values.
 fn condensed(value: Value) -> Value {
     let says = |value: &Value| match value {
         Value::Null => false,

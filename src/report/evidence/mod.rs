@@ -1,5 +1,5 @@
 //! What failed, as evidence for an issue: a text to paste (`issue`), and a folder with all that it cuts short, the scenario
-//! and the report. It is made of a report that is redacted. Pure; who writes the folder is `gatecrash run --evidence`.
+//! and the report. It is made from a redacted report. Pure; `gatecrash run --evidence` writes the folder.
 
 mod curl;
 mod issue;
@@ -16,12 +16,12 @@ use crate::secret::SHOWN;
 use crate::target::LauncherKind;
 use curl::Script;
 
-/// The text to paste. It is written last: where it is, all is.
+/// The text to paste. It is written last: if it is there, all is.
 pub const ISSUE: &str = "issue.md";
 
 /// A file of the folder.
 pub struct EvidenceFile {
-    /// In the folder.
+    /// Within the folder.
     pub path: PathBuf,
     pub text: String,
 }
@@ -88,7 +88,7 @@ impl<'a> Failed<'a> {
     }
 }
 
-/// All files, the text to paste last. Without any trial that failed there is none.
+/// All files, the text to paste last. None if no trial failed.
 pub fn files(report: &Report) -> Vec<EvidenceFile> {
     let mut files = Vec::new();
     let mut taken = BTreeSet::new();
@@ -142,10 +142,10 @@ fn of_target(name: &str) -> PathBuf {
     file_name(name).into()
 }
 
-/// A text as a name of a file, on every system.
+/// A text as a file name, for every system.
 fn file_name(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@') { c } else { '_' };
-    // What stands for a secret would look like one.
+    // What replaces a secret would look like one.
     let name: String = text.replace(SHOWN, "secret").chars().map(plain).collect();
     match name.trim_start_matches('.') {
         "" => "_".to_owned(),
@@ -153,8 +153,8 @@ fn file_name(text: &str) -> String {
     }
 }
 
-/// A text of a trial in which its entities are named as in the scenario, and the trial itself by its id: what is unique to
-/// a run is only in the way elsewhere.
+/// A text of a trial in which its entities are named as in the scenario, and the trial itself by its id: names unique to a
+/// run only get in the way elsewhere.
 fn without_prefix(text: &str, prefix: &str, trial: &str) -> String {
     match prefix {
         // Nothing was kept of it.

@@ -1,14 +1,14 @@
-//! What the provider of a trial answered, as a program that does so again, if it always did the same.
+//! What a trial's provider answered, as a program that answers so again, if it always did the same.
 
 use serde_json::Value;
 
 use super::Failed;
 use crate::upstream::{Answered, answered};
 
-/// Where that program answers, and where a configuration of the expects it.
+/// Where that program answers, and where the configuration expects it.
 pub(super) const PORT: u16 = 9099;
 
-/// In Python, which whoever works on a gateway has, and without packages.
+/// In Python, which anyone who works on a gateway has, and without packages.
 pub(super) fn program(failed: &Failed<'_>) -> Option<String> {
     let sent = failed.result.exchanges.iter().filter_map(|exchange| exchange.sent.as_ref());
     let mut answers = sent.filter(|sent| !sent.body.is_null()).map(|sent| answered(&sent.route, &sent.body));

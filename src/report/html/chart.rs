@@ -1,5 +1,5 @@
-//! Spend against a budget, request by request, and where it should have stopped: one chart for each target, all to the
-//! same scale. What it shows, its caption says.
+//! Spend against a budget, request by request, and where it should have stopped: one chart for each target, all to the same
+//! scale. Its caption says what it shows.
 
 use maud::{Markup, html};
 use rust_decimal::Decimal;
@@ -98,7 +98,7 @@ fn curve<'a>(result: &'a TrialResult, whose: &str) -> Curve<'a> {
 }
 
 impl Scale {
-    /// The left edge of a request's place; its middle is half of a place further.
+    /// The left edge of a request's place; its middle is half a place further.
     fn edge(&self, request: f64) -> f64 {
         let room = (WIDTH - LEFT - RIGHT) as f64;
         LEFT as f64 + room * (request - 1.0) / self.requests as f64
@@ -110,7 +110,7 @@ impl Scale {
         (Decimal::from(HEIGHT - BOTTOM) - share).round_dp(1)
     }
 
-    /// A line of steps up to a request: each amount is that of one.
+    /// A line of steps up to a request: each is one request's amount.
     fn steps(&self, points: &[Point<'_>], end: usize, amount: fn(&Standing) -> Usd) -> String {
         let each = points.iter().enumerate().map(|(index, point)| {
             let begin = if index == 0 { "M" } else { "L" };
@@ -204,7 +204,7 @@ fn requests(scale: &Scale) -> Markup {
     }
 }
 
-/// A request: accepted is a dot, refused a hollow square, and what should not have been so a cross.
+/// A request: accepted is a dot, refused a hollow square, and a wrong answer a cross.
 fn mark(result: &TrialResult, point: Point<'_>, scale: &Scale) -> Markup {
     let Point { exchange, before } = point;
     let went_on = point.is_accepted() && exchange.before.iter().any(Standing::is_spent);

@@ -58,7 +58,7 @@ impl Look {
         Look { word: outcome.word(), sign, tone }
     }
 
-    /// Of a trial: its verdict, or its worst outcome.
+    /// A trial's look: its verdict, or its worst outcome.
     pub(super) fn of(trial: &TrialReport) -> Look {
         let outcomes = || trial.results.iter().map(|result| Look::of_outcome(&result.outcome));
         match trial.verdict {
@@ -67,7 +67,7 @@ impl Look {
         }
     }
 
-    /// Those that there are in a report, what needs to be looked at first.
+    /// Those that occur in a report, those to look at first coming first.
     pub(super) fn all(report: &Report) -> Vec<Look> {
         let words = match report.compares {
             true => Verdict::ALL.map(Verdict::word).to_vec(),

@@ -108,7 +108,7 @@ fn verdicts(scenario: &ScenarioRow<'_>) -> Markup {
     }
 }
 
-/// That of a target, by its place: a comparison of a target with itself has two of one name.
+/// A target's result, by its place: a comparison of a target with itself has two of one name.
 fn result<'a>(report: &Report, trial: &'a TrialReport, index: usize) -> Option<&'a TrialResult> {
     match trial.results.len() == report.targets.len() {
         true => trial.results.get(index),
@@ -129,7 +129,7 @@ fn stem(scenario: &ScenarioRow<'_>) -> String {
     stem.to_owned()
 }
 
-/// The trials of a scenario on a target, by what came of them: those that are as usual are only counted.
+/// The trials of a scenario on a target, by what came of them: the usual ones are only counted.
 fn cell(report: &Report, scenario: &ScenarioRow<'_>, stem: &str, index: usize) -> Markup {
     let mut said: Vec<(Look, String, Vec<Placed<'_>>)> = Vec::new();
     for own in &scenario.trials {

@@ -1,5 +1,5 @@
-//! The report as a page for a browser: one file that asks for nothing else. The answer first, then which scenario does what
-//! on which target, then each trial: its spend against its budget, what was asked and answered, what the gateway said.
+//! The report as a page for a browser: one file that loads nothing else. The answer first, then which scenario does what on
+//! which target, then each trial: its spend against its budget, what was asked and answered, what the gateway said.
 //!
 //! It is whole without its script, which only adds filters. Whatever a scenario or a gateway says is escaped by [`maud`].
 
@@ -115,7 +115,7 @@ fn head(report: &Report, answer: &str, tone: Tone) -> Markup {
     }
 }
 
-/// How many trials are what: as a bar, and in words that lead there.
+/// How many trials have each look: as a bar, and in words that link there.
 fn counts(report: &Report) -> Markup {
     let looks = Look::all(report);
     let count = |look: &Look| report.trials.iter().filter(|trial| Look::of(trial) == *look).count();
@@ -139,7 +139,7 @@ fn counts(report: &Report) -> Markup {
     }
 }
 
-/// What the trials of one look are found under.
+/// The anchor of the trials of one look.
 fn group(look: Look) -> String {
     look.word.to_lowercase().replace(' ', "-")
 }
@@ -205,7 +205,7 @@ fn filters(report: &Report) -> Markup {
     }
 }
 
-/// What broke that is not the gateway's fault.
+/// What broke through no fault of the gateway.
 fn environment(report: &Report) -> Markup {
     let broke = terminal::without_colours(&terminal::environment(report));
     html! {

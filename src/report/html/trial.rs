@@ -1,4 +1,4 @@
-//! Each trial: in full where something is to be looked at, else folded and small.
+//! Each trial: in full where there is something to look at, else folded and small.
 
 use maud::{Markup, html};
 
@@ -27,7 +27,7 @@ pub(super) fn section(report: &Report) -> Markup {
                         }
                     } @else {
                         h3 class=(look.tone.class()) { (look.mark()) (look.counted(of(look).count())) }
-                        // Who reads nothing else sees the first of what is worst.
+                        // Whoever reads nothing else sees the first of the worst.
                         @for (nth, trial) in of(look).enumerate() { (folded(report, trial, index == 0 && nth == 0)) }
                     }
                 }
@@ -59,7 +59,7 @@ fn folded(report: &Report, (index, trial): (usize, &TrialReport), is_open: bool)
     }
 }
 
-/// As the terminal's, but that what was fixed or fails as before is, too: it is folded.
+/// Like the terminal's, but what was fixed or fails as before counts too: it is folded.
 fn is_shown_in_full(trial: &TrialReport) -> bool {
     trial.verdict == Some(Verdict::Changed) || trial.results.iter().any(|result| result.outcome.has_failed())
 }
@@ -249,7 +249,7 @@ fn evidence(result: &TrialResult) -> Markup {
     }
 }
 
-/// The scenario's text, with what was found at the lines where it was.
+/// The scenario's text, with each finding at its line.
 fn scenario(report: &Report, trial: &TrialReport) -> Markup {
     let text = report.scenarios.get(&trial.file).map(String::as_str).unwrap_or_default();
     let found = |number: usize| {
