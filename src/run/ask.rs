@@ -5,15 +5,10 @@ use std::time::{Duration, Instant};
 use super::Stop;
 use super::steps::{ASK_AGAIN, BEYOND, Steps, drain_range, undisturbed};
 use crate::gateway::adapter::{Feature, Statuses};
-use crate::gateway::price::Priced;
-use crate::gateway::{Adapter, Ask, Entity};
 use crate::outcome::{Answer, Company, Exchange, Finding, FindingKind};
 use crate::scenario::arithmetic::{Allowed, drains_into};
 use crate::scenario::charge::{Asker, charged};
-use crate::scenario::{
-    Api, AskFields, At, Count, Expect, Instance, ListFields, Name, Period, Place, PricedBy, Settle, UpstreamDoes, Usd,
-};
-use crate::upstream::{Marker, Usage};
+use crate::scenario::{AskFields, At, Count, Expect, Instance, ListFields, Name, Period, Place, Settle, Usd};
 use crate::verdict::oracle::{Wanted, Zone, broken, judge};
 
 impl<'a> Steps<'a> {
@@ -370,90 +365,4 @@ impl<'a> Steps<'a> {
         }
         self.last_request = Some(Instant::now());
     }
-
-    /// What the gateway calls an end user or a tag that a request names.
-    fn carried(&self, name: Option<&At<Name>>) -> Option<String> {
-        match self.world.entity(name?)? {
-            Entity::EndUser(id) | Entity::Tag(id) => Some(id.clone()),
-            Entity::Budget(_)
-            | Entity::Organisation(_)
-            | Entity::Team(_)
-            | Entity::User(_)
-            | Entity::Member { .. }
-            | Entity::Model { .. }
-            | Entity::Key { .. } => None,
-        }
-    }
-
-    fn request(&self, number: usize, fields: &AskFields) -> Result<Ask, Stop> {
-        let scenario = self.scenario;
-        let case = self.trial.case;
-        let api = fields.api_of(number).unwrap_or(case.api);
-        let path = self.path(fields);
-        let adapter = self.live.target.gateway.adapter();
-        let (priced_model, usage) = priced(adapter, path, scenario.price.value, api)?;
-        let does = fields.upstream.clone().unwrap_or_default();
-        let clock = self.live.pace().clock;
-        let on_clock = |period: Option<&At<crate::scenario::Period>>| {
-            period.map_or(Duration::ZERO, |period| period.duration / clock)
-        };
-        let UpstreamDoes { status, calls, late, chunks, pause, break_after } = &does;
-        let (late, pause) = (on_clock(late.as_ref()), on_clock(pause.as_ref()));
-        let chunks = chunks.as_ref().map_or(0, |chunks| chunks.value);
-        let fallback = match &fields.fallback {
-            Some(fallback) => Some(priced(adapter, fallback.priced_by.value, fallback.price.value, api)?),
-            None => None,
-        };
-        let marker = Marker {
-            trial: self.name.to_owned(),
-            request: number,
-            usage: usage.clone(),
-            model: priced_model.answer_names.map(str::to_owned),
-            fallback: fallback.as_ref().map(|(to, usage)| (to.upstream_model.to_owned(), usage.clone())),
-            fail_with: status.as_ref().map(|status| status.value),
-            fail_calls: calls.as_ref().map(|calls| usize::from(calls.value)),
-            late,
-            chunks,
-            pause,
-            break_after: break_after.as_ref().map(|chunks| chunks.value),
-        };
-        let model = match fields.model.as_deref().map(|name| self.world.entity(name)) {
-            Some(Some(Entity::Model { name, .. })) => name.clone(),
-            Some(_) => return Err(Stop::Failed("the model was not made".to_owned())),
-            None => priced_model.model.to_owned(),
-        };
-        let tries = 1 + fields.retries.as_ref().map_or(0, |retries| u32::from(retries.value));
-        Ok(Ask {
-            api,
-            model,
-            prompt: format!("{marker} What is new?"),
-            stream: fields.stream.as_deref().copied().unwrap_or(case.stream),
-            include_usage: case.include_usage,
-            tools: scenario.tools.as_ref().map_or(0, |tools| tools.value),
-            system_prompt: scenario.system_prompt.as_ref().map_or(0, |characters| characters.value),
-            images: priced_model.images(scenario.price.value).unwrap_or(1),
-            end_user: self.carried(fields.end_user.as_ref()).map(|id| (id, case.end_user_in)),
-            tag: self.carried(fields.tag.as_ref()).map(|id| (id, case.tag_in)),
-            max_tokens: fields.max_tokens.as_deref().copied(),
-            retries: fields.retries.as_deref().copied(),
-            fallback: fallback.as_ref().map(|(to, _)| to.model),
-            cached: fields.cached.as_deref() == Some(&true),
-            leave_after: fields.leave_after.as_deref().copied(),
-            is_broken_off: fields.is_broken_off(),
-            late: late * tries + pause * (u32::from(chunks) + 1),
-        })
-    }
-}
-
-/// The model of a pricing path, and the usage that costs exactly this price there.
-fn priced(adapter: &dyn Adapter, path: PricedBy, price: Usd, api: Api) -> Result<(Priced, Usage), Stop> {
-    let (by, of, about) = (path.word(), api.word(), adapter.about());
-    if !about.apis.contains(&api) {
-        return Err(Stop::Lacks(format!("{} has no API `{of}`", about.name)));
-    }
-    let model =
-        adapter.priced(path, api).ok_or_else(|| Stop::Lacks(format!("no model of {of} is priced by `{by}`")))?;
-    let none =
-        || Stop::Lacks(format!("no whole number of tokens costs {price} where a model of {of} is priced by `{by}`"));
-    Ok((model, model.usage(price, api).ok_or_else(none)?))
 }

@@ -13,6 +13,7 @@ pub mod jobs;
 mod ledger;
 pub mod lengths;
 pub mod published;
+mod request;
 pub mod schedule;
 pub mod select;
 pub mod session;
