@@ -137,6 +137,9 @@ pub(super) fn in_short(reason: &str) -> String {
 /// A run this long should say where the time went.
 const LONG: u64 = 10_000;
 
+/// Of fewer trials everybody sees it.
+const MANY: usize = 20;
+
 /// The shortest that a run could have been, with everything at once: a launch, and then the longest trial.
 pub(super) fn least(report: &Report) -> Option<String> {
     let chain = |target: &TargetReport| {
@@ -147,7 +150,7 @@ pub(super) fn least(report: &Report) -> Option<String> {
     };
     let (least, launch, trial, name) = report.targets.iter().filter_map(chain).max()?;
     let (wall, seconds) = (report.spent.wall_ms, |ms: u64| ms as f64 / 1000.0);
-    (wall >= LONG && least > 0).then(|| {
+    (wall >= LONG && report.trials.len() >= MANY && least > 0).then(|| {
         format!(
             "at least {:.1} s: launch {:.1} s, then {name} {:.1} s; took {:.1} times that",
             seconds(least),
