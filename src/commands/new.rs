@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use crate::host::console::{Overwrite, print, say, write_new};
 use crate::host::failure::{Exit, Failure};
@@ -12,16 +12,17 @@ use crate::scenario::corpus;
 const START: &str = include_str!("new.yaml");
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("written").args(["file", "corpus"]))]
 #[command(after_help = "Examples:\n  gatecrash new bug.yaml\n  gatecrash new --corpus scenarios")]
 pub(super) struct New {
     /// The file. Default: standard output.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// Overwrite files that exist.
-    #[arg(long)]
+    #[arg(long, requires = "written")]
     force: bool,
     /// Write gatecrash's own scenarios into this folder instead, to be read or changed.
-    #[arg(long, value_name = "FOLDER", conflicts_with = "file")]
+    #[arg(long, value_name = "FOLDER")]
     corpus: Option<PathBuf>,
 }
 

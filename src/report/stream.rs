@@ -145,10 +145,15 @@ impl Stream {
     /// The report of one trial, in which its results have the order of the targets.
     fn judged(&self, launched: &[Event], results: Vec<TrialResult>) -> Option<Told> {
         let (trial, target) = results.first().map(|result| (result.trial.clone(), result.target.clone()))?;
-        let mut plan =
-            Plan { trials: self.plan.trials.clone(), targets: self.plan.targets.clone(), ..self.plan.clone() };
-        plan.trials.retain(|own| own.id == trial);
-        plan.targets.retain(|own| plan.pairs || own.name == target);
+        let Plan { targets, trials, pairs, limits, retries, known } = &self.plan;
+        let plan = Plan {
+            targets: targets.iter().filter(|own| *pairs || own.name == target).cloned().collect(),
+            trials: trials.iter().filter(|own| own.id == trial).cloned().collect(),
+            pairs: *pairs,
+            limits: *limits,
+            retries: *retries,
+            known: known.clone(),
+        };
         let mut record = Record::default();
         for event in launched.iter().cloned().chain(results.into_iter().map(Event::Finished)) {
             record.add(&event);

@@ -15,7 +15,7 @@ use crate::scenario::{Trial, TrialId};
 use crate::target::{Launcher, Target};
 
 /// Those of one version of a gateway.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Lengths {
     /// In milliseconds.
     known: BTreeMap<TrialId, u64>,

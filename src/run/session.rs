@@ -132,7 +132,7 @@ impl Session<'_> {
         let (sender, mut results) = mpsc::unbounded_channel::<TrialResult>();
         let mut broke = false;
         let lengths = Lengths::of(&live.target);
-        let mut now = Lengths::of(&live.target);
+        let mut now = lengths.clone();
         let tell_all = async {
             while let Some(result) = results.recv().await {
                 now.note(&result);

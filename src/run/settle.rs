@@ -103,7 +103,7 @@ pub(super) async fn moves(
     from: Usd,
     since: Instant,
 ) -> Result<Settled, AdminError> {
-    let until = Until::Overdue(since + gateway.pace.behind, Load::Crowd);
+    let until = Until::Stated(since + gateway.pace.behind);
     let waiting = gateway.books.waiting(entity, since);
     poll(gateway, entity, &waiting, until, |recorded| !recorded.agrees_with(from), |_| false).await
 }
