@@ -26,6 +26,9 @@ use crate::verdict::fail_on::FailOn;
 pub struct RunOrder {
     /// The names of the targets.
     pub targets: Vec<String>,
+    /// What the targets are upgraded from, in scenarios with an upgrade: in a comparison the baseline, else each itself, if
+    /// nothing is named.
+    pub from: Option<String>,
     /// Files and folders; the corpus, if there are none.
     pub scenarios: Vec<PathBuf>,
     /// Whether the second target is compared with the first.
@@ -110,9 +113,11 @@ impl RunOrder {
             Some(partition) => partition.own(trials),
             None => trials,
         };
-        let targets = targets.iter().map(settled).collect();
+        let from = self.from.as_ref().map(parse).transpose()?.map(|from| settled(&from));
+        let targets: Vec<Target> = targets.iter().map(settled).collect();
+        let from = from.or_else(|| targets.first().filter(|_| self.pairs).cloned());
         let (limits, known) = (Limits { jobs, ..config.limits }, config.known_deviations.clone());
-        let plan = Plan { targets, trials, pairs: self.pairs, limits, retries: self.retries.into(), known };
+        let plan = Plan { targets, trials, pairs: self.pairs, limits, retries: self.retries.into(), known, from };
         let progress = Progress::new(self.output.quiet, plan.trials.len());
         let reads_along = self.output.format == Format::JsonLines;
         let stream = reads_along.then(|| Stream::begin(plan.clone(), self.fail_on.clone()));

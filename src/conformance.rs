@@ -33,9 +33,10 @@ use crate::outcome::{Outcome, TrialResult};
 use crate::report::{Judged, Record, Report, terminal};
 use crate::run::again::Retries;
 use crate::run::jobs::AT_FIRST;
+use crate::run::rollout::Together;
 use crate::run::select::{Selected, select};
 use crate::run::session::{Event, Plan};
-use crate::scenario::{Alone, Trial, TrialId, corpus};
+use crate::scenario::{Alone, Rollout, Trial, TrialId, corpus};
 use crate::secret::redact;
 use crate::target::{Compromised, Target};
 use crate::verdict::deviation::{Deviation, DeviationState, apply};
@@ -45,6 +46,9 @@ use crate::verdict::fail_on::FailOn;
 pub const BASELINE: &str = "GATECRASH_BASELINE";
 /// The second of a comparison; see [`BASELINE`].
 pub const CANDIDATE: &str = "GATECRASH_CANDIDATE";
+
+/// What targets are upgraded from, in scenarios with an upgrade. Without it: in a comparison the baseline, else each itself.
+pub const FROM: &str = "GATECRASH_FROM";
 
 /// The exit code of libtest when a test has failed.
 const FAILED: u8 = 101;
@@ -96,7 +100,7 @@ impl Harness {
             return ended;
         }
         let mut arguments = Arguments::from_args();
-        let suite = match self.suite() {
+        let suite = match self.suite(&arguments) {
             Ok(suite) => Arc::new(suite),
             Err(failure) => {
                 say(&failure.to_string());
@@ -126,7 +130,7 @@ impl Harness {
         }
     }
 
-    fn suite(&self) -> Result<Suite, Failure> {
+    fn suite(&self, arguments: &Arguments) -> Result<Suite, Failure> {
         let mut config = Config::read(self.config.as_deref()).map_err(Failure::wrong)?;
         let named = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
         if let Some(name) = named(LAUNCHER) {
@@ -147,9 +151,12 @@ impl Harness {
         let runtime = runtime()?;
         let (run, gate) = (RunId::new(), Gate::default());
         runtime.spawn(heed_interrupts(run.clone(), gate.clone()));
-        let slots = targets.into_iter().map(|target| Slot { target, live: OnceCell::new() }).collect();
-        let results = Mutex::default();
-        Ok(Suite { config, slots, pairs, trials, corpus, limits, runtime, run, gate, results })
+        let from = named(FROM).as_ref().map(parse).transpose()?;
+        let from = from.or_else(|| targets.first().filter(|_| pairs).cloned());
+        let slot = |target| Slot { target, live: OnceCell::new(), rollouts: Default::default() };
+        let slots = targets.into_iter().map(slot).collect();
+        let (results, wanted) = (Mutex::default(), Wanted::of(arguments));
+        Ok(Suite { config, slots, pairs, from, trials, corpus, limits, runtime, run, gate, results, wanted })
     }
 }
 
@@ -177,16 +184,37 @@ fn guarded(test: impl FnOnce() -> Result<Completion, Failed>) -> Result<Completi
     }
 }
 
-/// A target, launched at most once.
+/// A target, launched at most once; and the results of its rollouts, each of which happens at most once.
 struct Slot {
     target: Target,
     live: OnceCell<Result<Live, LaunchError>>,
+    rollouts: [OnceCell<Vec<TrialResult>>; 2],
+}
+
+/// Which tests the arguments select, as libtest selects them: trials that share a rollout have to be known beforehand.
+struct Wanted {
+    filter: Option<String>,
+    skip: Vec<String>,
+    exact: bool,
+}
+
+impl Wanted {
+    fn of(arguments: &Arguments) -> Wanted {
+        Wanted { filter: arguments.filter.clone(), skip: arguments.skip.clone(), exact: arguments.exact }
+    }
+
+    fn wants(&self, test: &str) -> bool {
+        let is = |text: &String| if self.exact { test == text } else { test.contains(text.as_str()) };
+        self.filter.as_ref().is_none_or(is) && !self.skip.iter().any(is)
+    }
 }
 
 struct Suite {
     config: Config,
     slots: Vec<Slot>,
     pairs: bool,
+    /// What targets are upgraded from, if not each from itself.
+    from: Option<Target>,
     trials: Vec<Trial>,
     corpus: Vec<String>,
     limits: Limits,
@@ -195,6 +223,7 @@ struct Suite {
     gate: Gate,
     /// For each target, in their order; for known deviations that no longer happen.
     results: Mutex<Vec<(usize, TrialResult)>>,
+    wanted: Wanted,
 }
 
 impl Suite {
@@ -208,14 +237,16 @@ impl Suite {
     }
 
     fn tests_of(self: &Arc<Suite>, slots: Vec<usize>) -> Vec<Test> {
-        let names: Vec<_> = slots.iter().map(|slot| self.slots[*slot].target.name.as_str()).collect();
-        let prefix = names.join("..");
         let test = |trial: &Trial| {
             let (suite, slots, trial) = (Arc::clone(self), slots.clone(), trial.clone());
-            let name = format!("{prefix}::{}", trial.id.replace('/', "::"));
-            Test::ignorable_test(redact(&name), move || guarded(|| suite.one(&slots, &trial)))
+            Test::ignorable_test(self.test_name(&slots, &trial), move || guarded(|| suite.one(&slots, &trial)))
         };
         self.trials.iter().map(test).collect()
+    }
+
+    fn test_name(&self, slots: &[usize], trial: &Trial) -> String {
+        let names: Vec<_> = slots.iter().map(|slot| self.slots[*slot].target.name.as_str()).collect();
+        redact(&format!("{}::{}", names.join(".."), trial.id.replace('/', "::")))
     }
 
     /// One trial on one target, or on both of a pair.
@@ -236,6 +267,7 @@ impl Suite {
             // nextest has its own.
             retries: 0,
             known: self.config.known_deviations.clone(),
+            from: self.from.clone(),
         };
         let fail_on = &FailOn::default();
         let (corpus, selected): (&[TrialId], &[TrialId]) = (&[], &[]);
@@ -265,6 +297,12 @@ impl Suite {
         let on_slot = |slot: &usize| {
             let (slot, name) = (*slot, format!("{name}-{slot}"));
             async move {
+                if let Some(rollout) = trial.file.scenario.rollout() {
+                    let result = self.rolled_out(slots, slot, rollout, trial).await;
+                    let known = result.clone().map(|result| (slot, result));
+                    self.results.lock().unwrap_or_else(PoisonError::into_inner).extend(known);
+                    return Ok(result);
+                }
                 let live = tokio::select! {
                     live = self.live(slot) => live,
                     () = self.gate.closed() => return Ok(None),
@@ -284,8 +322,23 @@ impl Suite {
         Ok(results.into_iter().collect())
     }
 
+    /// The result of a trial with an upgrade: the first that is asked for runs all that are wanted.
+    async fn rolled_out(&self, slots: &[usize], slot: usize, rollout: Rollout, trial: &Trial) -> Option<TrialResult> {
+        let Slot { target, rollouts, .. } = &self.slots[slot];
+        let results = rollouts[rollout as usize].get_or_init(|| async {
+            let own = self.trials.iter().enumerate().filter(|(_, trial)| {
+                trial.file.scenario.rollout() == Some(rollout) && self.wanted.wants(&self.test_name(slots, trial))
+            });
+            let (trials, from) = (own.collect(), self.from.as_ref().unwrap_or(target));
+            let name = &format!("gc-{}-{slot}", self.run.as_str());
+            let (limits, run, gate) = (self.limits, &self.run, &self.gate);
+            Together { rollout, from, target, trials, name, limits, run, gate }.results().await
+        });
+        results.await.iter().find(|result| result.trial == trial.id).cloned()
+    }
+
     async fn live(&self, slot: usize) -> &Result<Live, LaunchError> {
-        let Slot { target, live } = &self.slots[slot];
+        let Slot { target, live, .. } = &self.slots[slot];
         let launched = live.get_or_init(|| async {
             let launched = launch_shared(target, self.limits, &self.run).await;
             if let Ok(Live { origin: Origin::LaunchedBeside { why }, .. }) = &launched {
@@ -298,7 +351,7 @@ impl Suite {
 
     /// The target as it is known after its launch: an external one says its version itself.
     fn known_as(&self, slot: usize) -> Target {
-        let Slot { target, live } = &self.slots[slot];
+        let Slot { target, live, .. } = &self.slots[slot];
         live.get().and_then(|live| live.as_ref().ok()).map_or(target, |live| &live.target).clone()
     }
 

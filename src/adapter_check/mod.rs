@@ -26,7 +26,7 @@ pub fn adapter_check(config: &Config, target: &str, compromised: Compromised) ->
     let trials = promises::trials().map_err(|mistakes| Failure::mistakes(shown(&[mistakes])))?;
     let checked = Arc::new(Mutex::new(Checked::new(adapter.about(), &trials)));
     let (targets, known) = (vec![settled(&target)], Vec::new());
-    let plan = Plan { targets, trials, pairs: false, limits: config.limits, retries: 0, known };
+    let plan = Plan { targets, trials, pairs: false, limits: config.limits, retries: 0, known, from: None };
     let told = Arc::clone(&checked);
     let ended = on_stage(say, |run, gate| async move {
         let tell = |event: Event| {

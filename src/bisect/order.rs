@@ -32,6 +32,8 @@ pub struct BisectOrder {
     pub versions: Vec<String>,
     /// Whether pre-releases, post-releases and development releases are tried, too.
     pub pre: bool,
+    /// What each version is upgraded from, in scenarios with an upgrade.
+    pub from: Option<String>,
     /// Parts of the names of trials; all trials if there are none.
     pub filter: Vec<Filter>,
     /// Whether the answer is printed as JSON.
@@ -71,12 +73,14 @@ impl BisectOrder {
             versions => Searched { targets: self.named(config, versions)?, left_out: Vec::new() },
         };
         let targets = targets.iter().map(settled).collect();
+        let from = self.from.as_ref().map(|name| self.parse(name, config)).transpose()?.map(|from| settled(&from));
         let plan = SearchPlan {
             targets,
             trials,
             fixed: self.fixed,
             limits: config.limits,
             known: config.known_deviations.clone(),
+            from,
         };
         let names: Vec<String> = plan.targets.iter().map(|target| target.name.clone()).collect();
         say(&format!("{} versions, from {} to {}", names.len(), names[0], names[names.len() - 1]));

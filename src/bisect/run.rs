@@ -18,9 +18,10 @@ use crate::launch::cache::Cache;
 use crate::launch::{LaunchError, Live, RunId, launch, prepare};
 use crate::outcome::{Outcome, TrialResult};
 use crate::run::jobs::AT_FIRST;
+use crate::run::rollout::Together;
 use crate::run::run_trial;
 use crate::run::under::Under;
-use crate::scenario::{Trial, TrialId};
+use crate::scenario::{Rollout, Trial, TrialId};
 use crate::secret::Redacted;
 use crate::target::{Target, parts};
 use crate::verdict::deviation;
@@ -36,6 +37,8 @@ pub struct SearchPlan {
     pub fixed: bool,
     pub limits: Limits,
     pub known: Vec<KnownDeviation>,
+    /// What each version is upgraded from; each from itself, if nothing is named.
+    pub from: Option<Target>,
 }
 
 /// What happened.
@@ -132,7 +135,7 @@ impl Learned {
     /// What is left of a search for the same, on the same versions, with the same build of this program.
     fn of(plan: &SearchPlan) -> Result<Learned, String> {
         let cache = Cache::find().map_err(|error| error.to_string())?;
-        let under = Under::of(plan.limits, 0).ok_or("which build of gatecrash this is cannot be told")?;
+        let under = Under::of(plan.limits, 0, plan.from.as_ref()).ok_or("which build of gatecrash this is cannot be told")?;
         let mut digest = Sha256::new();
         digest.update(under.digest());
         for target in &plan.targets {
@@ -355,6 +358,9 @@ impl SearchWork<'_> {
         prefix: &str,
     ) -> Result<Result<Results, LaunchError>, SearchEnd> {
         let target = &self.plan.targets[target];
+        if let Some(rollout) = trials.first().and_then(|trial| trial.file.scenario.rollout()) {
+            return self.rolled_out(rollout, target, trials, prefix).await.map(Ok);
+        }
         (self.tell)(SearchEvent::Launching(target.name.clone()));
         let launched = tokio::select! {
             launched = launch(target, self.plan.limits, self.run) => launched,
@@ -385,6 +391,32 @@ impl SearchWork<'_> {
             // The missing ones never began.
             false => Err(SearchEnd::Interrupted),
         }
+    }
+
+    /// Trials with an upgrade: each try is a rollout of its own.
+    async fn rolled_out(
+        &self,
+        rollout: Rollout,
+        target: &Target,
+        trials: &[&Trial],
+        prefix: &str,
+    ) -> Result<Results, SearchEnd> {
+        let SearchPlan { limits, known, from, .. } = self.plan;
+        let (limits, from) = (*limits, from.as_ref().unwrap_or(target));
+        let (run, gate) = (self.run, self.gate);
+        let mut results = Results::new();
+        for number in 0..self.tries {
+            let trials: Vec<(usize, &Trial)> = trials.iter().copied().enumerate().collect();
+            let name = &format!("{prefix}-{number}");
+            let mut ran = Together { rollout, from, target, trials, name, limits, run, gate }.results().await;
+            let today = jiff::ZonedDateTime::now().date();
+            deviation::apply(known, target, &[], &mut ran, today);
+            for result in ran {
+                results.entry(result.trial.clone()).or_default().push(result);
+            }
+        }
+        let is_whole = |trial: &&Trial| results.get(&trial.id).is_some_and(|own| own.len() >= self.tries);
+        if trials.iter().all(is_whole) { Ok(results) } else { Err(SearchEnd::Interrupted) }
     }
 
     async fn tries(&self, live: &Live, trials: &[&Trial], times: usize, prefix: &str, results: &mut Results) {

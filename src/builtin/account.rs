@@ -109,6 +109,8 @@ pub(super) struct Account {
     pub(super) said: Map<String, Value>,
     pub(super) terms: Terms,
     pub(super) blocked: bool,
+    /// It was there when the gateway came to another version.
+    pub(super) is_old: bool,
     /// It is a dashboard session's own key: it may make keys, and asks no model.
     pub(super) session: bool,
     pub(super) expires: Option<Instant>,

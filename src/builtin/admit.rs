@@ -57,6 +57,7 @@ impl World {
         if self.has(Fault::UnknownKeyServed) && self.store.key(&asked.key).is_none() {
             return Ok(Ok(Admitted { charged: Vec::new(), on_budget: false }));
         }
+        self.check_version(instance, &asked.key)?;
         self.check_key(instance, &asked.key)?;
         self.check_route(asked)?;
         let charged = self.charged(asked);

@@ -14,6 +14,7 @@ mod budget;
 mod call;
 mod charge;
 pub mod faults;
+mod moves;
 mod price;
 mod rate;
 mod refusal;
@@ -33,6 +34,7 @@ use rust_decimal::Decimal;
 use serde_json::Map;
 use tokio::task::JoinHandle;
 
+use crate::scenario::Move;
 use crate::secret::Secret;
 use account::{Account, AccountKind, Id};
 pub use faults::{AboutFault, FAULTS, Fault};
@@ -65,7 +67,7 @@ impl Builtin {
         let admin_key = admin_key.reveal().to_owned();
         let mut store = Store::default();
         store.accounts.insert(Id::new(AccountKind::Key, &admin_key), Account::new(Map::new()));
-        let world = World { models, admin_key, fault, store, memories: Vec::new() };
+        let world = World { models, admin_key, fault, moved: None, store, memories: Vec::new() };
         let node = RouteState { world: Arc::new(Mutex::new(world)), instance: 0, http, upstream: upstream.into() };
         Builtin::listen(node).await
     }
@@ -174,6 +176,8 @@ struct World {
     models: PricedModels,
     admin_key: String,
     fault: Option<Fault>,
+    /// Its last move to another version.
+    moved: Option<Move>,
     store: Store,
     memories: Vec<Memory>,
 }

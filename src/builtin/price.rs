@@ -102,6 +102,17 @@ impl PricedModels {
         self.known.iter().find(|(_, model)| model.id == id).map(|(name, model)| (name.clone(), model))
     }
 
+    pub(super) fn retain(&mut self, stays: impl Fn(&PricedModel) -> bool) {
+        self.known.retain(|_, model| stays(model));
+    }
+
+    /// Leaves those that the admin API has made without a price.
+    pub(super) fn forget_prices_of_admin(&mut self) {
+        for model in self.known.values_mut().filter(|model| model.origin != SetBy::Config) {
+            (model.before, model.after, model.per_image) = (None, None, None);
+        }
+    }
+
     pub(super) fn remove(&mut self, name: &str) {
         self.known.remove(name);
     }

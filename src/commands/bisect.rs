@@ -35,6 +35,9 @@ pub(super) struct Bisect {
     /// Also try pre-releases, post-releases and development releases.
     #[arg(long, conflicts_with = "versions")]
     pre: bool,
+    /// For a scenario with an upgrade: the target that each version is upgraded from. Default: that version itself.
+    #[arg(long, value_name = "TARGET")]
+    from: Option<String>,
     /// Only trials with this text in their name; may be repeated.
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
@@ -56,10 +59,10 @@ enum BisectFormat {
 impl Bisect {
     pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let (config, compromised) = (self.launching.over(config), self.launching.compromised());
-        let Bisect { scenario, good, bad, fixed, versions, pre, filter, format, json, launching: _ } = self;
+        let Bisect { scenario, good, bad, fixed, versions, pre, from, filter, format, json, launching: _ } = self;
         let prints_json = format == BisectFormat::Json;
         let filter = filter.into_iter().map(Filter::Part).collect();
-        BisectOrder { scenario, good, bad, fixed, versions, pre, filter, prints_json, json, compromised }
+        BisectOrder { scenario, good, bad, fixed, versions, pre, from, filter, prints_json, json, compromised }
             .carry_out(&config)
     }
 }

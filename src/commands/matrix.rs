@@ -30,8 +30,9 @@ pub(super) struct MatrixCommand {
     #[arg(long, value_enum, default_value_t = Every::Release)]
     every: Every,
     /// Include these results, or show only them: JSON written by this command (partitions, other machines), `run` or
-    /// `compare`.
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    /// `compare`. Or the target that all versions are upgraded from, in scenarios with an upgrade; by default each from
+    /// itself.
+    #[arg(long, value_name = "FILE|TARGET", num_args = 1..)]
     from: Vec<PathBuf>,
     /// Test what gateways promise instead of the corpus, with one short scenario per promise, to compare different
     /// gateways.

@@ -19,6 +19,9 @@ pub(super) struct Minimize {
     /// GATEWAY@VERSION (litellm@1.82.3), builtin@fault:NAME, or a [target.NAME] of harness.toml.
     #[arg(long, value_name = "TARGET")]
     target: String,
+    /// For a scenario with an upgrade: the target that it is upgraded from. Default: the target itself.
+    #[arg(long, value_name = "TARGET")]
+    from: Option<String>,
     /// Write the smallest scenario to this file instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -32,8 +35,8 @@ pub(super) struct Minimize {
 impl Minimize {
     pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let (config, compromised) = (self.launching.over(config), self.launching.compromised());
-        let Minimize { scenario, target, output, force, launching: _ } = self;
+        let Minimize { scenario, target, from, output, force, launching: _ } = self;
         let overwrite = Overwrite::forced(force);
-        MinimizeOrder { scenario, target, output, overwrite, compromised }.carry_out(&config)
+        MinimizeOrder { scenario, target, from, output, overwrite, compromised }.carry_out(&config)
     }
 }

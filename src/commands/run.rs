@@ -22,6 +22,9 @@ pub(super) struct RunArgs {
     /// targets run side by side.
     #[arg(long, value_name = "TARGET")]
     target: Vec<String>,
+    /// For scenarios with an upgrade: the target that each is upgraded from. Default: itself.
+    #[arg(long, value_name = "TARGET")]
+    from: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -29,7 +32,7 @@ pub(super) struct RunArgs {
 impl RunArgs {
     pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let targets = if self.target.is_empty() { config.run.targets.clone() } else { self.target };
-        self.common.order(targets, self.scenarios, false, config)
+        self.common.order(targets, self.from, self.scenarios, false, config)
     }
 }
 
@@ -50,7 +53,7 @@ pub(super) struct CompareArgs {
 impl CompareArgs {
     pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let (targets, scenarios) = two_targets(config, &self.arguments, self.from_git.as_deref())?;
-        self.common.order(targets, scenarios, true, config)
+        self.common.order(targets, None, scenarios, true, config)
     }
 }
 
@@ -58,6 +61,7 @@ impl Common {
     fn order(
         self,
         targets: Vec<String>,
+        from: Option<String>,
         scenarios: Vec<PathBuf>,
         pairs: bool,
         config: &Config,
@@ -68,6 +72,7 @@ impl Common {
         }
         let order = RunOrder {
             targets,
+            from,
             scenarios,
             pairs,
             filter: selection.filters(),

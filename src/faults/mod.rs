@@ -115,6 +115,7 @@ async fn tried(fault: Option<Fault>, trials: &[Trial], limits: Limits) -> Vec<Tr
         limits,
         retries: 0,
         known: Vec::new(),
+        from: None,
     };
     let results = Mutex::new(Vec::new());
     let tell = |event| {

@@ -1,7 +1,7 @@
 //! The `builtin` launcher: the built-in gateway, in this process.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
@@ -11,9 +11,10 @@ use super::{ADMIN_KEY, Held, LaunchError, Live, Setup, Undisturbed, http, random
 use crate::builtin::{Builtin, Fault};
 use crate::config::Limits;
 use crate::gateway::{Gateway, OF_BUILTIN, Pace};
-use crate::scenario::{Disturbance, Instance, Part};
+use crate::outcome::Moved;
+use crate::scenario::{Disturbance, Instance, Move, Part};
 use crate::secret::Secret;
-use crate::target::Target;
+use crate::target::{Launcher, Target};
 
 /// Spend shows up with the answer, and a fast clock makes periods short.
 pub(super) const PACE: Pace = Pace { poll: Duration::from_millis(5), behind: Duration::ZERO, clock: 20 };
@@ -22,6 +23,8 @@ pub(super) const PACE: Pace = Pace { poll: Duration::from_millis(5), behind: Dur
 pub(super) struct InProcess {
     first: BuiltinInstance,
     second: OnceCell<BuiltinInstance>,
+    /// The fault of the version that it was launched with, and of the one that it can be moved to.
+    faults: [Option<Fault>; 2],
 }
 
 /// An instance, and how it is asked: all trials share one client, and what they see in its books.
@@ -30,7 +33,12 @@ struct BuiltinInstance {
     client: Gateway,
 }
 
-pub(super) async fn launch(target: &Target, fault: Option<Fault>, limits: Limits) -> Result<Live, LaunchError> {
+pub(super) async fn launch(
+    target: &Target,
+    to: Option<&Target>,
+    fault: Option<Fault>,
+    limits: Limits,
+) -> Result<Live, LaunchError> {
     let upstream = upstream(target, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let url = format!("http://{}", upstream.address());
     let admin_key = Secret::named(format!("sk-gatecrash-{}", random_hex()), ADMIN_KEY);
@@ -48,7 +56,12 @@ pub(super) async fn launch(target: &Target, fault: Option<Fault>, limits: Limits
         config,
     };
     let client = Gateway::new(OF_BUILTIN, http, address(&first), url, admin_key, limit).at(PACE);
-    let in_process = InProcess { first: BuiltinInstance { builtin: first, client }, second: OnceCell::new() };
+    let fault_of = |target: &Target| match target.launcher {
+        Launcher::Builtin { fault } => fault,
+        _ => None,
+    };
+    let faults = [fault, to.map_or(fault, fault_of)];
+    let in_process = InProcess { first: BuiltinInstance { builtin: first, client }, second: OnceCell::new(), faults };
     let setup = Some(setup.redacted());
     Ok(Live { setup, ..Live::new(target, upstream, Held::Builtin(Box::new(in_process))) })
 }
@@ -88,6 +101,22 @@ impl InProcess {
             Deed::StopRedis | Deed::StartRedis => {}
         }
         Ok(())
+    }
+
+    /// Its versions differ in their faults only. The second instance is the new version while both run.
+    pub(super) async fn move_to(&self, to: Move) -> Result<Moved, String> {
+        let began = Instant::now();
+        if to == Move::Roll {
+            let second = self.second.get_or_try_init(|| self.first.second()).await;
+            second.map_err(|error| format!("the new version cannot listen: {error}"))?;
+        }
+        let [old, new] = self.faults;
+        self.first.builtin.moves(to, if to == Move::Downgrade { old } else { new });
+        if to != Move::Roll {
+            self.restart();
+        }
+        let took_ms = began.elapsed().as_millis() as u64;
+        Ok(Moved { to, took_ms, away_ms: 0, trials: 0, database: None })
     }
 
     pub(super) fn restart(&self) {

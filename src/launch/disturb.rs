@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{Held, LaunchError, Live};
 use crate::gateway::Gateway;
 use crate::gateway::adapter::About;
-use crate::scenario::{Disturbance, Instance, Part};
+use crate::outcome::Moved;
+use crate::scenario::{Disturbance, Instance, Move, Part};
 
 /// Which instances of a gateway a scenario wants, and whether they share a Redis. All are on one database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -117,6 +118,21 @@ impl Live {
             Held::Process(processes) => processes.disturb(topology, act, part).await,
             Held::Attached(attached) => attached.disturb(topology, act, part).await,
             Held::External(_) => Err(self.lacks(&format!("nobody here can {} its {}", act.word(), part.word()))),
+        }
+    }
+
+    /// Moves the target to another version; returns when that is ready.
+    ///
+    /// # Errors
+    /// When the other version does not start, or the launcher has only one.
+    pub async fn move_to(&self, to: Move) -> Result<Moved, LaunchError> {
+        match &self.kept {
+            Held::Builtin(in_process) => in_process.move_to(to).await.map_err(|why| LaunchError::new(&self.target, why)),
+            Held::Docker(containers) => containers.move_to(to).await,
+            Held::Process(processes) => processes.move_to(to).await,
+            Held::Attached(_) | Held::External(_) => {
+                Err(LaunchError::new(&self.target, "it was not launched to be moved to another version"))
+            }
         }
     }
 

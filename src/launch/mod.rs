@@ -283,17 +283,37 @@ async fn launch_beside(target: &Target, limits: Limits, run: &RunId, why: String
     }
 }
 
+/// Launches a version of a gateway that can be moved to another one: to that of `target`, under whose name it goes.
+///
+/// # Errors
+/// As [`launch`]. What is kept is not used: nobody else's gateway is moved.
+pub async fn launch_from(from: &Target, target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
+    let (from, target) = (settled(from), settled(target));
+    let mut live = launch_new(&from, Some(&target), limits, run).await?;
+    live.target = target;
+    Ok(live)
+}
+
 async fn launch_anew(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
+    launch_new(target, None, limits, run).await
+}
+
+async fn launch_new(
+    target: &Target,
+    to: Option<&Target>,
+    limits: Limits,
+    run: &RunId,
+) -> Result<Live, LaunchError> {
     let began = Instant::now();
     let live = match &target.launcher {
-        Launcher::Builtin { fault } => builtin::launch(target, *fault, limits).await,
+        Launcher::Builtin { fault } => builtin::launch(target, to, *fault, limits).await,
         Launcher::External { url, admin_key_env, upstream } => {
             external::attach(target, url, admin_key_env, *upstream, limits).await
         }
-        Launcher::Docker { .. } => docker::launch(target, limits, run).await,
+        Launcher::Docker { .. } => docker::launch(target, to, limits, run).await,
         // Every caller has chosen one.
         Launcher::Either { .. } => Err(LaunchError::new(target, "nobody has chosen its launcher")),
-        Launcher::Process { .. } => process::launch(target, limits, run).await,
+        Launcher::Process { .. } => process::launch(target, to, limits, run).await,
     };
     let live = live?;
     if let Err(error) = live.prepare().await {

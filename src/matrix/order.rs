@@ -31,7 +31,7 @@ pub struct MatrixOrder {
     pub arguments: Vec<String>,
     /// For a range: whether to run only the newest release of each minor version, and the first of all.
     pub every_minor: bool,
-    /// JSON of earlier runs.
+    /// JSON of earlier runs; and at most one target, which all are upgraded from.
     pub from: Vec<PathBuf>,
     /// Whether the promises are run instead of the corpus.
     pub promises: bool,
@@ -73,6 +73,11 @@ pub struct MatrixFiles {
 }
 
 /// Writes a matrix to a file; returns how that went.
+/// What of `--from` is a target, and no file.
+fn is_target<'a>(from: &'a Path, config: &Config) -> Option<&'a str> {
+    from.to_str().filter(|name| Target::is_meant(name, config) && !from.exists())
+}
+
 type Save = fn(&Matrix, &Path) -> Exit;
 
 impl MatrixFiles {
@@ -93,7 +98,7 @@ impl MatrixOrder {
     /// When what is named is not there, or nothing can be run on this machine.
     pub fn carry_out(&self, config: &Config) -> Result<Exit, Failure> {
         check_files(self.files.wanted().map(|(file, _)| file))?;
-        let mut parts = self.read()?;
+        let mut parts = self.read(config)?;
         let meant = self.arguments.iter().take_while(|argument| Target::is_meant(argument, config)).count();
         let (targets, scenarios) = self.arguments.split_at(meant);
         if targets.is_empty() && (parts.is_empty() || !scenarios.is_empty()) {
@@ -121,7 +126,7 @@ impl MatrixOrder {
         Ok(exit)
     }
 
-    fn read(&self) -> Result<Vec<(String, Matrix)>, Failure> {
+    fn read(&self, config: &Config) -> Result<Vec<(String, Matrix)>, Failure> {
         let part = |file: &PathBuf| {
             let name = file.display().to_string();
             let wrong = |what: String| Failure::wrong(format!("{name}: {what}"));
@@ -129,7 +134,7 @@ impl MatrixOrder {
             let matrix = json::read(&text).map_err(|error| wrong(error.to_string()))?;
             Ok((name, matrix))
         };
-        self.from.iter().map(part).collect()
+        self.from.iter().filter(|from| is_target(from, config).is_none()).map(part).collect()
     }
 
     /// What to do.
@@ -161,7 +166,19 @@ impl MatrixOrder {
             known: config.known_deviations.clone(),
             at_once,
             fresh: self.fresh,
+            from: self.upgraded_from(config)?,
         })
+    }
+
+    /// The target among what `--from` names.
+    fn upgraded_from(&self, config: &Config) -> Result<Option<Target>, Failure> {
+        let named: Vec<&str> = self.from.iter().filter_map(|from| is_target(from, config)).collect();
+        if let [one, other, ..] = named.as_slice() {
+            let what = format!("--from names two targets, {one} and {other}");
+            return Err(Failure::wrong(what).help("all versions are upgraded from one"));
+        }
+        let parse = |name: &&str| Target::parse(name, config, self.compromised).map(|from| settled(&from));
+        named.first().map(parse).transpose().map_err(Failure::wrong)
     }
 
     fn promised(&self, scenarios: &[PathBuf]) -> Result<Vec<Trial>, Failure> {

@@ -28,6 +28,8 @@ pub struct MatrixPlan {
     pub at_once: usize,
     /// Whether to run again what is known.
     pub fresh: bool,
+    /// What targets are upgraded from; each from itself, if nothing is named.
+    pub from: Option<Target>,
 }
 
 /// A target, and which ones will do where it cannot be launched.
@@ -77,7 +79,7 @@ pub fn room() -> usize {
 
 /// Runs a plan, and tells what happens. Once the gate is closed nothing more begins.
 pub async fn execute(plan: &MatrixPlan, run: &RunId, gate: &Gate, tell: &(dyn Fn(MatrixEvent) + Sync)) {
-    let under = Under::of(plan.limits, plan.retries);
+    let under = Under::of(plan.limits, plan.retries, plan.from.as_ref());
     let cache = Cache::find();
     if let Some(why) = cache.as_ref().err() {
         tell(MatrixEvent::Forgets(why.to_string()));
@@ -150,6 +152,7 @@ impl MatrixWork<'_> {
             limits,
             retries: plan.retries,
             known: plan.known.clone(),
+            from: plan.from.clone(),
         };
         let tell_and_keep = |event: OfSession| {
             if let OfSession::Finished(result) = &event {

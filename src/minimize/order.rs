@@ -19,6 +19,8 @@ pub struct MinimizeOrder {
     pub scenario: PathBuf,
     /// The target on which it fails.
     pub target: String,
+    /// What it is upgraded from, in a scenario with an upgrade.
+    pub from: Option<String>,
     /// Where the smallest scenario goes. Default: standard output.
     pub output: Option<PathBuf>,
     /// Whether it may replace an existing file.
@@ -45,7 +47,9 @@ impl MinimizeOrder {
         }
         let shown = self.output.as_ref().map_or("standard output".to_owned(), |file| file.display().to_string());
         let known = config.known_deviations.clone();
-        let plan = ReductionPlan { target: settled(&target), trials, limits: config.limits, known };
+        let parse = |name: &String| Target::parse(name, config, self.compromised).map(|from| settled(&from));
+        let from = self.from.as_ref().map(parse).transpose().map_err(Failure::wrong)?;
+        let plan = ReductionPlan { target: settled(&target), trials, limits: config.limits, known, from };
         let minimized = Arc::new(Mutex::new(Minimized::new(&self.target, &shown)));
         let told = Arc::clone(&minimized);
         let mut ended = on_stage(say, |run, gate| async move {

@@ -11,8 +11,9 @@ use crate::launch::{Health, LaunchError, Live, RunId, launch};
 use crate::minimize::{Failing, KeptFinding, Reduction, Version, Way, ways};
 use crate::outcome::{Finding, FindingKind, Outcome, Rate, TrialResult};
 use crate::run::jobs::AT_FIRST;
+use crate::run::rollout::Together;
 use crate::run::run_trial;
-use crate::scenario::Trial;
+use crate::scenario::{Rollout, Trial};
 use crate::target::Target;
 use crate::verdict::deviation;
 
@@ -24,6 +25,8 @@ pub struct ReductionPlan {
     pub trials: Vec<Trial>,
     pub limits: Limits,
     pub known: Vec<KnownDeviation>,
+    /// What it is upgraded from; from itself, if nothing is named.
+    pub from: Option<Target>,
 }
 
 /// What happened.
@@ -314,8 +317,44 @@ impl Bench<'_> {
         Ok(results)
     }
 
-    /// Runs trials on a gateway, in their order, as many at a time as the limits say.
+    /// Runs trials, in their order: those with an upgrade go through one together.
     async fn run(&mut self, live: &Live, trials: &[&Trial]) -> Vec<Option<TrialResult>> {
+        let rollout_of = |trial: &Trial| trial.file.scenario.rollout();
+        let mut results: Vec<Option<TrialResult>> = vec![None; trials.len()];
+        let by_itself: Vec<usize> = (0..trials.len()).filter(|at| rollout_of(trials[*at]).is_none()).collect();
+        let ran = self.run_by_itself(live, &by_itself.iter().map(|at| trials[*at]).collect::<Vec<_>>()).await;
+        for (at, result) in by_itself.into_iter().zip(ran) {
+            results[at] = result;
+        }
+        for rollout in Rollout::ALL {
+            let own: Vec<usize> = (0..trials.len()).filter(|at| rollout_of(trials[*at]) == Some(rollout)).collect();
+            if own.is_empty() {
+                continue;
+            }
+            // Variants of one scenario may have one name: they are told apart by their numbers.
+            let mut renamed: Vec<Trial> = own.iter().map(|at| trials[*at].clone()).collect();
+            for (number, trial) in renamed.iter_mut().enumerate() {
+                trial.id = format!("{}#{number}", trial.id);
+            }
+            let name = &format!("gc-{}-{}", self.run.as_str(), self.number);
+            self.number += 1;
+            let ReductionPlan { target, limits, from, .. } = self.plan;
+            let from = from.as_ref().unwrap_or(target);
+            let (limits, run, gate) = (*limits, self.run, self.gate);
+            let numbered = renamed.iter().enumerate().collect();
+            let together = Together { rollout, from, target, trials: numbered, name, limits, run, gate };
+            for mut result in together.results().await {
+                if let Some(number) = renamed.iter().position(|trial| trial.id == result.trial) {
+                    result.trial = trials[own[number]].id.clone();
+                    results[own[number]] = Some(result);
+                }
+            }
+        }
+        results
+    }
+
+    /// Runs trials on a gateway, in their order, as many at a time as the limits say.
+    async fn run_by_itself(&mut self, live: &Live, trials: &[&Trial]) -> Vec<Option<TrialResult>> {
         let names = (self.number..).take(trials.len()).map(|number| format!("gc-{}-{number}", self.run.as_str()));
         let names: Vec<String> = names.collect();
         self.number += trials.len();

@@ -4,6 +4,7 @@
 mod evidence;
 mod exchange;
 mod finding;
+mod rollout;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::scenario::{Trial, TrialId};
 pub use evidence::{Acted, AdminAnswer, AdminCall, Evidence, Gives};
 pub use exchange::{Answer, Broken, Company, Exchange, Sent, Standing};
 pub use finding::{Finding, FindingKind};
+pub use rollout::{Moved, RolledOut, SchemaChange};
 
 /// What came of one trial on one target, with all that is known about how.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -84,6 +86,11 @@ impl TrialResult {
             time: Time::default(),
             late_ms: 0,
         }
+    }
+
+    /// A trial that its target could not be asked.
+    pub fn skipped(trial: &Trial, target: &str, reason: String) -> TrialResult {
+        TrialResult { outcome: Outcome::Skip { reason: reason.clone() }, ..TrialResult::not_begun(trial, target, reason) }
     }
 
     /// The same, with a charge that came this late.

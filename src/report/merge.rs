@@ -188,5 +188,6 @@ fn target(parts: &[PartReport], first: &TargetReport, index: usize) -> TargetRep
         restarts: own().map(|target| target.restarts).sum(),
         errors,
         log: own().flat_map(|target| target.log.clone()).collect(),
+        rollouts: own().flat_map(|target| target.rollouts.clone()).collect(),
     }
 }

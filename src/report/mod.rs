@@ -23,9 +23,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::failure::Exit;
 use crate::launch::{LaunchError, Origin, Setup};
-use crate::outcome::{Finding, Outcome, OutcomeKind, Time, TrialResult};
+use crate::outcome::{Finding, Outcome, OutcomeKind, RolledOut, Time, TrialResult};
 use crate::run::session::{Event, Plan};
-use crate::scenario::{Partition, Trial, TrialId, Usd};
+use crate::scenario::{Partition, Rollout, Trial, TrialId, Usd};
 use crate::target::{GatewayName, LauncherKind, Target};
 use crate::verdict::deviation::{Deviation, apply, join};
 use crate::verdict::fail_on::FailOn;
@@ -91,6 +91,9 @@ pub struct TargetReport {
     pub errors: Vec<LaunchError>,
     /// The end of its log, if its environment broke.
     pub log: Vec<String>,
+    /// How it was brought from another version to its own, for trials with an upgrade.
+    #[serde(default)]
+    pub rollouts: Vec<RolledOut>,
 }
 
 /// A trial, with its results in the order of the targets; missing where it has not run.
@@ -167,6 +170,7 @@ pub struct Record {
     results: Vec<TrialResult>,
     logs: Vec<(String, Vec<String>)>,
     restarts: Vec<(String, usize)>,
+    rolled_out: Vec<(String, RolledOut)>,
     begun: Option<std::time::Instant>,
     ended: Option<std::time::Instant>,
 }
@@ -184,9 +188,21 @@ impl Record {
             Event::Begun => self.begun = Some(std::time::Instant::now()),
             Event::Finished(result) => self.results.push(result.clone()),
             Event::Log { target, lines } => self.logs.push((target.clone(), lines.clone())),
+            Event::RolledOut { target, rolled_out } => self.rolled_out.push((target.clone(), rolled_out.clone())),
             Event::Restarted { target, times } => self.restarts.push((target.clone(), *times)),
             Event::Ended => self.ended = Some(std::time::Instant::now()),
         }
+    }
+
+    /// The rollouts of a target, by its place among those of the plan: a comparison of a target with itself has two of each.
+    fn rollouts(&self, targets: &[Target], index: usize) -> Vec<RolledOut> {
+        let name = &targets[index].name;
+        let before = targets[..index].iter().filter(|target| target.name == *name).count();
+        let of_kind = |rollout| {
+            let own = self.rolled_out.iter().filter(move |(of, known)| of == name && known.rollout == rollout);
+            own.map(|(_, known)| known.clone()).nth(before)
+        };
+        Rollout::ALL.into_iter().filter_map(of_kind).collect()
     }
 
     fn launched(&self, target: &Target) -> Option<&LaunchedTarget> {
@@ -263,7 +279,7 @@ impl Report {
         let scenarios = plan.trials.iter().filter(of_report).map(text).collect();
         let not_run = plan.trials.iter().filter(|trial| *interrupted && !has_run(trial)).map(|trial| trial.id.clone());
         let not_run = not_run.collect();
-        let targets = plan.targets.iter().map(|target| {
+        let targets = plan.targets.iter().enumerate().map(|(index, target)| {
             let launched = record.launched(target);
             TargetReport {
                 name: target.name.clone(),
@@ -288,6 +304,7 @@ impl Report {
                     .find(|(name, _)| *name == target.name)
                     .map(|(_, log)| log.clone())
                     .unwrap_or_default(),
+                rollouts: record.rollouts(&plan.targets, index),
             }
         });
         Report {

@@ -138,14 +138,18 @@ impl Stream {
                 }
             },
             Event::Finished(result) => self.judged(&seen.launched, vec![result.clone()]),
-            Event::Begun | Event::Restarted { .. } | Event::Log { .. } | Event::Ended => None,
+            Event::Begun
+            | Event::RolledOut { .. }
+            | Event::Restarted { .. }
+            | Event::Log { .. }
+            | Event::Ended => None,
         }
     }
 
     /// The report of one trial, in which its results have the order of the targets.
     fn judged(&self, launched: &[Event], results: Vec<TrialResult>) -> Option<Told> {
         let (trial, target) = results.first().map(|result| (result.trial.clone(), result.target.clone()))?;
-        let Plan { targets, trials, pairs, limits, retries, known } = &self.plan;
+        let Plan { targets, trials, pairs, limits, retries, known, from } = &self.plan;
         let plan = Plan {
             targets: targets.iter().filter(|own| *pairs || own.name == target).cloned().collect(),
             trials: trials.iter().filter(|own| own.id == trial).cloned().collect(),
@@ -153,6 +157,7 @@ impl Stream {
             limits: *limits,
             retries: *retries,
             known: known.clone(),
+            from: from.clone(),
         };
         let mut record = Record::default();
         for event in launched.iter().cloned().chain(results.into_iter().map(Event::Finished)) {

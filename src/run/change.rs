@@ -7,7 +7,7 @@ use super::steps::{Steps, undisturbed};
 use crate::gateway::adapter::Feature;
 use crate::gateway::{AdminError, Entity, Gateway, Notes};
 use crate::outcome::{Acted, Answer};
-use crate::scenario::{Act, At, ChangeFields, Disturbance, Expect, Given, Instance, Kind, MadeBy, Name, Part, State};
+use crate::scenario::{Act, At, ChangeFields, Disturbance, Expect, Given, Instance, Kind, MadeBy, Move, Name, Part, State};
 use crate::secret::Secret;
 use crate::verdict::oracle::{Wanted, Zone, judge};
 
@@ -44,7 +44,7 @@ impl<'a> Steps<'a> {
                     }
                     State::Active | State::Blocked => {
                         let failed = |error| Stop::admin(&format!("making {kind} `{name}`"), error, given.name.place);
-                        self.make(given).await?.map_err(failed)?;
+                        self.make(given, Instance::First).await?.map_err(failed)?;
                     }
                 }
             }
@@ -53,8 +53,8 @@ impl<'a> Steps<'a> {
     }
 
     /// Makes an entity, and blocks it if given as blocked.
-    async fn make(&mut self, given: &Given) -> Result<Result<(), AdminError>, Stop> {
-        let (gateway, notes) = self.node(Instance::First).await?.noting();
+    async fn make(&mut self, given: &Given, on: Instance) -> Result<Result<(), AdminError>, Stop> {
+        let (gateway, notes) = self.node(on).await?.noting();
         let made = self.make_with(&gateway, given).await;
         let what = format!("make {} {}", given.kind.word(), given.name.value);
         self.acted(Acted::new(what, given.name.place.line, &notes));
@@ -123,9 +123,9 @@ impl<'a> Steps<'a> {
     ) -> Result<Result<(), AdminError>, Stop> {
         if act == Act::Make {
             let Some(given) = self.scenario.entity(name) else { return Ok(Ok(())) };
-            return self.make(given).await;
+            return self.make(given, fields.on.as_deref().copied().unwrap_or_default()).await;
         }
-        let (gateway, notes) = self.node(Instance::First).await?.noting();
+        let (gateway, notes) = self.node(fields.on.as_deref().copied().unwrap_or_default()).await?.noting();
         let Some(entity) = self.world.entity(name).cloned() else {
             return Err(Stop::Failed(format!("`{}` is not there", name.value)));
         };
@@ -179,6 +179,18 @@ impl<'a> Steps<'a> {
         let what = format!("{} {kind} {}", act.word(), name.value);
         self.acted(Acted::new(what, name.place.line, &notes));
         Ok(changed)
+    }
+
+    /// Waits until the target has come to another version.
+    pub(super) async fn move_to(&mut self, to: Move, part: &At<Part>) -> Result<(), Stop> {
+        let Some(convoy) = self.convoy else {
+            return Err(Stop::Lacks(format!("nobody here can {} a gateway", to.word())));
+        };
+        let began = Instant::now();
+        let moved = convoy.waits_for(to).await;
+        self.time.pace += began.elapsed();
+        self.acted(Acted::new(format!("{} {}", to.word(), part.value.word()), part.place.line, &Notes::default()));
+        moved.map_err(Stop::Failed)
     }
 
     /// Disturbs a part of the target; returns when that is done.

@@ -7,6 +7,7 @@ pub mod again;
 mod ask;
 mod books;
 mod change;
+mod convoy;
 mod doubt;
 mod evidence;
 pub mod jobs;
@@ -14,6 +15,7 @@ mod ledger;
 pub mod lengths;
 pub mod published;
 mod request;
+pub mod rollout;
 pub mod schedule;
 pub mod select;
 pub mod session;
@@ -30,6 +32,7 @@ use crate::host::gate::Gate;
 use crate::launch::{Health, Live, Share, Turn};
 use crate::outcome::{Answer, Broken, Evidence, Exchange, Finding, FindingKind, Outcome, TrialResult};
 use crate::scenario::{Alone, Place, Scenario, Trial};
+use convoy::Traveller;
 use doubt::Doubt;
 use steps::Steps;
 
@@ -122,7 +125,7 @@ async fn run_once(
     {
         return certain(TrialResult::not_begun(trial, &live.target.name, why));
     }
-    let first = attempt(live, trial, name, limits, gate, Try { turn: Some(turn), in_doubt }).await?;
+    let first = attempt(live, trial, name, limits, gate, Try { turn: Some(turn), in_doubt, convoy: None }).await?;
     if !matches!(first.end, Ending::Hung) {
         return Some(first);
     }
@@ -161,16 +164,17 @@ fn limits_slots(scenario: &Scenario) -> bool {
     scenario.given.iter().any(|given| given.fields.max_parallel_requests.is_some())
 }
 
-/// How a trial has its turn, and whether another try comes after it.
-struct Try {
+/// How a trial has its turn, whether another try comes after it, and with whom its target comes to another version.
+struct Try<'a> {
     /// None if its caller has it.
     turn: Option<Turn>,
     in_doubt: InDoubt,
+    convoy: Option<&'a Traveller>,
 }
 
-impl Try {
+impl Try<'_> {
     /// Its caller has the turn, and takes what comes.
-    const LAST: Try = Try { turn: None, in_doubt: InDoubt::GoOn };
+    const LAST: Try<'static> = Try { turn: None, in_doubt: InDoubt::GoOn, convoy: None };
 }
 
 /// Runs a trial in a turn of its own, or in one that its caller has.
@@ -180,23 +184,25 @@ async fn attempt(
     name: &str,
     limits: Limits,
     gate: &Gate,
-    Try { turn, in_doubt }: Try,
+    Try { turn, in_doubt, convoy }: Try<'_>,
 ) -> Option<Attempt> {
     let scenario = &trial.file.scenario;
     let _inside = gate.enter()?;
     let began = Instant::now();
-    let limit = limits.trial.saturating_add(steps::stated_time(scenario));
+    let moves = u32::try_from(scenario.moves().count()).unwrap_or(u32::MAX);
+    let of_moves = (limits.launch * 2 + limits.settle + limits.request).saturating_mul(moves);
+    let limit = limits.trial.saturating_add(steps::stated_time(scenario)).saturating_add(of_moves);
     // Together, trials may keep it busy for a while; that has to be over before their requests are given up.
     let patience = limits.request.mul_f64(if turn.is_some() { 0.6 } else { 0.3 });
     let hang = async {
-        match scenario.alone {
+        match (scenario.alone, convoy) {
             // It may be meant to be silent.
-            Some(_) => std::future::pending().await,
-            None => live.hang(patience).await,
+            (Some(_), _) | (_, Some(_)) => std::future::pending().await,
+            (None, None) => live.hang(patience).await,
         }
     };
     let mut steps = Steps::new(live, trial, name, limits, turn);
-    steps.in_doubt = in_doubt;
+    (steps.in_doubt, steps.convoy) = (in_doubt, convoy);
     let ended = tokio::select! {
         ended = tokio::time::timeout(limit, steps.run()) => Some(ended),
         () = hang => None,

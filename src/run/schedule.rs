@@ -36,13 +36,13 @@ pub struct Schedule<'a> {
 }
 
 impl Schedule<'_> {
-    /// Runs trials on a target. A panic in a trial is an `error` of that trial.
-    pub async fn run_all(self, live: Arc<Live>, trials: &[Trial]) {
+    /// Runs trials, each with its number, on a target. A panic in a trial is an `error` of that trial.
+    pub async fn run_all(self, live: Arc<Live>, trials: &[(usize, &Trial)]) {
         let jobs = Jobs::new(self.limits.jobs, self.targets);
         let phases = async {
             for alone in Alone::PHASES {
-                let numbered = trials.iter().enumerate();
-                let mut of_phase: Vec<_> = numbered.filter(|(_, trial)| trial.file.scenario.alone == alone).collect();
+                let of_phase = trials.iter().copied().filter(|(_, trial)| trial.file.scenario.alone == alone);
+                let mut of_phase: Vec<_> = of_phase.collect();
                 // The longest first: one that waits for a minute must not begin when the others have ended.
                 of_phase.sort_by_cached_key(|(_, trial)| Reverse(self.lengths.about(trial)));
                 self.run_phase(&live, &jobs, of_phase).await;

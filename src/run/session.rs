@@ -8,12 +8,13 @@ use tokio::sync::{mpsc, watch};
 
 use super::again::Retries;
 use super::lengths::Lengths;
+use super::rollout::{Together, Told};
 use super::schedule::Schedule;
 use crate::config::{KnownDeviation, Limits};
 use crate::host::gate::Gate;
 use crate::launch::{LaunchError, Live, Origin, RunId, Setup, launch};
-use crate::outcome::TrialResult;
-use crate::scenario::Trial;
+use crate::outcome::{RolledOut, TrialResult};
+use crate::scenario::{Rollout, Trial};
 use crate::target::Target;
 
 /// What is to be done: a value that can be shown before anything starts.
@@ -27,6 +28,15 @@ pub struct Plan {
     /// How often a failing trial is tried again, unless its failure is known.
     pub retries: usize,
     pub known: Vec<KnownDeviation>,
+    /// What targets are upgraded from; each from itself, if nothing is named.
+    pub from: Option<Target>,
+}
+
+impl Plan {
+    /// What a target of the plan is upgraded from.
+    pub fn from<'a>(&'a self, target: &'a Target) -> &'a Target {
+        self.from.as_ref().unwrap_or(target)
+    }
 }
 
 /// What happened.
@@ -46,6 +56,11 @@ pub enum Event {
     /// Every target is there or will not be. Trials may have begun on those that were there first.
     Begun,
     Finished(TrialResult),
+    /// Its trials with an upgrade have all ended, or are in doubt.
+    RolledOut {
+        target: String,
+        rolled_out: RolledOut,
+    },
     /// How often it hung for good; it was restarted each time.
     Restarted {
         target: String,
@@ -64,9 +79,8 @@ pub enum Event {
 /// begins: what runs ends, what is still being launched is given up.
 pub async fn execute(plan: &Plan, run: &RunId, gate: &Gate, tell: &(dyn Fn(Event) + Sync)) {
     let session = Session { plan, run, gate, tell, launches: watch::Sender::new(Launches::default()) };
-    let lives = join(plan.targets.iter().enumerate().map(|(index, target)| session.on_target(index, target))).await;
+    join(plan.targets.iter().enumerate().map(|(index, target)| session.on_target(index, target))).await;
     tell(Event::Ended);
-    join(lives.into_iter().flatten().map(Live::stop)).await;
 }
 
 /// How many launches have ended.
@@ -85,8 +99,77 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Launches a target and runs the trials on it.
-    async fn on_target(&self, index: usize, target: &Target) -> Option<Live> {
+    /// Runs the trials of a target: those of a version by itself, then those of its rollouts.
+    async fn on_target(&self, index: usize, target: &Target) {
+        let (by_itself, moved): (Vec<_>, Vec<_>) =
+            self.plan.trials.iter().enumerate().partition(|(_, trial)| trial.file.scenario.rollout().is_none());
+        let all = async {
+            if !by_itself.is_empty() {
+                match self.by_itself(index, target, &by_itself).await {
+                    Some(live) => live.stop().await,
+                    None => return,
+                }
+            }
+            for rollout in Rollout::ALL {
+                let of_rollout = moved.iter().filter(|(_, trial)| trial.file.scenario.rollout() == Some(rollout));
+                let of_rollout: Vec<_> = of_rollout.copied().collect();
+                if !of_rollout.is_empty() && !self.gate.is_closed() {
+                    self.roll_out(index, target, rollout, of_rollout, by_itself.is_empty()).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = all => {}
+            () = self.in_vain() => {}
+        }
+    }
+
+    /// Takes a target for launched, or not.
+    fn has_come(&self, is_there: bool) {
+        self.launches.send_modify(|launches| {
+            launches.ended += 1;
+            launches.failed += usize::from(!is_there);
+            if launches.ended == self.plan.targets.len() {
+                (self.tell)(Event::Begun);
+            }
+        });
+    }
+
+    /// Runs the trials of a rollout. If a target has no others, this is its launch.
+    async fn roll_out(
+        &self,
+        index: usize,
+        target: &Target,
+        rollout: Rollout,
+        trials: Vec<(usize, &Trial)>,
+        is_launch: bool,
+    ) {
+        let Session { plan, run, gate, tell, .. } = self;
+        let (limits, from, name) = (plan.limits, plan.from(target), self.name(index));
+        let is_first = || is_launch && self.launches.borrow().ended < plan.targets.len();
+        let target_name = || target.name.clone();
+        let tell_session = |told: Told| match told {
+            Told::Launched(live) if is_first() => {
+                let (target, origin, setup) = (live.target.clone(), live.origin.clone(), live.setup.clone());
+                tell(Event::Launched { target, took: live.took, origin, remark: live.remark.clone(), setup });
+                self.has_come(true);
+            }
+            Told::Launched(_) => {}
+            Told::NotLaunched(lines) => tell(Event::Log { target: target_name(), lines }),
+            Told::Finished(result) => tell(Event::Finished(result)),
+            Told::RolledOut(rolled_out) => tell(Event::RolledOut { target: target_name(), rolled_out }),
+        };
+        let together = Together { rollout, from, target, trials, name: &name, limits, run, gate };
+        together.run(&tell_session).await;
+    }
+
+    /// The start of the names of a target's trials: both sides of a comparison may be one gateway, which is kept.
+    fn name(&self, index: usize) -> String {
+        format!("gc-{}-{index}", self.run.as_str())
+    }
+
+    /// Launches a target and runs trials on it, in which it stays as it is.
+    async fn by_itself(&self, index: usize, target: &Target, trials: &[(usize, &Trial)]) -> Option<Live> {
         let tell = self.tell;
         tell(Event::Launching { target: target.name.clone() });
         let launched = tokio::select! {
@@ -100,18 +183,9 @@ impl Session<'_> {
             }
             Err(error) => tell(Event::NotLaunched(error.clone())),
         }
-        self.launches.send_modify(|launches| {
-            launches.ended += 1;
-            launches.failed += usize::from(launched.is_err());
-            if launches.ended == self.plan.targets.len() {
-                tell(Event::Begun);
-            }
-        });
+        self.has_come(launched.is_ok());
         let live = Arc::new(launched.ok()?);
-        tokio::select! {
-            () = self.trials(index, &live) => {}
-            () = self.in_vain() => {}
-        }
+        self.trials(index, &live, trials).await;
         // Every trial has ended, and each held the target only while it ran. If not, the sweep finds it.
         Arc::into_inner(live)
     }
@@ -127,7 +201,7 @@ impl Session<'_> {
         }
     }
 
-    async fn trials(&self, index: usize, live: &Arc<Live>) {
+    async fn trials(&self, index: usize, live: &Arc<Live>, trials: &[(usize, &Trial)]) {
         let tell = self.tell;
         let (sender, mut results) = mpsc::unbounded_channel::<TrialResult>();
         let mut broke = false;
@@ -140,10 +214,9 @@ impl Session<'_> {
                 tell(Event::Finished(result));
             }
         };
-        let Session { plan, run, gate, .. } = self;
+        let Session { plan, gate, .. } = self;
         let retries = Retries { times: plan.retries, known: plan.known.clone().into() };
-        // Both sides of a comparison may be one gateway, which is kept.
-        let name = format!("gc-{}-{index}", run.as_str());
+        let name = self.name(index);
         let schedule = Schedule {
             name: &name,
             limits: plan.limits,
@@ -153,7 +226,7 @@ impl Session<'_> {
             gate,
             results: sender,
         };
-        tokio::join!(schedule.run_all(Arc::clone(live), &plan.trials), tell_all);
+        tokio::join!(schedule.run_all(Arc::clone(live), trials), tell_all);
         now.keep();
         let (target, times) = (live.target.name.clone(), live.restarts());
         if times > 0 {

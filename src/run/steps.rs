@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use super::convoy::Traveller;
 use super::doubt::Short;
 use super::ledger::Ledger;
 use super::world::World;
@@ -46,7 +47,11 @@ fn may_go_uncharged(trial: &Trial) -> bool {
     let late_price = matches!(trial.case.priced_by, PricedBy::Alias | PricedBy::Provider);
     let is_broken_off = |step: &Step| match step {
         Step::Drain { fields, .. } | Step::Chat { fields, .. } => fields.is_broken_off(),
-        Step::List { .. } | Step::Check { .. } | Step::Change { .. } | Step::Disturb { .. } => false,
+        Step::List { .. }
+        | Step::Check { .. }
+        | Step::Change { .. }
+        | Step::Disturb { .. }
+        | Step::Move { .. } => false,
     };
     trial.case.stream && late_price || trial.file.scenario.steps.iter().any(is_broken_off)
 }
@@ -61,7 +66,11 @@ fn requests(scenario: &Scenario) -> usize {
             Step::Drain { fields, .. } => drain_range(fields, allowed).most + BEYOND + 1,
             Step::Chat { fields, .. } if fields.at_once.is_some() => 1,
             Step::Chat { fields, .. } => fields.count(),
-            Step::List { .. } | Step::Check { .. } | Step::Change { .. } | Step::Disturb { .. } => 0,
+            Step::List { .. }
+            | Step::Check { .. }
+            | Step::Change { .. }
+            | Step::Disturb { .. }
+            | Step::Move { .. } => 0,
         })
         .sum()
 }
@@ -72,7 +81,11 @@ pub(super) fn stated_time(scenario: &Scenario) -> Duration {
     let waits = scenario.steps.iter().filter_map(|step| match step {
         Step::Chat { fields, .. } => fields.within.as_deref(),
         Step::Check { fields, .. } => fields.within.as_deref(),
-        Step::Drain { .. } | Step::List { .. } | Step::Change { .. } | Step::Disturb { .. } => None,
+        Step::Drain { .. }
+        | Step::List { .. }
+        | Step::Change { .. }
+        | Step::Disturb { .. }
+        | Step::Move { .. } => None,
     });
     let waits: Duration = waits.map(|period| period.duration).sum();
     pace.saturating_mul(u32::try_from(requests(scenario)).unwrap_or(u32::MAX)).saturating_add(waits)
@@ -108,6 +121,8 @@ pub(super) struct Steps<'a> {
     pub(super) short: Vec<Short>,
     pub(super) exceeded: usize,
     pub(super) in_doubt: InDoubt,
+    /// With whom its target comes to another version.
+    pub(super) convoy: Option<&'a Traveller>,
     /// How much later than usual the slowest charge was in the books.
     pub(super) late: Duration,
     /// Whose spend nobody knows, until a `check` states it: an answer was broken off.
@@ -151,6 +166,7 @@ impl<'a> Steps<'a> {
             short: Vec::new(),
             exceeded: 0,
             in_doubt: InDoubt::GoOn,
+            convoy: None,
             late: Duration::ZERO,
             uncertain: HashSet::new(),
             refused: HashMap::new(),
@@ -199,6 +215,7 @@ impl<'a> Steps<'a> {
             Step::Check { entity, fields } => self.check(entity, fields).await,
             Step::Change { act, entity, fields } => self.change(*act, entity, fields).await,
             Step::Disturb { act, part } => self.disturb(*act, part).await,
+            Step::Move { to, part } => self.move_to(*to, part).await,
         }
     }
 
@@ -214,7 +231,7 @@ impl<'a> Steps<'a> {
 
     /// What the gateway said, if it says that its database or Redis is gone; unless the scenario disturbs a part.
     pub(super) fn says_what_is_gone(&self) -> Option<String> {
-        if self.scenario.steps.iter().any(|step| matches!(step, Step::Disturb { .. })) {
+        if self.scenario.steps.iter().any(|step| matches!(step, Step::Disturb { .. } | Step::Move { .. })) {
             return None;
         }
         let refusals = self.live.target.gateway.adapter().about().refusals;

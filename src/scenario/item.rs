@@ -11,8 +11,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use super::{
-    Act, AskFields, ChangeFields, CheckFields, Disturbance, Expect, Fields, Given, Kind, ListFields, Name, Part,
-    Refusal, Step,
+    Act, AskFields, ChangeFields, CheckFields, Disturbance, Expect, Fields, Given, Kind, ListFields, Move, Name,
+    Part, Refusal, Step,
 };
 
 const STEPS: &[&str] = &[
@@ -31,6 +31,9 @@ const STEPS: &[&str] = &[
     "start",
     "restart",
     "flush",
+    "roll",
+    "upgrade",
+    "downgrade",
 ];
 
 /// The rest of a mapping, after its first key and value are read.
@@ -67,7 +70,7 @@ first_key_names!(Given, "an item whose first key says what it is, such as `key:`
     Ok(Given { kind, name: map.next_value()?, fields: rest(map)? })
 });
 
-/// A disturbance takes nothing but its part.
+/// A disturbance or a move takes nothing but its part.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NoFields {}
@@ -83,6 +86,11 @@ first_key_names!(
             let part = map.next_value()?;
             let NoFields {} = rest(map)?;
             return Ok(Step::Disturb { act, part });
+        }
+        if let Some(to) = Move::ALL.into_iter().find(|to| to.word() == word) {
+            let part = map.next_value()?;
+            let NoFields {} = rest(map)?;
+            return Ok(Step::Move { to, part });
         }
         match word.as_str() {
             "drain" => Ok(Step::Drain { key: map.next_value()?, fields: rest(map)? }),
@@ -129,6 +137,19 @@ fn item<Own: JsonSchema, Fields: JsonSchema>(generator: &mut SchemaGenerator, wo
         properties.insert(word.to_owned(), own.to_value());
     }
     schema
+}
+
+/// The schema of a step that takes nothing but a part of the target.
+fn of_a_part(generator: &mut SchemaGenerator, word: &str, description: &str) -> Schema {
+    let mut part = generator.subschema_for::<Part>();
+    part.insert("description".to_owned(), description.into());
+    json_schema!({
+        "type": "object",
+        "description": description,
+        "properties": { word: part },
+        "required": [word],
+        "additionalProperties": false
+    })
 }
 
 /// The schema of an entity: of all fields, those that its kind can have.
@@ -187,15 +208,15 @@ impl JsonSchema for Step {
                 Disturbance::Restart => "Stop this part of the target the way an operator does, and start it again.",
                 Disturbance::Flush => "Delete everything that this part of the target stores.",
             };
-            let mut part = generator.subschema_for::<Part>();
-            part.insert("description".to_owned(), description.into());
-            steps.push(json_schema!({
-                "type": "object",
-                "description": description,
-                "properties": { word: part },
-                "required": [word],
-                "additionalProperties": false
-            }));
+            steps.push(of_a_part(generator, word, description));
+        }
+        for to in Move::ALL {
+            let description = match to {
+                Move::Roll => "Start an instance of the new version beside the old one.",
+                Move::Upgrade => "Stop the old version, and start the new one on its database.",
+                Move::Downgrade => "Stop the new version, and start the old one on the database as it is now.",
+            };
+            steps.push(of_a_part(generator, to.word(), description));
         }
         json_schema!({ "anyOf": steps })
     }

@@ -21,7 +21,7 @@ pub mod value;
 mod words;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use diagnostic::Diagnostic;
 pub use entity::{Fields, Given, Kind, MadeBy, State};
@@ -29,7 +29,7 @@ pub use money::{Budget, Spend, Usd};
 pub use plan::{Case, Partition, Trial, TrialId};
 pub use read::ScenarioFile;
 pub use step::{
-    Act, AskFields, ChangeFields, CheckFields, Disturbance, Expect, Instance, ListFields, Part, Refusal, Step,
+    Act, AskFields, ChangeFields, CheckFields, Disturbance, Expect, Instance, ListFields, Move, Part, Refusal, Step,
     UpstreamDoes,
 };
 pub use value::{At, Axis, Count, Name, Period, Place};
@@ -136,12 +136,54 @@ impl Scenario {
             Step::Check { fields, .. } => fields.within.is_some(),
             Step::Change { fields, .. } => fields.to.as_deref().is_some_and(of_fields),
             Step::List { .. } => false,
-            Step::Disturb { .. } => true,
+            Step::Disturb { .. } | Step::Move { .. } => true,
         };
         self.alone.is_some()
             || self.settle == Settle::AtCheck
             || self.given.iter().any(|given| of_fields(&given.fields))
             || self.steps.iter().any(of_step)
+    }
+}
+
+impl Scenario {
+    /// The moves of its target from one version to another, in their order.
+    pub fn moves(&self) -> impl Iterator<Item = Move> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Move { to, .. } => Some(*to),
+            Step::Drain { .. }
+            | Step::Chat { .. }
+            | Step::List { .. }
+            | Step::Check { .. }
+            | Step::Change { .. }
+            | Step::Disturb { .. } => None,
+        })
+    }
+
+    /// How its target is brought to another version; `None` if it is not.
+    pub fn rollout(&self) -> Option<Rollout> {
+        self.moves().next().map(|first| if first == Move::Roll { Rollout::Rolling } else { Rollout::InPlace })
+    }
+}
+
+/// How a target is brought from one version to another. Scenarios with the same rollout share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rollout {
+    /// The old version stops before the new one starts.
+    InPlace,
+    /// Both run beside one another for a while.
+    Rolling,
+}
+
+impl Rollout {
+    pub const ALL: [Rollout; 2] = [Rollout::InPlace, Rollout::Rolling];
+
+    /// For people: `upgraded in place`
+    pub fn word(self) -> &'static str {
+        match self {
+            Rollout::InPlace => "in place",
+            Rollout::Rolling => "rolling",
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub enum Step {
     Change { act: Act, entity: At<Name>, fields: ChangeFields },
     /// Disturb a part of the target.
     Disturb { act: Disturbance, part: At<Part> },
+    /// Bring the gateway to another version, on the same database.
+    Move { to: Move, part: At<Part> },
 }
 
 /// What can be done to an entity.
@@ -82,6 +84,33 @@ impl Disturbance {
             Disturbance::Start => "start",
             Disturbance::Restart => "restart",
             Disturbance::Flush => "flush",
+        }
+    }
+}
+
+/// How a gateway comes to another version, as operators do it. There are two: the one that the target is upgraded from, and
+/// its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Move {
+    /// An instance of the new version is started beside the old one.
+    Roll,
+    /// The old version is stopped, and the new one started.
+    Upgrade,
+    /// The new version is stopped, and the old one started again.
+    Downgrade,
+}
+
+impl Move {
+    /// In the order in which they can follow one another.
+    pub const ALL: [Move; 3] = [Move::Roll, Move::Upgrade, Move::Downgrade];
+
+    /// As it is written in a scenario.
+    pub fn word(self) -> &'static str {
+        match self {
+            Move::Roll => "roll",
+            Move::Upgrade => "upgrade",
+            Move::Downgrade => "downgrade",
         }
     }
 }
@@ -281,6 +310,9 @@ pub struct ChangeFields {
     /// For `update`: the fields to set.
     #[serde(default, deserialize_with = "present")]
     pub to: Option<At<Fields>>,
+    /// The instance of the gateway whose admin API is used. Default: `first`.
+    #[serde(default, deserialize_with = "present")]
+    pub on: Option<At<Instance>>,
     /// For `regenerate`: the given key with `state: later` that stands for the new secret. The old name keeps the old secret.
     #[serde(default, deserialize_with = "present")]
     pub into: Option<At<Name>>,
@@ -325,7 +357,7 @@ impl Step {
         match self {
             Step::Drain { key, .. } | Step::Chat { key, .. } | Step::List { key, .. } => key.place,
             Step::Check { entity, .. } | Step::Change { entity, .. } => entity.place,
-            Step::Disturb { part, .. } => part.place,
+            Step::Disturb { part, .. } | Step::Move { part, .. } => part.place,
         }
     }
 }

@@ -120,6 +120,22 @@ faults! {
         RestartForgetsCounters "restart-forgets-counters"
             "what is enforced is kept in memory only", "BerriAI/litellm PR 26829: stale in-memory spend";
     }
+    // What another version makes of what it finds.
+    Bypass {
+        UpgradeForgetsCounters "upgrade-forgets-counters"
+            "what was spent before an upgrade is not held against budgets after it", "BerriAI/litellm PR 37736";
+        UpgradeDropsBudgets "upgrade-drops-budgets"
+            "a budget from before an upgrade does not hold after it", "maximhq/bifrost#3939: its migration never ran";
+        UpgradeUnblocks "upgrade-unblocks"
+            "who was blocked before an upgrade is let in after it", "none known: invented";
+        UpgradeDropsModelLists "upgrade-drops-model-lists"
+            "models that were not allowed before an upgrade are after it", "none known: invented";
+        UpgradeDropsExpiry "upgrade-drops-expiry"
+            "a key that has expired, or is about to, is let in after an upgrade", "none known: invented";
+        UpgradeForgetsModelPrices "upgrade-forgets-model-prices"
+            "a model that was made through the admin API has no price after an upgrade, and passes all budgets",
+            "BerriAI/litellm#16871: stored values that cannot be read";
+    }
     // Who is let in.
     Bypass {
         BlockedKeyServed "blocked-key-served"
@@ -257,6 +273,32 @@ faults! {
         RefusedCallLogged "refused-call-logged"
             "the spend log has refused requests, with a price", "BerriAI/litellm#27735";
     }
+    // What the books of before say after an upgrade.
+    Miscount {
+        UpgradeZeroesSpend "upgrade-zeroes-spend"
+            "the recorded spend is 0 after an upgrade, and enforced all the same", "BerriAI/litellm PR 37736, its rows";
+        UpgradeEmptiesLog "upgrade-empties-log"
+            "the rows of the spend log are gone after an upgrade", "none known: invented";
+    }
+    // Whom another version does not know.
+    FalseRefusal {
+        UpgradeRefusesOldKeys "upgrade-refuses-old-keys"
+            "a key from before an upgrade is unknown after it", "BerriAI/litellm#27735, a comment";
+        UpgradeCountsTwice "upgrade-counts-twice"
+            "what was spent before an upgrade counts twice after it", "BerriAI/litellm#27735, a comment";
+        UpgradeStopsResets "upgrade-stops-resets"
+            "a budget from before an upgrade is never reset after it", "BerriAI/litellm#8364, by another way";
+        UpgradeForgetsModels "upgrade-forgets-models"
+            "models that were made through the admin API are gone after an upgrade", "BerriAI/litellm#16871";
+        DowngradeForgetsNewKeys "downgrade-forgets-new-keys"
+            "keys that were made after an upgrade are unknown when it is taken back",
+            "ministryofjustice/modernisation-platform-environments#18605";
+    }
+    // What is limited for a minute.
+    Overrun {
+        UpgradeForgetsRates "upgrade-forgets-rates"
+            "an upgrade begins a new minute for everybody", "BerriAI/litellm#16011, by another way";
+    }
     // Who is kept out.
     FalseRefusal {
         PhantomBudget "phantom-budget"
@@ -320,6 +362,10 @@ faults! {
     }
     // What breaks.
     Fault {
+        RollingBreaksOld "rolling-breaks-old"
+            "an old instance answers 503 once a new one has migrated the database", "BerriAI/litellm#36418";
+        UpgradeDropsLimits "upgrade-drops-limits"
+            "limits for a minute are not returned after an upgrade", "BerriAI/litellm#16871: stored values";
         Answers500 "answers-500"
             "every request of a model fails inside the gateway", "BerriAI/litellm#11334";
         Hangs "hangs"

@@ -19,15 +19,19 @@ pub(super) use engine::{answers, prepare, remove, remove_by_hand};
 use network::Network;
 pub(super) use site::Containers;
 
-pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
-    let Launcher::Docker { image, database_image, redis_image, egress, env } = &target.launcher else {
+pub(super) async fn launch(
+    target: &Target,
+    to: Option<&Target>,
+    limits: Limits,
+    run: &RunId,
+) -> Result<Live, LaunchError> {
+    let Launcher::Docker { database_image, redis_image, egress, .. } = &target.launcher else {
         return Err(LaunchError::new(target, "it is not launched in Docker"));
     };
     let network = Network::new(target, run, *egress).await?;
     let here = SocketAddr::from((network.here().await, 0));
     let site = Containers {
         network,
-        image: image.clone(),
         database_image: database_image.clone(),
         redis_image: redis_image.clone(),
     };
@@ -35,6 +39,6 @@ pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Resu
         .await
         .map_err(|error| site.failed(format!("the upstream cannot listen where containers reach it: {error}")))?;
     let port = upstream.address().port();
-    let common = Common::new(target, env, format!("http://host.docker.internal:{port}"), port, limits)?;
-    stack::launch(target, site, upstream, common, Held::Docker).await
+    let common = Common::new(target, format!("http://host.docker.internal:{port}"), port, limits)?;
+    stack::launch(target, to, site, upstream, common, Held::Docker).await
 }

@@ -10,14 +10,14 @@ use testcontainers::bollard::query_parameters::{InspectContainerOptions, LogsOpt
 use testcontainers::core::ContainerPort;
 use testcontainers::{CopyTargetOptions, ImageExt};
 
-use super::super::stack::{Common, Launched, Postgres, Site, Spot, USER};
+use super::super::stack::{Edition, Launched, Postgres, Site, Spot, USER};
 use super::super::template::Tables;
 use super::super::{LaunchError, end_of_log};
 use super::network::{Container, Door, Network};
 use crate::gateway::recipe::{How, Recipe, Schema};
 use crate::scenario::Part;
 use crate::secret::Secret;
-use crate::target::Target;
+use crate::target::{Launcher, Target};
 
 const PORT: ContainerPort = ContainerPort::Tcp(Containers::TOLD.2);
 
@@ -31,7 +31,6 @@ const GRACE: i32 = 30;
 /// The containers of one target, on a network of their own.
 pub(in super::super) struct Containers {
     pub(super) network: Network,
-    pub(super) image: String,
     pub(super) database_image: String,
     pub(super) redis_image: String,
 }
@@ -39,6 +38,8 @@ pub(in super::super) struct Containers {
 #[async_trait]
 impl Site for Containers {
     type Guard = Container;
+    /// Its image.
+    type Build = String;
 
     const HOW: How = How::Docker;
     const TOLD: (How, &str, u16) = (How::Docker, "/app/", 4000);
@@ -49,8 +50,15 @@ impl Site for Containers {
         &self.network.target
     }
 
-    fn gateway(&self) -> String {
-        format!("image {}", self.image)
+    fn build(&self, target: &Target) -> Result<String, LaunchError> {
+        match &target.launcher {
+            Launcher::Docker { image, .. } => Ok(image.clone()),
+            _ => Err(LaunchError::new(target, "it is not launched in Docker")),
+        }
+    }
+
+    fn gateway(&self, image: &String) -> String {
+        format!("image {image}")
     }
 
     /// `PostgreSQL 15.14, image postgres:15`
@@ -60,15 +68,16 @@ impl Site for Containers {
         format!("PostgreSQL{version}, image {}", self.database_image)
     }
 
-    async fn decisive(&self) -> Result<Vec<String>, String> {
-        let images = [self.network.image_id(&self.image).await, self.network.image_id(&self.database_image).await];
+    async fn decisive(&self, image: &String) -> Result<Vec<String>, String> {
+        let images = [self.network.image_id(image).await, self.network.image_id(&self.database_image).await];
         let images: Option<Vec<String>> = images.into_iter().collect();
         images.ok_or_else(|| "its images have no identity".to_owned())
     }
 
-    fn is_another(&self, said: &str, wanted: &str) -> LaunchError {
-        self.failed(format!("the image {} holds version {said}, not {wanted}", self.image))
-            .help(format!("name the right image in harness.toml, under [gateway.{}]", self.target().gateway.name()))
+    fn is_another(&self, edition: &Edition<Containers>, said: &str, wanted: &str) -> LaunchError {
+        let Edition { target, build, .. } = edition;
+        LaunchError::new(target, format!("the image {build} holds version {said}, not {wanted}"))
+            .help(format!("name the right image in harness.toml, under [gateway.{}]", target.gateway.name()))
     }
 
     fn spot(&self, part: Part) -> Result<Spot, LaunchError> {
@@ -83,14 +92,14 @@ impl Site for Containers {
 
     async fn start_gateway(
         &self,
+        edition: &Edition<Containers>,
         spot: &Spot,
-        common: &Common,
         recipe: Recipe,
         schema: Schema,
     ) -> Result<Container, LaunchError> {
-        let network = &self.network;
-        let image = common.adapter.about().image.as_ref();
-        let request = network.container(&self.image, &spot.host)?;
+        let (network, built) = (&self.network, &edition.build);
+        let image = edition.target.gateway.adapter().about().image.as_ref();
+        let request = network.container(built, &spot.host)?;
         let mut request = request.with_host("host.docker.internal", network.host()).with_cmd(recipe.arguments);
         for name in image.iter().flat_map(|image| image.upstream_is_also) {
             request = request.with_host(*name, network.host());
@@ -106,17 +115,17 @@ impl Site for Containers {
         }
         if schema == Schema::Leave
             && let Some(program) = image.and_then(|image| image.in_vain)
-            && let Some(path) = network.image_env(&self.image, "PATH").await
+            && let Some(path) = network.image_env(built, "PATH").await
         {
             let in_vain = CopyTargetOptions::new(format!("{IN_VAIN}/{program}")).with_mode(0o755);
             request = request
                 .with_copy_to(in_vain, b"#!/bin/sh\n".to_vec())
                 .with_env_var("PATH", format!("{IN_VAIN}:{path}"));
         }
-        for (name, value) in &common.env {
+        for (name, value) in &edition.env {
             request = request.with_env_var(name, value);
         }
-        network.start(&self.image, request).await
+        network.start(built, request).await
     }
 
     async fn start_database(

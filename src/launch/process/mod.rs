@@ -19,7 +19,7 @@ use super::server::Server;
 use super::stack::{self, Common};
 use super::{Held, LaunchError, Live, RunId, upstream};
 use crate::config::Limits;
-use crate::target::{Launcher, Target};
+use crate::target::Target;
 use base::is_prismas;
 pub(super) use index::{prepare, published};
 use postgres::Programs;
@@ -39,13 +39,15 @@ pub(super) fn machine() -> Machine {
     }
 }
 
-pub(super) async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
-    let Launcher::Process { package, env } = &target.launcher else {
-        return Err(LaunchError::new(target, "it is not launched as a process"));
-    };
-    let site = Processes::new(target, run, package).await?;
+pub(super) async fn launch(
+    target: &Target,
+    to: Option<&Target>,
+    limits: Limits,
+    run: &RunId,
+) -> Result<Live, LaunchError> {
+    let site = Processes::new(target, run).await?;
     let upstream = upstream(target, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let (url, port) = (format!("http://{}", upstream.address()), upstream.address().port());
-    let common = Common::new(target, env, url, port, limits)?;
-    stack::launch(target, site, upstream, common, Held::Process).await
+    let common = Common::new(target, url, port, limits)?;
+    stack::launch(target, to, site, upstream, common, Held::Process).await
 }

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::super::cache::Cache;
 use super::super::server::{self, Server};
-use super::super::stack::{Common, Database, Launched, Postgres, Site, Spot, name};
+use super::super::stack::{Database, Edition, Launched, Postgres, Site, Spot, name};
 use super::super::sweep::Uses;
 use super::super::template::Tables;
 use super::super::{LaunchError, RunId, Undisturbed, random_hex};
@@ -21,30 +21,33 @@ use super::{database, system};
 use crate::gateway::recipe::{How, Recipe, Schema};
 use crate::scenario::Part;
 use crate::secret::Secret;
-use crate::target::{Package, Target};
+use crate::target::{Launcher, Package, Target};
 
 /// The processes of one target, and the programs they run.
 pub(in super::super) struct Processes {
     base: Base,
     cache: Cache,
-    package: Package,
-    environment: OnceCell<Venv>,
     programs: OnceCell<Programs>,
     version: OnceCell<Option<String>>,
+}
+
+/// A package, installed when it is first needed.
+pub(in super::super) struct Installed {
+    package: Package,
+    environment: OnceCell<Venv>,
 }
 
 impl Processes {
     pub(super) const REDIS: &str = "redis-server";
 
-    pub(super) async fn new(target: &Target, run: &RunId, package: &Package) -> Result<Processes, LaunchError> {
+    pub(super) async fn new(target: &Target, run: &RunId) -> Result<Processes, LaunchError> {
         let base = Base::new(target, run).await?;
         let cache = Cache::find().map_err(|error| base.failed(error.to_string()))?;
-        let (environment, programs, version) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Ok(Processes { base, cache, package: package.clone(), environment, programs, version })
+        Ok(Processes { base, cache, programs: OnceCell::new(), version: OnceCell::new() })
     }
 
-    async fn environment(&self) -> Result<&Venv, LaunchError> {
-        self.environment.get_or_try_init(|| Venv::of(&self.base, &self.cache, &self.package)).await
+    async fn environment<'a>(&self, of: &'a Installed) -> Result<&'a Venv, LaunchError> {
+        of.environment.get_or_try_init(|| Venv::of(&self.base, &self.cache, &of.package)).await
     }
 
     /// PostgreSQL's programs.
@@ -93,6 +96,7 @@ impl Processes {
 #[async_trait]
 impl Site for Processes {
     type Guard = Process;
+    type Build = Installed;
 
     const HOW: How = How::Process;
     const TOLD: (How, &str, u16) = (How::Told, "", 4000);
@@ -104,23 +108,32 @@ impl Site for Processes {
         &self.base.target
     }
 
-    fn gateway(&self) -> String {
-        format!("package {} of PyPI, and no package of after its release", self.package.requirement())
+    fn build(&self, target: &Target) -> Result<Installed, LaunchError> {
+        match &target.launcher {
+            Launcher::Process { package, .. } => {
+                Ok(Installed { package: package.clone(), environment: OnceCell::new() })
+            }
+            _ => Err(LaunchError::new(target, "it is not launched as a process")),
+        }
+    }
+
+    fn gateway(&self, build: &Installed) -> String {
+        format!("package {} of PyPI, and no package of after its release", build.package.requirement())
     }
 
     async fn database(&self, _: &Postgres<Processes>) -> String {
         self.version().await.unwrap_or("PostgreSQL").to_owned()
     }
 
-    async fn decisive(&self) -> Result<Vec<String>, String> {
-        let environment = self.environment().await.map_err(|error| error.what)?;
+    async fn decisive(&self, build: &Installed) -> Result<Vec<String>, String> {
+        let environment = self.environment(build).await.map_err(|error| error.what)?;
         let packages = environment.packages().ok_or("its packages are not known")?;
         let version = self.version().await.ok_or("the version of its database is not known")?;
         Ok(vec!["process".to_owned(), packages, version.to_owned()])
     }
 
-    fn is_another(&self, said: &str, wanted: &str) -> LaunchError {
-        self.failed(format!("the package says that it is version {said}, not {wanted}"))
+    fn is_another(&self, edition: &Edition<Processes>, said: &str, wanted: &str) -> LaunchError {
+        LaunchError::new(&edition.target, format!("the package says that it is version {said}, not {wanted}"))
             .help("`gatecrash cache clear`, and try again")
     }
 
@@ -131,8 +144,12 @@ impl Site for Processes {
         }
     }
 
-    async fn empty_database(&self, limit: Duration) -> Result<Option<Database<Processes>>, LaunchError> {
-        let (_, database) = try_join(self.environment(), self.launch_database(limit)).await?;
+    async fn empty_database(
+        &self,
+        build: &Installed,
+        limit: Duration,
+    ) -> Result<Option<Database<Processes>>, LaunchError> {
+        let (_, database) = try_join(self.environment(build), self.launch_database(limit)).await?;
         Ok(Some(database))
     }
 
@@ -144,12 +161,12 @@ impl Site for Processes {
 
     async fn start_gateway(
         &self,
+        edition: &Edition<Processes>,
         spot: &Spot,
-        common: &Common,
         recipe: Recipe,
         _: Schema,
     ) -> Result<Process, LaunchError> {
-        let (package, environment) = (self.package.of(), self.environment().await?);
+        let (package, environment) = (edition.build.package.of(), self.environment(&edition.build).await?);
         if package.prisma.is_some() {
             let lent = Processes::lend_engines(environment, &spot.home);
             lent.map_err(|error| self.failed(format!("its folder cannot be created: {error}")))?;
@@ -161,7 +178,7 @@ impl Site for Processes {
         // It may call its other programs by name.
         let mut command = self.base.command(&bin.join(package.program), &spot.home, Some(&bin));
         command.args(&recipe.arguments).envs(recipe.environment);
-        command.envs(common.env.iter().map(|(name, value)| (name, value)));
+        command.envs(edition.env.iter().map(|(name, value)| (name, value)));
         self.base.start(About::of(name(Part::Gateway)), command)
     }
 

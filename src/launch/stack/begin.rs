@@ -9,9 +9,9 @@ use futures_util::future::try_join;
 
 use super::super::server::VARIABLE;
 use super::super::template::{Tables, Template, USED, remark};
-use super::super::{LaunchError, Target};
+use super::super::LaunchError;
 use super::Site;
-use super::gateways::{Common, Node};
+use super::gateways::{Common, Edition, Node};
 use super::stores::{Database, Postgres};
 use crate::gateway::recipe::Schema;
 
@@ -26,13 +26,13 @@ pub(super) struct Begun<S: Site> {
 }
 
 /// Launches them, with the template if there is a good one; if not, there is one afterwards.
-pub(super) async fn begin<S: Site>(target: &Target, site: &S, common: &Common) -> Result<Begun<S>, LaunchError> {
-    let empty = match site.empty_database(common.limits.launch).await? {
+pub(super) async fn begin<S: Site>(edition: &Edition<S>, site: &S, common: &Common) -> Result<Begun<S>, LaunchError> {
+    let empty = match site.empty_database(&edition.build, common.limits.launch).await? {
         None => None,
         Some(Database::Launched(postgres)) => Some(postgres),
         Some(database @ Database::InServer(_)) => {
             // This machine may have no clients that could fill it, or read it out.
-            let (first, said) = Node::launch(site, common, database.url(), None, Schema::Make).await?;
+            let (first, said) = Node::launch(site, common, edition, database.url(), None, Schema::Make).await?;
             let remark =
                 format!("this machine has no PostgreSQL: its database is one of its own in the server of {VARIABLE}");
             return Ok(Begun { database, first, said, remark: Some(remark) });
@@ -40,12 +40,12 @@ pub(super) async fn begin<S: Site>(target: &Target, site: &S, common: &Common) -
     };
     // We do not know what else other gateways' tables hold; and those make them in no time.
     if common.adapter.about().package.prisma.is_none() {
-        let (postgres, (first, said)) = launch(site, common, empty, None).await?;
+        let (postgres, (first, said)) = launch(site, common, edition, empty, None).await?;
         return Ok(Begun { database: Database::Launched(postgres), first, said, remark: None });
     }
-    let template = template(target, site, common).await.ok();
+    let template = template(edition, site).await.ok();
     let (empty, bad) = match template.as_ref().map(Template::read) {
-        Some(Ok(Some(tables))) => match launch(site, common, empty, Some(&tables)).await {
+        Some(Ok(Some(tables))) => match launch(site, common, edition, empty, Some(&tables)).await {
             Ok((postgres, (first, said))) => {
                 let remark = Some(USED.to_owned());
                 return Ok(Begun { database: Database::Launched(postgres), first, said, remark });
@@ -59,11 +59,11 @@ pub(super) async fn begin<S: Site>(target: &Target, site: &S, common: &Common) -
     if let (Some(template), Some(_)) = (&template, &bad) {
         template.discard();
     }
-    let (postgres, (first, said)) = launch(site, common, empty, None).await?;
+    let (postgres, (first, said)) = launch(site, common, edition, empty, None).await?;
     let template = match template {
         Some(template) => Ok(template),
         // This launch may have brought what decides, such as an image.
-        None => self::template(target, site, common).await,
+        None => self::template(edition, site).await,
     };
     let kept = keep(site, template, &postgres).await;
     Ok(Begun { database: Database::Launched(postgres), first, said, remark: remark(bad, kept.err()) })
@@ -73,11 +73,12 @@ pub(super) async fn begin<S: Site>(target: &Target, site: &S, common: &Common) -
 async fn launch<S: Site>(
     site: &S,
     common: &Common,
+    edition: &Edition<S>,
     empty: Option<Postgres<S>>,
     tables: Option<&Tables>,
 ) -> Result<(Postgres<S>, (Node<S>, Option<String>)), LaunchError> {
     let limit = common.limits.launch;
-    let gateway = async |url: &str, schema| Node::launch(site, common, url, None, schema).await;
+    let gateway = async |url: &str, schema| Node::launch(site, common, edition, url, None, schema).await;
     let Some(tables) = tables else {
         let postgres = match empty {
             Some(postgres) => postgres,
@@ -97,10 +98,10 @@ async fn launch<S: Site>(
 }
 
 /// The template, keyed by all that decides which tables there are.
-async fn template(target: &Target, site: &impl Site, common: &Common) -> Result<Template, String> {
-    let decisive = site.decisive().await?;
-    let decisive = decisive.iter().map(String::as_str).chain(common.decisive());
-    Template::of(target, decisive).map_err(|error| error.to_string())
+async fn template<S: Site>(edition: &Edition<S>, site: &S) -> Result<Template, String> {
+    let decisive = site.decisive(&edition.build).await?;
+    let decisive = decisive.iter().map(String::as_str).chain(edition.decisive());
+    Template::of(&edition.target, decisive).map_err(|error| error.to_string())
 }
 
 /// Keeps the tables that a gateway has just made.

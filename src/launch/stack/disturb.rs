@@ -62,7 +62,7 @@ impl<S: Site> Stack<S> {
             self.site.end(&node.launched).await?;
             node.start_again(&self.site, &self.common).await
         };
-        try_join_all(self.gateways.launched().map(restart)).await.map(|_| ())
+        try_join_all(self.gateways.running().map(restart)).await.map(|_| ())
     }
 
     /// Starts again what is stopped, and waits until every gateway is ready.
@@ -77,6 +77,6 @@ impl<S: Site> Stack<S> {
             Some(_) => node.start_again(site, common).await,
             None => node.until_ready(site, common).await.map(|_| ()),
         };
-        join_all(self.gateways.launched().map(restore)).await.into_iter().collect()
+        join_all(self.gateways.running().map(restore)).await.into_iter().collect()
     }
 }

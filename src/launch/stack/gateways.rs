@@ -12,13 +12,11 @@ use crate::gateway::recipe::{How, Recipe, Schema, Surroundings};
 use crate::gateway::{Adapter, Gateway};
 use crate::scenario::{Instance, Part};
 use crate::secret::Secret;
-use crate::target::Target;
+use crate::target::{Launcher, Target};
 
 /// What all gateways of a target are launched with.
 pub(in super::super) struct Common {
     pub adapter: &'static dyn Adapter,
-    /// More environment, as harness.toml names it; it comes last.
-    pub env: Vec<(String, String)>,
     /// Where they reach the upstream.
     pub upstream: String,
     pub upstream_port: u16,
@@ -30,7 +28,6 @@ pub(in super::super) struct Common {
 impl Common {
     pub(in super::super) fn new(
         target: &Target,
-        env: &[(String, String)],
         upstream: String,
         upstream_port: u16,
         limits: Limits,
@@ -42,7 +39,7 @@ impl Common {
             Credential::Basic => format!("admin:{password}"),
         };
         let admin_key = Secret::named(admin_key, ADMIN_KEY);
-        Ok(Common { adapter, env: env.to_vec(), upstream, upstream_port, admin_key, http: http(target)?, limits })
+        Ok(Common { adapter, upstream, upstream_port, admin_key, http: http(target)?, limits })
     }
 
     /// What an instance is started with, except what harness.toml adds.
@@ -69,17 +66,18 @@ impl Common {
     }
 
     /// What the first of them is launched with, on an empty database.
-    pub(in super::super) fn setup(
+    pub(in super::super) fn setup<S: Site>(
         &self,
+        edition: &Edition<S>,
         gateway: String,
         database: &str,
         database_url: &str,
-        at: (How, &str, u16),
     ) -> Setup {
+        let at = S::TOLD;
         let recipe = self.recipe(at, database_url, None, Schema::Make);
         let config = recipe.config();
         let environment = recipe.environment.into_iter();
-        let environment = environment.map(|(name, value)| (name.to_owned(), value)).chain(self.env.clone());
+        let environment = environment.map(|(name, value)| (name.to_owned(), value)).chain(edition.env.clone());
         let program = (at.0 != How::Docker).then(|| self.adapter.about().package.program.to_owned());
         let setup = Setup {
             gateway,
@@ -97,10 +95,34 @@ impl Common {
         let (http, upstream, admin_key) = (self.http.clone(), self.upstream.clone(), self.admin_key.clone());
         Gateway::new(self.adapter, http, url, upstream, admin_key, self.limits.request)
     }
+}
+
+/// One version of a gateway, as a site can start it.
+pub(in super::super) struct Edition<S: Site> {
+    pub target: Target,
+    pub build: S::Build,
+    /// More environment, as harness.toml names it; it comes last.
+    pub env: Vec<(String, String)>,
+}
+
+impl<S: Site> Edition<S> {
+    pub(super) fn of(site: &S, target: &Target) -> Result<Edition<S>, LaunchError> {
+        let env = match &target.launcher {
+            Launcher::Docker { env, .. } | Launcher::Process { env, .. } => env.clone(),
+            Launcher::Either { .. } | Launcher::External { .. } | Launcher::Builtin { .. } => Vec::new(),
+        };
+        Ok(Edition { target: target.clone(), build: site.build(target)?, env })
+    }
 
     /// Names and values, in one row: what decides which tables a gateway makes.
-    pub(in super::super) fn decisive(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn decisive(&self) -> impl Iterator<Item = &str> {
         self.env.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()])
+    }
+
+    /// The error if a gateway says that it is of another version.
+    pub(super) fn contradicts(&self, site: &S, said: Option<&str>) -> Option<LaunchError> {
+        let (said, wanted) = said.zip(self.target.version.as_deref())?;
+        (said != wanted).then(|| site.is_another(self, said, wanted))
     }
 }
 
@@ -133,6 +155,7 @@ impl<S: Site> Node<S> {
     pub(super) async fn launch(
         site: &S,
         common: &Common,
+        edition: &Edition<S>,
         database_url: &str,
         redis: Option<&Spot>,
         schema: Schema,
@@ -141,7 +164,7 @@ impl<S: Site> Node<S> {
         let home = format!("{}/", spot.home.display());
         let redis = redis.map(|redis| (redis.host.as_str(), redis.port));
         let recipe = common.recipe((S::HOW, &home, spot.port), database_url, redis, schema);
-        let guard = site.start_gateway(&spot, common, recipe, schema).await?;
+        let guard = site.start_gateway(edition, &spot, recipe, schema).await?;
         let launched = Launched { part: Part::Gateway, spot, guard };
         let client = RwLock::new(common.client(site.url(&launched).await?));
         let node = Node { launched, client };
@@ -168,27 +191,80 @@ impl<S: Site> Node<S> {
 }
 
 /// The gateways of a target launched so far: without Redis and with it, the first and the second of each.
-pub(super) struct Gateways<N>([[OnceCell<N>; 2]; 2]);
+struct Gateways<N>([[OnceCell<N>; 2]; 2]);
 
-impl<N> Gateways<N> {
-    pub(super) fn begun_with(first: N) -> Gateways<N> {
-        let first = OnceCell::new_with(Some(first));
-        Gateways([[first, OnceCell::new()], [OnceCell::new(), OnceCell::new()]])
+impl<N> Default for Gateways<N> {
+    fn default() -> Gateways<N> {
+        Gateways(Default::default())
+    }
+}
+
+/// Which of the versions run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Old,
+    /// The new one beside the old one.
+    Both,
+    New,
+    /// The old one, after the new one.
+    OldAgain,
+}
+
+/// Gateways that were started together: before a target was moved to another version, after, and after it was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Generation {
+    Before,
+    After,
+    Back,
+}
+
+/// All gateways of a target.
+pub(super) struct Generations<N> {
+    each: [Gateways<N>; 3],
+    stage: RwLock<Stage>,
+}
+
+impl<N> Generations<N> {
+    pub(super) fn begun_with(first: N) -> Generations<N> {
+        let before = [OnceCell::new_with(Some(first)), OnceCell::new()];
+        let before = Gateways([before, Default::default()]);
+        Generations { each: [before, Gateways::default(), Gateways::default()], stage: RwLock::new(Stage::Old) }
     }
 
-    pub(super) fn of(&self, topology: Topology, instance: Instance) -> &OnceCell<N> {
-        let [first, second] = &self.0[usize::from(topology.redis)];
+    pub(super) fn stage(&self) -> Stage {
+        *self.stage.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_now(&self, stage: Stage) {
+        *self.stage.write().unwrap_or_else(PoisonError::into_inner) = stage;
+    }
+
+    pub(super) fn of(&self, generation: Generation, topology: Topology, instance: Instance) -> &OnceCell<N> {
+        let Gateways(gateways) = &self.each[generation as usize];
+        let [first, second] = &gateways[usize::from(topology.redis)];
         match instance {
             Instance::First => first,
             Instance::Second => second,
         }
     }
 
-    pub(super) fn launched(&self) -> impl Iterator<Item = &N> {
-        self.0.iter().flatten().filter_map(OnceCell::get)
+    /// Those of one generation.
+    pub(super) fn started(&self, generation: Generation) -> impl Iterator<Item = &N> {
+        self.each[generation as usize].0.iter().flatten().filter_map(OnceCell::get)
+    }
+
+    /// Those that are meant to run now.
+    pub(super) fn running(&self) -> impl Iterator<Item = &N> {
+        let run: &[Generation] = match self.stage() {
+            Stage::Old => &[Generation::Before],
+            Stage::Both => &[Generation::Before, Generation::After],
+            Stage::New => &[Generation::After],
+            Stage::OldAgain => &[Generation::Back],
+        };
+        run.iter().flat_map(|generation| self.started(*generation))
     }
 
     pub(super) fn into_launched(self) -> impl Iterator<Item = N> {
-        self.0.into_iter().flatten().filter_map(OnceCell::into_inner)
+        self.each.into_iter().flat_map(|Gateways(gateways)| gateways).flatten().filter_map(OnceCell::into_inner)
     }
 }

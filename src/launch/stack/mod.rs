@@ -5,6 +5,8 @@
 mod begin;
 mod disturb;
 mod gateways;
+mod rollout;
+mod schema;
 mod stores;
 
 use std::fmt::Display;
@@ -23,9 +25,9 @@ use crate::scenario::{Instance, Part};
 use crate::secret::Secret;
 use crate::upstream::Upstream;
 use begin::{Begun, begin};
-pub(super) use gateways::Common;
 pub use gateways::config;
-use gateways::{Gateways, Node};
+pub(super) use gateways::{Common, Edition};
+use gateways::{Generations, Node};
 use stores::launch_redis;
 pub(super) use stores::{Database, Postgres, USER};
 
@@ -34,6 +36,8 @@ pub(super) use stores::{Database, Postgres, USER};
 pub(super) trait Site: Sized + Send + Sync {
     /// What keeps a part alive: the part ends at the latest when this is dropped.
     type Guard: Send + Sync;
+    /// What the gateways of one version are made of.
+    type Build: Send + Sync;
 
     /// How gateways are launched here, and what to tell others who launch the same.
     const HOW: How;
@@ -45,8 +49,14 @@ pub(super) trait Site: Sized + Send + Sync {
 
     fn target(&self) -> &Target;
 
-    /// What the gateway is made of, for people.
-    fn gateway(&self) -> String;
+    /// What the gateways of a target are made of.
+    ///
+    /// # Errors
+    /// When the target is launched in another way.
+    fn build(&self, target: &Target) -> Result<Self::Build, LaunchError>;
+
+    /// The same, for people.
+    fn gateway(&self, build: &Self::Build) -> String;
 
     /// What the database is, for people.
     async fn database(&self, postgres: &Postgres<Self>) -> String;
@@ -55,10 +65,10 @@ pub(super) trait Site: Sized + Send + Sync {
     ///
     /// # Errors
     /// Why that is not known.
-    async fn decisive(&self) -> Result<Vec<String>, String>;
+    async fn decisive(&self, build: &Self::Build) -> Result<Vec<String>, String>;
 
     /// The error where a gateway says that it is of another version.
-    fn is_another(&self, said: &str, wanted: &str) -> LaunchError;
+    fn is_another(&self, edition: &Edition<Self>, said: &str, wanted: &str) -> LaunchError;
 
     /// Whether a Redis can be launched.
     fn has_redis(&self) -> Result<(), Undisturbed> {
@@ -67,7 +77,11 @@ pub(super) trait Site: Sized + Send + Sync {
 
     /// A database that is up before we know what it begins with; what gateways need is made meanwhile. None where a
     /// database fills itself before it listens: a gateway can then be launched at the same time.
-    async fn empty_database(&self, _limit: Duration) -> Result<Option<Database<Self>>, LaunchError> {
+    async fn empty_database(
+        &self,
+        _build: &Self::Build,
+        _limit: Duration,
+    ) -> Result<Option<Database<Self>>, LaunchError> {
         Ok(None)
     }
 
@@ -76,8 +90,8 @@ pub(super) trait Site: Sized + Send + Sync {
 
     async fn start_gateway(
         &self,
+        edition: &Edition<Self>,
         spot: &Spot,
-        common: &Common,
         recipe: Recipe,
         schema: Schema,
     ) -> Result<Self::Guard, LaunchError>;
@@ -199,23 +213,29 @@ pub(super) struct Stack<S: Site> {
     site: S,
     common: Common,
     database: Database<S>,
-    gateways: Gateways<Node<S>>,
+    /// The version it was launched with.
+    old: Edition<S>,
+    /// The version that it can be moved to.
+    new: Option<Edition<S>>,
+    gateways: Generations<Node<S>>,
     redis: OnceCell<Launched<S>>,
 }
 
-/// Launches a target, with one gateway, on a site of its own.
+/// Launches a target, with one gateway, on a site of its own. `to` is the target that it can be moved to.
 pub(super) async fn launch<S: Site>(
     target: &Target,
+    to: Option<&Target>,
     site: S,
     upstream: Upstream,
     common: Common,
     kept: fn(Box<Stack<S>>) -> Held,
 ) -> Result<Live, LaunchError> {
-    let Begun { database, first, said, remark } = begin(target, &site, &common).await?;
-    let setup = common.setup(site.gateway(), &database.about(&site).await, database.url(), S::TOLD);
-    let other = said.as_ref().zip(target.version.as_ref()).filter(|(said, wanted)| said != wanted);
-    let wrong = other.map(|(said, wanted)| site.is_another(said, wanted));
-    let stack = Stack { site, common, database, gateways: Gateways::begun_with(first), redis: OnceCell::new() };
+    let (old, new) = (Edition::of(&site, target)?, to.map(|to| Edition::of(&site, to)).transpose()?);
+    let Begun { database, first, said, remark } = begin(&old, &site, &common).await?;
+    let setup = common.setup(&old, site.gateway(&old.build), &database.about(&site).await, database.url());
+    let wrong = old.contradicts(&site, said.as_deref());
+    let gateways = Generations::begun_with(first);
+    let stack = Stack { site, common, database, old, new, gateways, redis: OnceCell::new() };
     let live = Live { remark, setup: Some(setup), ..Live::new(target, upstream, kept(Box::new(stack))) };
     match wrong {
         Some(wrong) => {
@@ -242,12 +262,13 @@ impl<S: Site> Stack<S> {
             false => None,
             true => Some(&self.redis().await?.spot),
         };
+        let (generation, edition) = self.edition(instance)?;
         let launch = || async {
             // The first gateway has made the tables.
-            let launched = Node::launch(&self.site, &self.common, self.database.url(), redis, Schema::Leave).await;
-            launched.map(|(node, _)| node)
+            let launched = Node::launch(&self.site, &self.common, edition, self.database.url(), redis, Schema::Leave);
+            launched.await.map(|(node, _)| node)
         };
-        self.gateways.of(topology, instance).get_or_try_init(launch).await
+        self.gateways.of(generation, topology, instance).get_or_try_init(launch).await
     }
 
     async fn redis(&self) -> Result<&Launched<S>, LaunchError> {
@@ -260,12 +281,12 @@ impl<S: Site> Stack<S> {
     }
 
     pub(super) fn clients(&self) -> Vec<Gateway> {
-        self.gateways.launched().map(Node::client).collect()
+        self.gateways.running().map(Node::client).collect()
     }
 
     /// How one of its parts died, if one did.
     pub(super) async fn dead(&self) -> Option<String> {
-        let gateways = self.gateways.launched().map(|node| &node.launched);
+        let gateways = self.gateways.running().map(|node| &node.launched);
         for launched in gateways.chain(self.stores()) {
             if let Some(how) = self.site.stopped(launched).await {
                 return Some(format!("{} {how}", launched.name()));
@@ -281,7 +302,7 @@ impl<S: Site> Stack<S> {
 
     /// The end of each gateway's log.
     pub(super) async fn log_tail(&self) -> Vec<String> {
-        let logs = self.gateways.launched().map(|node| self.site.log_tail(&node.launched));
+        let logs = self.gateways.running().map(|node| self.site.log_tail(&node.launched));
         join_all(logs).await.concat()
     }
 

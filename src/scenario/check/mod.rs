@@ -1,13 +1,15 @@
 //! What a well-formed scenario may still not say: names that are not given, fields that its kind does not have, amounts
 //! that make no sense, numbers that contradict its own budgets. All mistakes are found at once.
 
+mod contradictions;
+mod entities;
+mod rollout;
+
 use std::path::Path;
 
-use super::arithmetic::{Allowed, allowed};
 use super::diagnostic::Diagnostic;
 use super::{
-    Act, Alone, Api, AskFields, At, Budget, Disturbance, ErrorKind, Expect, Given, IncludeUsage, Kind, MadeBy, Name,
-    Part, Place, Scenario, Settle, State, Step, Usd,
+    Act, Alone, Api, AskFields, At, Disturbance, Expect, IncludeUsage, Kind, Name, Part, Place, Scenario, State, Step, Usd,
 };
 
 /// The most requests one `chat` step makes, tools it describes, and characters of system prompt.
@@ -65,9 +67,10 @@ impl Checked<'_> {
             let title = "`include_usage` applies to streams, and nothing here is streamed";
             self.mistake(scenario.include_usage.place, title, "add `stream: true`, or remove it");
         }
+        self.rollout();
         let disturbs = scenario.steps.iter().find(|step| matches!(step, Step::Disturb { .. }));
         let several = scenario.instances.as_ref().is_some_and(|instances| instances.value > 1);
-        if scenario.alone != Some(Alone::Last) {
+        if scenario.alone != Some(Alone::Last) && scenario.rollout().is_none() {
             let title = "a scenario that disturbs the whole target runs alone, after all others";
             if let Some(step) = disturbs {
                 self.mistake(step.place(), title, "add `alone: last`");
@@ -117,96 +120,16 @@ impl Checked<'_> {
         }
     }
 
-    fn entities(&mut self) {
-        let given = &self.scenario.given;
-        for (index, entity) in given.iter().enumerate() {
-            let name = &entity.name;
-            if let Some(earlier) = given[..index].iter().find(|earlier| earlier.name.value == name.value) {
-                let title = format!("`{}` is given twice", name.value);
-                let label = format!("already a {} on line {}", earlier.kind, earlier.name.place.line);
-                self.mistake(name.place, title, &label);
-            }
-            self.fields_of(entity.kind, &entity.fields);
-            self.budgets(entity.state(), &entity.fields);
-            self.state(entity);
-        }
-    }
-
-    /// A kind must have these fields, and they must refer to what exists.
-    fn fields_of(&mut self, kind: Kind, fields: &super::Fields) {
-        for (field, place) in fields.present() {
-            if !kind.fields().contains(&field) {
-                let label = format!("expected one of: {}", kind.fields().join(", "));
-                self.mistake(place, format!("a {kind} has no `{field}`"), &label);
-            }
-        }
-        self.refers_if_there(fields.user.as_ref(), Kind::User);
-        self.refers_if_there(fields.team.as_ref(), Kind::Team);
-        self.refers_if_there(fields.organisation.as_ref(), Kind::Organisation);
-        self.refers_if_there(fields.budget.as_ref(), Kind::Budget);
-        if let (Some(budget), Some(own)) = (&fields.budget, &fields.max_budget) {
-            let label = format!("already on line {}", budget.place.line.min(own.place.line));
-            let place = if budget.place.line > own.place.line { budget.place } else { own.place };
-            self.mistake(place, "it has a budget object and a budget of its own: which one holds?", &label);
-        }
-    }
-
-    /// No budget may be negative or not a number, except in a `make` that is to be refused for it.
-    fn budgets(&mut self, state: State, fields: &super::Fields) {
-        for budget in [&fields.max_budget, &fields.member_budget].into_iter().flatten() {
-            let wrong = match budget.value {
-                Budget::Usd(amount) => amount < Usd::ZERO,
-                Budget::NotANumber | Budget::Infinite => true,
-            };
-            if wrong && state != State::Later {
-                let title = match budget.value {
-                    Budget::Usd(amount) => format!("the budget is {amount}: it cannot be negative"),
-                    other => format!("the budget is {other}, which is not an amount"),
-                };
-                let diagnostic = self.mistake(budget.place, title, "expected 0 or more");
-                *diagnostic = diagnostic
-                    .clone()
-                    .help("to test that it is refused, say `state: later`, and `make` it with `expect: refused`");
-            }
-        }
-    }
-
-    fn state(&mut self, entity: &Given) {
-        let Given { kind, name, fields } = entity;
-        if *kind == Kind::Member && (fields.user.is_none() || fields.team.is_none()) {
-            let title = format!("`{}` is a member of a team: name its `user` and its `team`", name.value);
-            self.mistake(name.place, title, "give it a `user` and a `team`");
-        }
-        if *kind == Kind::Key && fields.made_by.as_deref() == Some(&MadeBy::Session) && fields.user.is_none() {
-            let title = format!("`{}` is made by a session, but has no user", name.value);
-            self.mistake(name.place, title, "whose session? give it a `user`");
-        }
-        let of_kind: &[Kind] = match entity.state() {
-            State::Active | State::Later => &Kind::ALL,
-            State::Blocked => &[Kind::Key, Kind::Team, Kind::EndUser],
-            State::Unknown => &[Kind::Key, Kind::EndUser],
-            State::AdminKey => &[Kind::Key],
-        };
-        if let Some(state) = fields.state.as_ref().filter(|_| !of_kind.contains(kind)) {
-            self.mistake(state.place, format!("a {kind} cannot be that"), "expected another state");
-        }
-        let alone = *kind == Kind::Key && matches!(entity.state(), State::Unknown | State::AdminKey);
-        if alone && fields.present().len() > 1 {
-            let title = format!("`{}` is never created, so it cannot have other fields", name.value);
-            self.mistake(name.place, title, "remove its other fields");
-        }
-    }
-
     fn steps(&mut self) {
         let scenario = self.scenario;
         if scenario.steps.is_empty() {
             self.mistake(scenario.name.place, "the scenario has no steps", "nothing would be tested");
         }
-        for step in &scenario.steps {
+        for (at, step) in scenario.steps.iter().enumerate() {
             match step {
                 Step::Drain { key, fields } => {
                     self.refers(key, &[Kind::Key]);
-                    self.asking(fields);
+                    self.asking(fields, at);
                     let not_of_a_drain = [
                         fields.times.as_ref().map(|at| at.place),
                         fields.at_once.as_ref().map(|at| at.place),
@@ -223,7 +146,7 @@ impl Checked<'_> {
                 }
                 Step::Chat { key, fields } => {
                     self.refers(key, &[Kind::Key]);
-                    self.asking(fields);
+                    self.asking(fields, at);
                     self.crowd(key, fields);
                 }
                 Step::List { key, fields } => {
@@ -242,7 +165,11 @@ impl Checked<'_> {
                         self.mistake(entity.place, "nothing is spent by this", "say `values: as_sent`");
                     }
                 }
-                Step::Change { act, entity, fields } => self.change(*act, entity, fields),
+                Step::Change { act, entity, fields } => {
+                    self.on(fields.on.as_ref(), at);
+                    self.change(*act, entity, fields);
+                }
+                Step::Move { .. } => {}
                 Step::Disturb { act, part } => {
                     let possible = match act {
                         Disturbance::Flush => part.value == Part::Redis,
@@ -260,7 +187,7 @@ impl Checked<'_> {
     }
 
     /// What `drain` and `chat` share.
-    fn asking(&mut self, fields: &AskFields) {
+    fn asking(&mut self, fields: &AskFields, at: usize) {
         self.in_range(fields.times.as_ref(), 1..=MOST_TIMES, "times");
         self.in_range(fields.at_once.as_ref(), 2..=MOST_TIMES, "at_once");
         self.refers_if_there(fields.model.as_ref(), Kind::Model);
@@ -284,9 +211,7 @@ impl Checked<'_> {
         for place in of_streams.into_iter().flatten().filter(|_| !streamed) {
             self.mistake(place, "this is about streams, and nothing is streamed", "add `stream: true`");
         }
-        if let Some(on) = fields.on.as_ref().filter(|_| scenario.instances.as_ref().is_none_or(|at| at.value < 2)) {
-            self.mistake(on.place, "there is one instance of the gateway", "add `instances: 2` to the scenario");
-        }
+        self.on(fields.on.as_ref(), at);
     }
 
     fn crowd(&mut self, key: &At<Name>, fields: &AskFields) {
@@ -367,63 +292,6 @@ impl Checked<'_> {
                 self.budgets(may_be_wrong, to);
             }
             (None, false) => {}
-        }
-    }
-
-    /// The scenario's own numbers against its own budgets.
-    fn contradictions(&mut self) {
-        let scenario = self.scenario;
-        for (step, allowed) in scenario.steps.iter().zip(allowed(scenario)) {
-            match (step, allowed) {
-                (Step::Drain { key, fields }, Allowed::Unlimited) if fields.accepted.is_none() => {
-                    self.mistake(
-                        key.place,
-                        format!("no budget applies to `{}`, so a drain would never end", key.value),
-                        "give it a budget, or say how many are `accepted`",
-                    );
-                }
-                (Step::Drain { fields, .. } | Step::Chat { fields, .. }, Allowed::Requests(allowed))
-                    if fields.accepted.is_some() =>
-                {
-                    // Where spend is not waited for, more may get through: that is what the scenario says.
-                    let more_may = fields.at_once.is_some() || scenario.settle == Settle::AtCheck;
-                    let wrong =
-                        |count: &super::Count| (count.least > allowed.most && !more_may) || count.most < allowed.least;
-                    if let Some(accepted) = fields.accepted.as_ref().filter(|count| wrong(count)) {
-                        let price = scenario.price.value;
-                        let title = format!(
-                            "{} requests of {price} cannot be right: the budgets allow {allowed}",
-                            accepted.value
-                        );
-                        self.mistake(accepted.place, title, &format!("expected {allowed}"));
-                    }
-                }
-                (Step::Chat { fields, .. }, Allowed::Requests(allowed)) => {
-                    let Some(expect) = &fields.expect else { continue };
-                    match &expect.value {
-                        Expect::Accepted if allowed.most < fields.count() => {
-                            let title = format!("this cannot be accepted: the budgets allow {allowed}");
-                            self.mistake(expect.place, title, "a budget is spent by then");
-                        }
-                        Expect::Refused(refusal)
-                            if refusal.error == Some(ErrorKind::BudgetExceeded) && allowed.least > 0 =>
-                        {
-                            let title = "this cannot be refused: no budget is spent by then";
-                            self.mistake(expect.place, title, &format!("the budgets allow {allowed}"));
-                        }
-                        Expect::Accepted | Expect::Refused(_) => {}
-                    }
-                }
-                (
-                    Step::Drain { .. }
-                    | Step::Chat { .. }
-                    | Step::List { .. }
-                    | Step::Check { .. }
-                    | Step::Change { .. }
-                    | Step::Disturb { .. },
-                    _,
-                ) => {}
-            }
         }
     }
 }
