@@ -305,15 +305,16 @@ async fn launch_new(
     run: &RunId,
 ) -> Result<Live, LaunchError> {
     let began = Instant::now();
+    // Boxed: what a launch holds on to is large, and its callers are deep.
     let live = match &target.launcher {
         Launcher::Builtin { fault } => builtin::launch(target, to, *fault, limits).await,
         Launcher::External { url, admin_key_env, upstream } => {
             external::attach(target, url, admin_key_env, *upstream, limits).await
         }
-        Launcher::Docker { .. } => docker::launch(target, to, limits, run).await,
+        Launcher::Docker { .. } => Box::pin(docker::launch(target, to, limits, run)).await,
         // Every caller has chosen one.
         Launcher::Either { .. } => Err(LaunchError::new(target, "nobody has chosen its launcher")),
-        Launcher::Process { .. } => process::launch(target, to, limits, run).await,
+        Launcher::Process { .. } => Box::pin(process::launch(target, to, limits, run)).await,
     };
     let live = live?;
     if let Err(error) = live.prepare().await {

@@ -62,7 +62,7 @@ impl Together<'_> {
             }
             return;
         }
-        let (tried, rolled_out) = match self.once(&self.trials, "", InDoubt::End, tell).await {
+        let (tried, rolled_out) = match Box::pin(self.once(&self.trials, "", InDoubt::End, tell)).await {
             Some(Ok(done)) => done,
             Some(Err(error)) => {
                 for (_, trial) in &self.trials {
@@ -87,7 +87,7 @@ impl Together<'_> {
         }
         let of_again = self.trials.iter().filter(|(index, _)| again.iter().any(|(other, _)| other == index));
         let of_again: Vec<(usize, &Trial)> = of_again.copied().collect();
-        let quiet = self.once(&of_again, "-again", InDoubt::GoOn, &|_| {}).await;
+        let quiet = Box::pin(self.once(&of_again, "-again", InDoubt::GoOn, &|_| {})).await;
         let mut results = match quiet {
             Some(Ok((results, _))) => results,
             Some(Err(_)) | None => Vec::new(),
@@ -119,7 +119,7 @@ impl Together<'_> {
     ) -> Option<Result<(Vec<(usize, Attempt)>, RolledOut), LaunchError>> {
         let Together { rollout, from, target, name, limits, run, gate, .. } = *self;
         let launched = tokio::select! {
-            launched = launch_from(from, target, limits, run) => launched,
+            launched = Box::pin(launch_from(from, target, limits, run)) => launched,
             () = gate.closed() => return None,
         };
         let live = match launched {

@@ -105,7 +105,7 @@ impl Session<'_> {
             self.plan.trials.iter().enumerate().partition(|(_, trial)| trial.file.scenario.rollout().is_none());
         let all = async {
             if !by_itself.is_empty() {
-                match self.by_itself(index, target, &by_itself).await {
+                match Box::pin(self.by_itself(index, target, &by_itself)).await {
                     Some(live) => live.stop().await,
                     None => return,
                 }
@@ -114,7 +114,7 @@ impl Session<'_> {
                 let of_rollout = moved.iter().filter(|(_, trial)| trial.file.scenario.rollout() == Some(rollout));
                 let of_rollout: Vec<_> = of_rollout.copied().collect();
                 if !of_rollout.is_empty() && !self.gate.is_closed() {
-                    self.roll_out(index, target, rollout, of_rollout, by_itself.is_empty()).await;
+                    Box::pin(self.roll_out(index, target, rollout, of_rollout, by_itself.is_empty())).await;
                 }
             }
         };

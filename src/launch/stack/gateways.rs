@@ -206,6 +206,8 @@ pub(super) enum Stage {
     /// The new one beside the old one.
     Both,
     New,
+    /// The new one, as it was started beside the old one.
+    Rolled,
     /// The old one, after the new one.
     OldAgain,
 }
@@ -258,7 +260,7 @@ impl<N> Generations<N> {
         let run: &[Generation] = match self.stage() {
             Stage::Old => &[Generation::Before],
             Stage::Both => &[Generation::Before, Generation::After],
-            Stage::New => &[Generation::After],
+            Stage::New | Stage::Rolled => &[Generation::After],
             Stage::OldAgain => &[Generation::Back],
         };
         run.iter().flat_map(|generation| self.started(*generation))

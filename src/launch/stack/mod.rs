@@ -231,7 +231,7 @@ pub(super) async fn launch<S: Site>(
     kept: fn(Box<Stack<S>>) -> Held,
 ) -> Result<Live, LaunchError> {
     let (old, new) = (Edition::of(&site, target)?, to.map(|to| Edition::of(&site, to)).transpose()?);
-    let Begun { database, first, said, remark } = begin(&old, &site, &common).await?;
+    let Begun { database, first, said, remark } = Box::pin(begin(&old, &site, &common)).await?;
     let setup = common.setup(&old, site.gateway(&old.build), &database.about(&site).await, database.url());
     let wrong = old.contradicts(&site, said.as_deref());
     let gateways = Generations::begun_with(first);
@@ -262,7 +262,7 @@ impl<S: Site> Stack<S> {
             false => None,
             true => Some(&self.redis().await?.spot),
         };
-        let (generation, edition) = self.edition(instance)?;
+        let (generation, instance, edition) = self.edition(instance)?;
         let launch = || async {
             // The first gateway has made the tables.
             let launched = Node::launch(&self.site, &self.common, edition, self.database.url(), redis, Schema::Leave);

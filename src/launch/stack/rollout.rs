@@ -11,12 +11,14 @@ use crate::outcome::Moved;
 use crate::scenario::{Instance, Move};
 
 impl<S: Site> Stack<S> {
-    /// The version that an instance has now, and whom it was started with.
-    pub(super) fn edition(&self, instance: Instance) -> Result<(Generation, &Edition<S>), LaunchError> {
+    /// Which gateway answers as an instance now, and of which version it is.
+    pub(super) fn edition(&self, instance: Instance) -> Result<(Generation, Instance, &Edition<S>), LaunchError> {
         Ok(match (self.gateways.stage(), instance) {
-            (Stage::Old, _) | (Stage::Both, Instance::First) => (Generation::Before, &self.old),
-            (Stage::Both, Instance::Second) | (Stage::New, _) => (Generation::After, self.new()?),
-            (Stage::OldAgain, _) => (Generation::Back, &self.old),
+            (Stage::Old, _) | (Stage::Both, Instance::First) => (Generation::Before, instance, &self.old),
+            // The one that was started beside the old one.
+            (Stage::Both, Instance::Second) | (Stage::Rolled, _) => (Generation::After, Instance::Second, self.new()?),
+            (Stage::New, _) => (Generation::After, instance, self.new()?),
+            (Stage::OldAgain, _) => (Generation::Back, instance, &self.old),
         })
     }
 
@@ -37,18 +39,21 @@ impl<S: Site> Stack<S> {
                 self.gateways.is_now(Stage::Both);
                 Duration::ZERO
             }
-            (Move::Upgrade, Stage::Old | Stage::Both) => {
-                let rolled = self.gateways.stage() == Stage::Both;
+            (Move::Upgrade, Stage::Both) => {
+                self.stop(Generation::Before).await?;
+                self.gateways.is_now(Stage::Rolled);
+                Duration::ZERO
+            }
+            (Move::Upgrade, Stage::Old) => {
                 self.stop(Generation::Before).await?;
                 self.gateways.is_now(Stage::New);
                 self.start(self.new()?, Generation::Before, Generation::After, Instance::First).await?;
-                // What was started beside it went on answering.
-                if rolled { Duration::ZERO } else { began.elapsed() }
+                began.elapsed()
             }
-            (Move::Downgrade, Stage::New) => {
+            (Move::Downgrade, Stage::New | Stage::Rolled) => {
                 self.stop(Generation::After).await?;
                 self.gateways.is_now(Stage::OldAgain);
-                self.start(&self.old, Generation::After, Generation::Back, Instance::First).await?;
+                self.start(&self.old, Generation::Before, Generation::Back, Instance::First).await?;
                 began.elapsed()
             }
             (Move::Roll | Move::Upgrade | Move::Downgrade, stage) => {
