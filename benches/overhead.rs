@@ -73,7 +73,7 @@ async fn harness() -> Cost {
         gate: &gate,
         results: sender,
     };
-    let cost = measured(schedule.run_all(live, &trials)).await;
+    let cost = measured(schedule.run_all(live, &trials.iter().enumerate().collect::<Vec<_>>())).await;
     let mut passed = 0;
     while let Some(result) = results.recv().await {
         assert_eq!(result.outcome, Outcome::Pass, "{:?}", result.findings);

@@ -64,11 +64,7 @@ impl Checked {
                 self.results.insert(result.trial.clone(), result);
                 None
             }
-            Event::Begun
-            | Event::RolledOut { .. }
-            | Event::Log { .. }
-            | Event::Restarted { .. }
-            | Event::Ended => None,
+            Event::Begun | Event::RolledOut { .. } | Event::Log { .. } | Event::Restarted { .. } | Event::Ended => None,
         }
     }
 

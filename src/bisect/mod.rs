@@ -219,6 +219,7 @@ mod tests {
             outcome: if findings.is_empty() { Outcome::Pass } else { Outcome::Fail },
             findings: findings.iter().map(finding).collect(),
             exchanges: Vec::new(),
+            moves: Vec::new(),
             evidence: Evidence::default(),
             time: Time::default(),
             late_ms: 0,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256};
@@ -18,7 +19,7 @@ use crate::launch::cache::Cache;
 use crate::launch::{LaunchError, Live, RunId, launch, prepare};
 use crate::outcome::{Outcome, TrialResult};
 use crate::run::jobs::AT_FIRST;
-use crate::run::rollout::Together;
+use crate::run::rollout::{self, Together};
 use crate::run::run_trial;
 use crate::run::under::Under;
 use crate::scenario::{Rollout, Trial, TrialId};
@@ -135,7 +136,8 @@ impl Learned {
     /// What is left of a search for the same, on the same versions, with the same build of this program.
     fn of(plan: &SearchPlan) -> Result<Learned, String> {
         let cache = Cache::find().map_err(|error| error.to_string())?;
-        let under = Under::of(plan.limits, 0, plan.from.as_ref()).ok_or("which build of gatecrash this is cannot be told")?;
+        let under =
+            Under::of(plan.limits, 0, plan.from.as_ref()).ok_or("which build of gatecrash this is cannot be told")?;
         let mut digest = Sha256::new();
         digest.update(under.digest());
         for target in &plan.targets {
@@ -408,7 +410,18 @@ impl SearchWork<'_> {
         for number in 0..self.tries {
             let trials: Vec<(usize, &Trial)> = trials.iter().copied().enumerate().collect();
             let name = &format!("{prefix}-{number}");
-            let mut ran = Together { rollout, from, target, trials, name, limits, run, gate }.results().await;
+            (self.tell)(SearchEvent::Launching(target.name.clone()));
+            let ran = Mutex::new(Vec::new());
+            let tell = |told: rollout::Told| match told {
+                rollout::Told::Launched(live) => {
+                    let (target, seconds) = (target.name.clone(), live.took.as_secs_f64());
+                    (self.tell)(SearchEvent::Launched { target, seconds });
+                }
+                rollout::Told::Finished(result) => ran.lock().unwrap_or_else(PoisonError::into_inner).push(*result),
+                rollout::Told::NotLaunched(_) | rollout::Told::RolledOut(_) => {}
+            };
+            Together { rollout, from, target, trials, name, limits, run, gate }.run(&tell).await;
+            let mut ran = ran.into_inner().unwrap_or_else(PoisonError::into_inner);
             let today = jiff::ZonedDateTime::now().date();
             deviation::apply(known, target, &[], &mut ran, today);
             for result in ran {

@@ -46,6 +46,9 @@ pub(super) struct CompareArgs {
     /// Find both versions in the changes since a revision, as in a pull request: in images, packages and charts.
     #[arg(long, value_name = "REVISION")]
     from_git: Option<String>,
+    /// For scenarios with an upgrade: the target that both are upgraded from. Default: the baseline.
+    #[arg(long, value_name = "TARGET")]
+    from: Option<String>,
     #[command(flatten)]
     common: Common,
 }
@@ -53,7 +56,7 @@ pub(super) struct CompareArgs {
 impl CompareArgs {
     pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let (targets, scenarios) = two_targets(config, &self.arguments, self.from_git.as_deref())?;
-        self.common.order(targets, None, scenarios, true, config)
+        self.common.order(targets, self.from, scenarios, true, config)
     }
 }
 

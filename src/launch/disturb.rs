@@ -127,7 +127,9 @@ impl Live {
     /// When the other version does not start, or the launcher has only one.
     pub async fn move_to(&self, to: Move) -> Result<Moved, LaunchError> {
         match &self.kept {
-            Held::Builtin(in_process) => in_process.move_to(to).await.map_err(|why| LaunchError::new(&self.target, why)),
+            Held::Builtin(in_process) => {
+                in_process.move_to(to).await.map_err(|why| LaunchError::new(&self.target, why))
+            }
             Held::Docker(containers) => containers.move_to(to).await,
             Held::Process(processes) => processes.move_to(to).await,
             Held::Attached(_) | Held::External(_) => {

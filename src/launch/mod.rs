@@ -298,12 +298,7 @@ async fn launch_anew(target: &Target, limits: Limits, run: &RunId) -> Result<Liv
     launch_new(target, None, limits, run).await
 }
 
-async fn launch_new(
-    target: &Target,
-    to: Option<&Target>,
-    limits: Limits,
-    run: &RunId,
-) -> Result<Live, LaunchError> {
+async fn launch_new(target: &Target, to: Option<&Target>, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
     let began = Instant::now();
     // Boxed: what a launch holds on to is large, and its callers are deep.
     let live = match &target.launcher {

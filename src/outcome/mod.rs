@@ -17,7 +17,7 @@ use crate::scenario::{Trial, TrialId};
 pub use evidence::{Acted, AdminAnswer, AdminCall, Evidence, Gives};
 pub use exchange::{Answer, Broken, Company, Exchange, Sent, Standing};
 pub use finding::{Finding, FindingKind};
-pub use rollout::{Moved, RolledOut, SchemaChange};
+pub use rollout::{Moved, MovedAt, RolledOut, SchemaChange};
 
 /// What came of one trial on one target, with all that is known about how.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +33,9 @@ pub struct TrialResult {
     pub findings: Vec<Finding>,
     /// All requests, in their order.
     pub exchanges: Vec<Exchange>,
+    /// The moves of its target to another version, in their order.
+    #[serde(default)]
+    pub moves: Vec<MovedAt>,
     /// What else is kept of a trial that failed.
     pub evidence: Evidence,
     /// Where its time went.
@@ -82,6 +85,7 @@ impl TrialResult {
             outcome: Outcome::Error { reason },
             findings: Vec::new(),
             exchanges: Vec::new(),
+            moves: Vec::new(),
             evidence: Evidence::default(),
             time: Time::default(),
             late_ms: 0,
@@ -90,7 +94,10 @@ impl TrialResult {
 
     /// A trial that its target could not be asked.
     pub fn skipped(trial: &Trial, target: &str, reason: String) -> TrialResult {
-        TrialResult { outcome: Outcome::Skip { reason: reason.clone() }, ..TrialResult::not_begun(trial, target, reason) }
+        TrialResult {
+            outcome: Outcome::Skip { reason: reason.clone() },
+            ..TrialResult::not_begun(trial, target, reason)
+        }
     }
 
     /// The same, with a charge that came this late.

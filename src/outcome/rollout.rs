@@ -22,6 +22,18 @@ pub struct RolledOut {
     pub log: Vec<String>,
 }
 
+/// A move, as a trial sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MovedAt {
+    /// Which.
+    pub to: Move,
+    /// How many requests came before it.
+    pub after: usize,
+    /// The line of its step in the scenario's file.
+    pub line: usize,
+}
+
 /// One move of a target to another version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use super::rollout::doing;
 use super::{Report, TargetReport, TrialReport};
 use crate::outcome::{FindingKind, Outcome, OutcomeKind, TrialResult};
+use crate::scenario::Rollout;
 use crate::verdict::Verdict;
 
 /// `Do not upgrade to litellm@1.82.3: 22 bypasses and 3 miscounts are new.`
@@ -48,7 +50,10 @@ fn of_trials(report: &Report) -> String {
         _ if ran == 0 && report.is_left_without_trials() => "This part of the run had no trials.".to_owned(),
         _ if ran == 0 => "Nothing was run, so there is no answer.".to_owned(),
         (true, [.., candidate], false) => {
-            format!("Do not upgrade to {candidate}: {} new.", are(&kinds(report, &failed)))
+            let by_itself: Vec<_> = failed.iter().copied().filter(|trial| trial.rollout.is_none()).collect();
+            let by_itself = (!by_itself.is_empty()).then(|| format!("{} new", are(&kinds(report, &by_itself))));
+            let parts: Vec<String> = by_itself.into_iter().chain(of_rollouts(report)).collect();
+            format!("Do not upgrade to {candidate}: {}.", parts.join("; "))
         }
         (true, [baseline, candidate], true) => match report.with_verdict(Verdict::Regression).count() {
             0 => {
@@ -89,6 +94,17 @@ fn of_trials(report: &Report) -> String {
             }
         }
     }
+}
+
+/// What the upgrade itself adds to a comparison: `upgrading in place: 3 bypasses are new`
+pub(super) fn of_rollouts(report: &Report) -> Option<String> {
+    let part = |rollout: Rollout| {
+        let failed = report.trials.iter().filter(|trial| trial.rollout == Some(rollout) && report.failed(trial));
+        let failed: Vec<_> = failed.filter(|_| report.compares).collect();
+        (!failed.is_empty()).then(|| format!("{}: {} new", doing(rollout), are(&kinds(report, &failed))))
+    };
+    let parts: Vec<String> = Rollout::ALL.into_iter().filter_map(part).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// `1 trial`, `3 trials`

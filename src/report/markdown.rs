@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Report, TargetReport, TrialReport, answer, terminal};
+use super::{Report, TargetReport, TrialReport, answer, rollout, terminal};
 use crate::host::failure::Exit;
 use crate::outcome::{Outcome, OutcomeKind, TrialResult};
 use crate::verdict::Verdict;
@@ -32,6 +32,7 @@ pub fn render(report: &Report) -> String {
     if left_out > 0 {
         let _ = writeln!(text, "\n{left_out} more are left out here for lack of space; the other formats have them.");
     }
+    text.push_str(&rollout::markdown(report));
     let rest = [terminal::environment(report), terminal::deviations(&report.deviations)].concat();
     let rest = terminal::without_colours(&rest);
     if !rest.trim().is_empty() {

@@ -11,6 +11,7 @@ pub mod markdown;
 pub mod merge;
 pub mod output;
 pub mod progress;
+mod rollout;
 pub mod stream;
 pub mod terminal;
 pub mod transcript;
@@ -110,6 +111,9 @@ pub struct TrialReport {
     pub issue: Option<String>,
     /// The scenario's tags.
     pub tags: Vec<String>,
+    /// How its target comes to another version in it, if it does.
+    #[serde(default)]
+    pub rollout: Option<Rollout>,
     /// What one accepted request costs, in USD, where a step says nothing else.
     #[schemars(with = "String")]
     pub price: Usd,
@@ -128,6 +132,7 @@ impl TrialReport {
             file: trial.file.path.display().to_string(),
             issue: scenario.issue.as_ref().map(|issue| issue.value.clone()),
             tags: scenario.tags.iter().map(|tag| tag.0.clone()).collect(),
+            rollout: scenario.rollout(),
             price: scenario.price.value,
             verdict,
             results,

@@ -138,11 +138,7 @@ impl Stream {
                 }
             },
             Event::Finished(result) => self.judged(&seen.launched, vec![result.clone()]),
-            Event::Begun
-            | Event::RolledOut { .. }
-            | Event::Restarted { .. }
-            | Event::Log { .. }
-            | Event::Ended => None,
+            Event::Begun | Event::RolledOut { .. } | Event::Restarted { .. } | Event::Log { .. } | Event::Ended => None,
         }
     }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use annotate_snippets::{AnnotationKind, Group, Level, Snippet};
 use anstyle::{AnsiColor, Style};
 
-use super::{Report, TargetReport, TrialReport, answer, transcript};
+use super::{Report, TargetReport, TrialReport, answer, rollout, transcript};
 use crate::outcome::{Finding, Outcome, OutcomeKind, TrialResult};
 use crate::scenario::diagnostic::Style as Colours;
 use crate::target::LauncherKind;
@@ -52,7 +52,13 @@ pub(super) fn below_trials(report: &Report, detail: Detail) -> String {
             let _ = writeln!(text, "\n{} {remark}", painted(ODD, &target.name));
         }
     }
+    for line in rollout::lines(report) {
+        let _ = writeln!(text, "\n{}", painted(FAINT, line));
+    }
     text.push_str(&launchers(report));
+    if let Some(line) = answer::of_rollouts(report) {
+        let _ = writeln!(text, "\n{}", painted(BAD, line));
+    }
     text.push_str(&answer(report));
     text
 }
@@ -194,7 +200,12 @@ pub fn repeat(report: &Report, trial: &TrialReport) -> String {
     let of_many = if trial.trial.contains('/') { format!(" --filter {}", trial.trial) } else { String::new() };
     match (report.compares, targets.as_slice()) {
         (true, [baseline, candidate]) => format!("gatecrash compare {baseline} {candidate} {path}{of_many}"),
-        _ => format!("gatecrash run {path} --target {}{of_many}", targets.join(" --target ")),
+        _ => {
+            let froms = report.targets.iter().flat_map(|target| target.rollouts.iter().map(move |own| (target, own)));
+            let other = froms.filter(|_| trial.rollout.is_some()).find(|(target, own)| own.from != target.name);
+            let from = other.map(|(_, own)| format!(" --from {}", own.from)).unwrap_or_default();
+            format!("gatecrash run {path} --target {}{from}{of_many}", targets.join(" --target "))
+        }
     }
 }
 

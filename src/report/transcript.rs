@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::outcome::{Exchange, Standing, TrialResult};
+use crate::scenario::Move;
 
 /// What the mark of [`budgets`] means, where there is one.
 pub fn legend(results: &[TrialResult]) -> Option<&'static str> {
@@ -17,6 +18,8 @@ pub struct ExchangeRow<'a> {
     /// The line of the step.
     pub line: usize,
     pub key: String,
+    /// A move of the targets to another version, instead of a request.
+    pub moved: Option<Move>,
     /// In the order of the results; `None` where there were fewer.
     pub exchanges: Vec<Option<&'a Exchange>>,
 }
@@ -27,10 +30,14 @@ pub fn rows(results: &[TrialResult]) -> Vec<ExchangeRow<'_>> {
         let mut of_line: BTreeMap<usize, usize> = BTreeMap::new();
         for exchange in &result.exchanges {
             let nth = of_line.entry(exchange.line).and_modify(|nth| *nth += 1).or_default();
-            let empty =
-                || ExchangeRow { line: exchange.line, key: exchange.whose(), exchanges: vec![None; results.len()] };
+            let (line, key, exchanges) = (exchange.line, exchange.whose(), vec![None; results.len()]);
+            let empty = || ExchangeRow { line, key, moved: None, exchanges };
             rows.entry((exchange.line, *nth)).or_insert_with(empty).exchanges[index] = Some(exchange);
         }
+    }
+    for moved in results.iter().flat_map(|result| &result.moves) {
+        let (line, key) = (moved.line, format!("{} gateway", moved.to.word()));
+        rows.insert((line, 0), ExchangeRow { line, key, moved: Some(moved.to), exchanges: vec![None; results.len()] });
     }
     rows.into_values().collect()
 }
@@ -68,6 +75,7 @@ pub fn as_text(results: &[TrialResult]) -> String {
         for exchange in row.exchanges {
             line.extend(match exchange {
                 Some(exchange) => [exchange.request.to_string(), spent_before(exchange), exchange.answer.to_string()],
+                None if row.moved.is_some() => ["--".to_owned(), String::new(), String::new()],
                 None => ["-".to_owned(), String::new(), String::new()],
             });
         }

@@ -6,8 +6,10 @@ use super::Stop;
 use super::steps::{Steps, undisturbed};
 use crate::gateway::adapter::Feature;
 use crate::gateway::{AdminError, Entity, Gateway, Notes};
-use crate::outcome::{Acted, Answer};
-use crate::scenario::{Act, At, ChangeFields, Disturbance, Expect, Given, Instance, Kind, MadeBy, Move, Name, Part, State};
+use crate::outcome::{Acted, Answer, MovedAt};
+use crate::scenario::{
+    Act, At, ChangeFields, Disturbance, Expect, Given, Instance, Kind, MadeBy, Move, Name, Part, State,
+};
 use crate::secret::Secret;
 use crate::verdict::oracle::{Wanted, Zone, judge};
 
@@ -190,6 +192,7 @@ impl<'a> Steps<'a> {
         let moved = convoy.waits_for(to).await;
         self.time.pace += began.elapsed();
         self.acted(Acted::new(format!("{} {}", to.word(), part.value.word()), part.place.line, &Notes::default()));
+        self.moves.push(MovedAt { to, after: self.requests, line: part.place.line });
         moved.map_err(Stop::Failed)
     }
 

@@ -253,13 +253,13 @@ async fn attempt(
         true => Evidence::default(),
         false => steps.evidence(hung).await,
     };
-    let Steps { findings, mut exchanges, mut time, turn, late, .. } = steps;
+    let Steps { findings, mut exchanges, moves, mut time, turn, late, .. } = steps;
     if findings.is_empty() {
         exchanges.iter_mut().for_each(|exchange| exchange.sent = None);
     }
     time.whole = began.elapsed();
     let (trial, target, late_ms) = (trial.id.clone(), live.target.name.clone(), late.as_millis() as u64);
-    let result = TrialResult { trial, target, outcome, findings, exchanges, evidence, time, late_ms };
+    let result = TrialResult { trial, target, outcome, findings, exchanges, moves, evidence, time, late_ms };
     Some(Attempt { result, end, turn })
 }
 

@@ -36,7 +36,7 @@ pub enum Told {
     Launched(Arc<Live>),
     /// It is not, and this is the end of its log.
     NotLaunched(Vec<String>),
-    Finished(TrialResult),
+    Finished(Box<TrialResult>),
     /// All moves of the first time were made, or could not be.
     RolledOut(RolledOut),
 }
@@ -47,7 +47,7 @@ impl Together<'_> {
         let results = Mutex::new(Vec::new());
         let tell = |told: Told| {
             if let Told::Finished(result) = told {
-                results.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+                results.lock().unwrap_or_else(PoisonError::into_inner).push(*result);
             }
         };
         self.run(&tell).await;
@@ -55,10 +55,10 @@ impl Together<'_> {
     }
 
     /// Runs them. Every trial has a result at the end, unless the gate is closed.
-    pub(super) async fn run(&self, tell: &(dyn Fn(Told) + Sync)) {
+    pub async fn run(&self, tell: &(dyn Fn(Told) + Sync)) {
         if let Some(why) = self.impossible() {
             for (_, trial) in &self.trials {
-                tell(Told::Finished(TrialResult::skipped(trial, &self.target.name, why.clone())));
+                tell(Told::Finished(Box::new(TrialResult::skipped(trial, &self.target.name, why.clone()))));
             }
             return;
         }
@@ -67,7 +67,7 @@ impl Together<'_> {
             Some(Err(error)) => {
                 for (_, trial) in &self.trials {
                     let reason = format!("{} could not be launched: {}", error.target, error.what);
-                    tell(Told::Finished(TrialResult::not_begun(trial, &self.target.name, reason)));
+                    tell(Told::Finished(Box::new(TrialResult::not_begun(trial, &self.target.name, reason))));
                 }
                 return tell(Told::NotLaunched(error.log));
             }
@@ -79,7 +79,9 @@ impl Together<'_> {
         for (index, attempt) in tried {
             match attempt.end {
                 Ending::InDoubt(_) if was_moved => again.push((index, attempt.result)),
-                Ending::InDoubt(_) | Ending::Hung | Ending::Certain => tell(Told::Finished(attempt.result)),
+                Ending::InDoubt(_) | Ending::Hung | Ending::Certain => {
+                    tell(Told::Finished(Box::new(attempt.result)));
+                }
             }
         }
         if again.is_empty() || self.gate.is_closed() {
@@ -93,8 +95,9 @@ impl Together<'_> {
             Some(Err(_)) | None => Vec::new(),
         };
         for (index, first) in again {
-            let second = results.iter().position(|(other, _)| *other == index).map(|at| results.swap_remove(at).1.result);
-            tell(Told::Finished(of_both(first, second)));
+            let second =
+                results.iter().position(|(other, _)| *other == index).map(|at| results.swap_remove(at).1.result);
+            tell(Told::Finished(Box::new(of_both(first, second))));
         }
     }
 

@@ -156,7 +156,7 @@ impl Session<'_> {
             }
             Told::Launched(_) => {}
             Told::NotLaunched(lines) => tell(Event::Log { target: target_name(), lines }),
-            Told::Finished(result) => tell(Event::Finished(result)),
+            Told::Finished(result) => tell(Event::Finished(*result)),
             Told::RolledOut(rolled_out) => tell(Event::RolledOut { target: target_name(), rolled_out }),
         };
         let together = Together { rollout, from, target, trials, name: &name, limits, run, gate };

@@ -12,7 +12,7 @@ use super::{InDoubt, Stop};
 use crate::config::Limits;
 use crate::gateway::Gateway;
 use crate::launch::{Live, Share, Topology, Turn, Undisturbed};
-use crate::outcome::{Acted, Answer, Exchange, Finding, FindingKind, Standing, Time};
+use crate::outcome::{Acted, Answer, Exchange, Finding, FindingKind, MovedAt, Standing, Time};
 use crate::scenario::arithmetic::{Allowed, allowed};
 use crate::scenario::charge::{Asker, bounds, find};
 use crate::scenario::{
@@ -47,11 +47,9 @@ fn may_go_uncharged(trial: &Trial) -> bool {
     let late_price = matches!(trial.case.priced_by, PricedBy::Alias | PricedBy::Provider);
     let is_broken_off = |step: &Step| match step {
         Step::Drain { fields, .. } | Step::Chat { fields, .. } => fields.is_broken_off(),
-        Step::List { .. }
-        | Step::Check { .. }
-        | Step::Change { .. }
-        | Step::Disturb { .. }
-        | Step::Move { .. } => false,
+        Step::List { .. } | Step::Check { .. } | Step::Change { .. } | Step::Disturb { .. } | Step::Move { .. } => {
+            false
+        }
     };
     trial.case.stream && late_price || trial.file.scenario.steps.iter().any(is_broken_off)
 }
@@ -66,11 +64,9 @@ fn requests(scenario: &Scenario) -> usize {
             Step::Drain { fields, .. } => drain_range(fields, allowed).most + BEYOND + 1,
             Step::Chat { fields, .. } if fields.at_once.is_some() => 1,
             Step::Chat { fields, .. } => fields.count(),
-            Step::List { .. }
-            | Step::Check { .. }
-            | Step::Change { .. }
-            | Step::Disturb { .. }
-            | Step::Move { .. } => 0,
+            Step::List { .. } | Step::Check { .. } | Step::Change { .. } | Step::Disturb { .. } | Step::Move { .. } => {
+                0
+            }
         })
         .sum()
 }
@@ -81,11 +77,7 @@ pub(super) fn stated_time(scenario: &Scenario) -> Duration {
     let waits = scenario.steps.iter().filter_map(|step| match step {
         Step::Chat { fields, .. } => fields.within.as_deref(),
         Step::Check { fields, .. } => fields.within.as_deref(),
-        Step::Drain { .. }
-        | Step::List { .. }
-        | Step::Change { .. }
-        | Step::Disturb { .. }
-        | Step::Move { .. } => None,
+        Step::Drain { .. } | Step::List { .. } | Step::Change { .. } | Step::Disturb { .. } | Step::Move { .. } => None,
     });
     let waits: Duration = waits.map(|period| period.duration).sum();
     pace.saturating_mul(u32::try_from(requests(scenario)).unwrap_or(u32::MAX)).saturating_add(waits)
@@ -136,6 +128,7 @@ pub(super) struct Steps<'a> {
     pub(super) findings: Vec<Finding>,
     pub(super) exchanges: Vec<Exchange>,
     pub(super) acts: Vec<Acted>,
+    pub(super) moves: Vec<MovedAt>,
     /// The end of the gateway's log when the first finding was made.
     pub(super) log: Vec<String>,
     pub(super) time: Time,
@@ -176,6 +169,7 @@ impl<'a> Steps<'a> {
             findings: Vec::new(),
             exchanges: Vec::new(),
             acts: Vec::new(),
+            moves: Vec::new(),
             log: Vec::new(),
             time: Time::default(),
         }

@@ -11,8 +11,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use super::{
-    Act, AskFields, ChangeFields, CheckFields, Disturbance, Expect, Fields, Given, Kind, ListFields, Move, Name,
-    Part, Refusal, Step,
+    Act, AskFields, ChangeFields, CheckFields, Disturbance, Expect, Fields, Given, Kind, ListFields, Move, Name, Part,
+    Refusal, Step,
 };
 
 const STEPS: &[&str] = &[

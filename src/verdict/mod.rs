@@ -127,6 +127,7 @@ mod tests {
             outcome,
             findings: findings.iter().map(finding).collect(),
             exchanges: statuses.iter().map(exchange).collect(),
+            moves: Vec::new(),
             evidence: Evidence::default(),
             time: Time::default(),
             late_ms: 0,

@@ -91,3 +91,19 @@ fn a_gateway_reaches_its_upstream_and_nothing_outside_and_knows_what_it_was_told
     let version = TARGET.split_once('@').unwrap().1;
     assert!(cached.starts_with(&format!("template     litellm  {version}")), "{cached}");
 }
+
+#[test]
+fn a_new_version_that_does_not_start_is_an_error_of_its_trials_and_leaves_nothing() {
+    let Some(_turn) = turn() else { return };
+    // An image that ends at once, under the name of a version that there is not.
+    let image = "ghcr.io/berriai/litellm:v0.0.1";
+    docker(&["tag", "postgres:15", image]);
+    let targets = ["--target", "litellm@0.0.1", "--from", TARGET, "--launcher", "docker"];
+    let (code, told, _) = answer(gatecrash(&[&["run", "scenarios/upgrade/spent-key.yaml"][..], &targets].concat()));
+    docker(&["rmi", image]);
+    assert_eq!(code, 3, "{told}");
+    let why = "2 trials on litellm@0.0.1 could not be judged:\n  `upgrade: gateway` could not be done: the gateway has stopped";
+    assert!(told.contains(why), "{told}");
+    assert!(told.contains("litellm@0.0.1 was to be upgraded in place from litellm@1.82.3"), "{told}");
+    assert_eq!(docker(&["ps", "--all", "--quiet", "--filter", "label=dev.gatecrash.run"]), "");
+}

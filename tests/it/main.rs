@@ -36,6 +36,7 @@ mod reports;
 mod reproduce;
 mod secrets;
 mod support;
+mod upgrade;
 mod upstream;
 mod walkthrough;
 

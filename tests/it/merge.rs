@@ -74,6 +74,7 @@ fn a_report_alone_is_shown_as_the_run_itself_showed_it() {
         limits: config.limits,
         retries: 0,
         known: config.known_deviations.clone(),
+        from: None,
     };
     let (began, record) = (Instant::now(), Mutex::new(Record::default()));
     let tell = |event: Event| record.lock().unwrap().add(&event);
@@ -159,8 +160,8 @@ fn what_does_not_belong_together_is_refused_with_the_reason() {
         (&version, "\"gatecrash\": \"0.0.1\"", "they were made by gatecrash"),
         ("\"compares\": false", "\"compares\": true", "they are a run, and a comparison"),
         ("\"corpus\": [", "\"corpus\": [\"more\",", "more is in the corpus of one of them only"),
-        ("\"format\": 5", "\"format\": 1", "it is a report in format 1"),
-        ("\"format\": 5", "\"formal\": 3", "it is not a report of gatecrash: missing field `format`"),
+        ("\"format\": 6", "\"format\": 1", "it is a report in format 1"),
+        ("\"format\": 6", "\"formal\": 3", "it is not a report of gatecrash: missing field `format`"),
         ("\"interrupted\": false", "\"interrupted\": false, \"new\": 1", "unknown field `new`"),
     ] {
         let other = altered("altered.json", &whole, from, to);

@@ -147,6 +147,7 @@ fn subject(step: &Step) -> (String, Place) {
         Step::Drain { key, .. } | Step::Chat { key, .. } | Step::List { key, .. } => key.0.clone(),
         Step::Check { entity, .. } | Step::Change { entity, .. } => entity.0.clone(),
         Step::Disturb { act, part } => format!("{} {}", act.word(), part.value.word()),
+        Step::Move { to, part } => format!("{} {}", to.word(), part.value.word()),
     };
     (name, step.place())
 }

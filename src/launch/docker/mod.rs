@@ -30,11 +30,7 @@ pub(super) async fn launch(
     };
     let network = Network::new(target, run, *egress).await?;
     let here = SocketAddr::from((network.here().await, 0));
-    let site = Containers {
-        network,
-        database_image: database_image.clone(),
-        redis_image: redis_image.clone(),
-    };
+    let site = Containers { network, database_image: database_image.clone(), redis_image: redis_image.clone() };
     let upstream = Upstream::start(here)
         .await
         .map_err(|error| site.failed(format!("the upstream cannot listen where containers reach it: {error}")))?;

@@ -7,9 +7,9 @@
 
 use futures_util::future::try_join;
 
+use super::super::LaunchError;
 use super::super::server::VARIABLE;
 use super::super::template::{Tables, Template, USED, remark};
-use super::super::LaunchError;
 use super::Site;
 use super::gateways::{Common, Edition, Node};
 use super::stores::{Database, Postgres};

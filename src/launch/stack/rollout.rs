@@ -16,13 +16,15 @@ impl<S: Site> Stack<S> {
         Ok(match (self.gateways.stage(), instance) {
             (Stage::Old, _) | (Stage::Both, Instance::First) => (Generation::Before, instance, &self.old),
             // The one that was started beside the old one.
-            (Stage::Both, Instance::Second) | (Stage::Rolled, _) => (Generation::After, Instance::Second, self.new()?),
-            (Stage::New, _) => (Generation::After, instance, self.new()?),
+            (Stage::Both, Instance::Second) | (Stage::Rolled, _) => {
+                (Generation::After, Instance::Second, self.other()?)
+            }
+            (Stage::New, _) => (Generation::After, instance, self.other()?),
             (Stage::OldAgain, _) => (Generation::Back, instance, &self.old),
         })
     }
 
-    fn new(&self) -> Result<&Edition<S>, LaunchError> {
+    fn other(&self) -> Result<&Edition<S>, LaunchError> {
         self.new.as_ref().ok_or_else(|| self.site.failed("it was launched with one version only"))
     }
 
@@ -35,7 +37,7 @@ impl<S: Site> Stack<S> {
         let began = Instant::now();
         let away = match (to, self.gateways.stage()) {
             (Move::Roll, Stage::Old) => {
-                self.start(self.new()?, Generation::Before, Generation::After, Instance::Second).await?;
+                self.start(self.other()?, Generation::Before, Generation::After, Instance::Second).await?;
                 self.gateways.is_now(Stage::Both);
                 Duration::ZERO
             }
@@ -47,7 +49,7 @@ impl<S: Site> Stack<S> {
             (Move::Upgrade, Stage::Old) => {
                 self.stop(Generation::Before).await?;
                 self.gateways.is_now(Stage::New);
-                self.start(self.new()?, Generation::Before, Generation::After, Instance::First).await?;
+                self.start(self.other()?, Generation::Before, Generation::After, Instance::First).await?;
                 began.elapsed()
             }
             (Move::Downgrade, Stage::New | Stage::Rolled) => {

@@ -77,7 +77,10 @@ mod tests {
     #[test]
     fn tables_columns_and_migrations_that_differ_are_named() {
         let before = Schema::read("key|spend|real\nkey|old|text\nuser|id|text not null\ngone|a|text\n", "one\n");
-        let now = Schema::read("key|spend|double precision\nkey|new|jsonb\nuser|id|text not null\nmade|a|text\n", "one\ntwo\n");
+        let now = Schema::read(
+            "key|spend|double precision\nkey|new|jsonb\nuser|id|text not null\nmade|a|text\n",
+            "one\ntwo\n",
+        );
         let change = before.changed_to(&now);
         let expected = SchemaChange {
             migrations: vec!["two".to_owned()],

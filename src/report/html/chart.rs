@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 use rust_decimal::Decimal;
 
-use crate::outcome::{Answer, Exchange, Finding, Standing, TrialResult};
+use crate::outcome::{Answer, Exchange, Finding, MovedAt, Standing, TrialResult};
 use crate::report::TrialReport;
 use crate::scenario::Usd;
 
@@ -140,6 +140,7 @@ fn figure(curve: &Curve<'_>, scale: &Scale) -> Markup {
                 (requests(scale))
                 path class="budget" d=(scale.steps(points, scale.requests.saturating_add(1), |standing| standing.max_budget)) {}
                 path class="spend" d=(scale.steps(points, end, |standing| standing.spent)) {}
+                @for moved in &result.moves { (move_line(moved, scale)) }
                 @for point in points { (mark(result, *point, scale)) }
                 @if let Some(stop) = stop(points) { (stops(stop.exchange.request, scale)) }
             }
@@ -218,6 +219,15 @@ fn mark(result: &TrialResult, point: Point<'_>, scale: &Scale) -> Markup {
         } @else {
             path class="refused" d={ "M" (x) " " (y) "m-3.5-3.5h7v7h-7z" } {}
         }
+    }
+}
+
+/// Where the gateway came to another version.
+fn move_line(moved: &MovedAt, scale: &Scale) -> Markup {
+    let x = format!("{:.1}", scale.edge(moved.after as f64 + 1.0));
+    html! {
+        path class="moved" d={ "M" (x) " " (TOP) "V" (HEIGHT - BOTTOM) } {}
+        text class="of-move" x=(x) y=(HEIGHT - BOTTOM - 5) { (moved.to.word()) }
     }
 }
 

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
-use super::{Report, Spent, TargetReport, answer, terminal};
+use super::{Report, Spent, TargetReport, answer, rollout, terminal};
 use crate::host::failure::Exit;
 use crate::verdict::deviation::Deviation;
 use crate::verdict::fail_on::FailOn;
@@ -51,6 +51,7 @@ pub fn render(report: &Report) -> String {
                         (matrix::section(report))
                         (trial::section(report))
                     }
+                    (rollout::section(report))
                     (environment(report))
                     (deviations(&report.deviations))
                 }

@@ -163,7 +163,7 @@ fn asked(trial: &TrialReport) -> Markup {
                     }
                     tbody {
                         @for row in &rows {
-                            tr {
+                            tr class=[row.moved.map(|_| "moved")] {
                                 td { (row.line) }
                                 td { (row.key) }
                                 @for (result, exchange) in trial.results.iter().zip(&row.exchanges) {

@@ -22,8 +22,7 @@ impl Checked<'_> {
                 {
                     // Where spend is not waited for, more may get through: that is what the scenario says.
                     let more_may = fields.at_once.is_some() || scenario.settle == Settle::AtCheck;
-                    let wrong =
-                        |count: &Count| (count.least > allowed.most && !more_may) || count.most < allowed.least;
+                    let wrong = |count: &Count| (count.least > allowed.most && !more_may) || count.most < allowed.least;
                     if let Some(accepted) = fields.accepted.as_ref().filter(|count| wrong(count)) {
                         let price = scenario.price.value;
                         let title = format!(

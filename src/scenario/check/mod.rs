@@ -9,7 +9,8 @@ use std::path::Path;
 
 use super::diagnostic::Diagnostic;
 use super::{
-    Act, Alone, Api, AskFields, At, Disturbance, Expect, IncludeUsage, Kind, Name, Part, Place, Scenario, State, Step, Usd,
+    Act, Alone, Api, AskFields, At, Disturbance, Expect, IncludeUsage, Kind, Name, Part, Place, Scenario, State, Step,
+    Usd,
 };
 
 /// The most requests one `chat` step makes, tools it describes, and characters of system prompt.
