@@ -13,6 +13,7 @@ use super::asked::{Asked, Route};
 use super::faults::Fault;
 use super::price::{PricedModel, SetBy, Source};
 use super::refusal::{Form, Refusal, bad, refuse};
+use crate::scenario::Move;
 
 /// What becomes of a request.
 pub(super) enum Admission {
@@ -218,6 +219,7 @@ impl World {
         let by_admin = matches!(origin, Some(SetBy::Admin | SetBy::Updated));
         let is_skipped = match self.fault {
             Some(Fault::UnpricedModelSkipsBudgets) => model.is_some() && source.is_none(),
+            Some(Fault::UpgradeTakesUnpricedForFree) => self.moved == Some(Move::Upgrade) && source.is_none(),
             Some(Fault::ModelInfoPriceSkipsBudgets) => source == Some(Source::ModelInfo),
             Some(Fault::AdminModelSkipsBudgets) => by_admin,
             Some(Fault::UpdatedModelSkipsBudgets) => origin == Some(SetBy::Updated),

@@ -107,6 +107,7 @@ impl World {
             AccountKind::Organisation => !self.has(Fault::OrganisationSpendNotRecorded),
             AccountKind::Key | AccountKind::User | AccountKind::Budget => true,
         };
+        let is_recorded = is_recorded && self.is_written(instance, id);
         match self.store.accounts.get_mut(id).filter(|_| is_recorded) {
             Some(account) if is_unwritten => account.unwritten += amount,
             Some(account) => account.spend += amount,

@@ -19,6 +19,8 @@ pub(super) struct Store {
     pub(super) passwords: HashMap<String, (String, String)>,
     /// Answers that may be given again.
     pub(super) cache: HashMap<String, Cached>,
+    /// In a faulty one: keys that were deleted, or given another secret.
+    pub(super) revoked: Vec<(Id, Account)>,
     /// Nobody can reach the database.
     pub(super) is_down: bool,
     /// How many keys and rows were made: their names are counted, because nobody has to guess them.

@@ -64,6 +64,7 @@ impl World {
         if self.has(Fault::BudgetUpdateNotStored) {
             said.remove("max_budget");
         }
+        let said = if self.is_frozen(&id) { Said::default() } else { said };
         let account = self.store.accounts.get_mut(&id).ok_or_else(|| not_found("such one"))?;
         account.say(said);
         self.reset_if_due(&id);
@@ -98,6 +99,9 @@ impl World {
             return Err(bad("which one?"));
         }
         for id in &ids {
+            if self.is_frozen(id) {
+                continue;
+            }
             let account = match found.kind {
                 AccountKind::EndUser => Some(self.store.accounts.entry(id.clone()).or_default()),
                 AccountKind::Key
@@ -136,9 +140,10 @@ impl World {
 
     /// Removes an entity, and those that cannot exist without it.
     fn remove(&mut self, id: &Id) {
-        if id.kind == AccountKind::Key && self.has(Fault::DeletedKeyServed) {
+        if (id.kind == AccountKind::Key && self.has(Fault::DeletedKeyServed)) || self.outlives_deletion(id) {
             return;
         }
+        self.is_revoked(id);
         let Some(account) = self.store.accounts.remove(id) else { return };
         account.ended.notify_waiters();
         let name = Some(id.name.as_str());
@@ -167,6 +172,7 @@ impl World {
     /// Gives a key a new secret. All else stays as it was; its lifetime begins again.
     pub(super) fn regenerate(&mut self, found: &Matched, said: Said) -> Result<Value, Refusal> {
         let old = self.named(found, &said).into_iter().next().ok_or_else(|| bad("which one?"))?;
+        self.is_revoked(&old);
         let mut key = self.store.accounts.remove(&old).ok_or_else(|| not_found("such key"))?;
         if self.has(Fault::RegeneratedOldKeyServed) {
             let kept = Account::new(key.said.clone());

@@ -124,10 +124,25 @@ faults! {
     Bypass {
         UpgradeForgetsCounters "upgrade-forgets-counters"
             "what was spent before an upgrade is not held against budgets after it", "BerriAI/litellm PR 37736";
+        UpgradeTakesUnpricedForFree "upgrade-takes-unpriced-for-free"
+            "after an upgrade a model without a price per token is taken for a free one",
+            "BerriAI/litellm#26672; LiteLLM 1.81.0 to 1.82.3, measured";
         UpgradeDropsBudgets "upgrade-drops-budgets"
             "a budget from before an upgrade does not hold after it", "maximhq/bifrost#3939: its migration never ran";
+        UpgradeForgetsBudgetObjects "upgrade-forgets-budget-objects"
+            "budgets that are referred to by their names are gone after an upgrade", "maximhq/bifrost#3939";
+        UpgradeForgetsMembers "upgrade-forgets-members"
+            "users are no members of their teams any more after an upgrade", "OpenHands/OpenHands-Cloud#1117";
+        UpgradeReadsZeroAsNone "upgrade-reads-zero-as-none"
+            "a budget of zero from before an upgrade is none after it", "BerriAI/litellm PR 41271";
         UpgradeUnblocks "upgrade-unblocks"
             "who was blocked before an upgrade is let in after it", "none known: invented";
+        UpgradeRevivesDeletedKeys "upgrade-revives-deleted-keys"
+            "keys that were deleted before an upgrade are let in after it, and so are old secrets",
+            "ministryofjustice/modernisation-platform-environments#18605, by another way";
+        UpgradeFreezesOldKeys "upgrade-freezes-old-keys"
+            "what is changed of a key from before an upgrade is not stored",
+            "ministryofjustice/modernisation-platform-environments#18605";
         UpgradeDropsModelLists "upgrade-drops-model-lists"
             "models that were not allowed before an upgrade are after it", "none known: invented";
         UpgradeDropsExpiry "upgrade-drops-expiry"
@@ -135,6 +150,15 @@ faults! {
         UpgradeForgetsModelPrices "upgrade-forgets-model-prices"
             "a model that was made through the admin API has no price after an upgrade, and passes all budgets",
             "BerriAI/litellm#16871: stored values that cannot be read";
+        RollingKeepsDeletedKeys "rolling-keeps-deleted-keys"
+            "a key that is deleted while two versions run is let in",
+            "ministryofjustice/modernisation-platform-environments#18605";
+        DowngradeForgetsCounters "downgrade-forgets-counters"
+            "what was spent before an upgrade is taken back is not held against budgets any more",
+            "LiteLLM 1.108.7 to 1.82.3, measured: where the provider reports the cost";
+        DowngradeUnblocks "downgrade-unblocks"
+            "who was blocked is let in when an upgrade is taken back",
+            "ministryofjustice/modernisation-platform-environments#18605";
     }
     // Who is let in.
     Bypass {
@@ -273,12 +297,22 @@ faults! {
         RefusedCallLogged "refused-call-logged"
             "the spend log has refused requests, with a price", "BerriAI/litellm#27735";
     }
-    // What the books of before say after an upgrade.
+    // What the books of one version say in another.
     Miscount {
         UpgradeZeroesSpend "upgrade-zeroes-spend"
             "the recorded spend is 0 after an upgrade, and enforced all the same", "BerriAI/litellm PR 37736, its rows";
         UpgradeEmptiesLog "upgrade-empties-log"
             "the rows of the spend log are gone after an upgrade", "none known: invented";
+        UpgradeLosesLastCharge "upgrade-loses-last-charge"
+            "what was charged last is not written when the old version is stopped",
+            "LiteLLM 1.81.0 and 1.82.3, measured: in a restart";
+        UpgradeChargesKeysOnly "upgrade-charges-keys-only"
+            "owners, end users and tags from before an upgrade are not charged after it", "BerriAI/litellm PR 37736";
+        RollingLosesChargesOfOld "rolling-loses-charges-of-old"
+            "what an old instance charges once a new one has migrated the database is not written",
+            "BerriAI/litellm#36418, as it would be for its books";
+        DowngradeLosesLastCharge "downgrade-loses-last-charge"
+            "what was charged last is not in the books of the older version", "BerriAI/litellm PR 31125";
     }
     // Whom another version does not know.
     FalseRefusal {
@@ -290,14 +324,19 @@ faults! {
             "a budget from before an upgrade is never reset after it", "BerriAI/litellm#8364, by another way";
         UpgradeForgetsModels "upgrade-forgets-models"
             "models that were made through the admin API are gone after an upgrade", "BerriAI/litellm#16871";
+        RollingHidesNewKeys "rolling-hides-new-keys"
+            "keys that are made while two versions run are unknown to the old one", "BerriAI/litellm#6124, by another way";
         DowngradeForgetsNewKeys "downgrade-forgets-new-keys"
             "keys that were made after an upgrade are unknown when it is taken back",
             "ministryofjustice/modernisation-platform-environments#18605";
+        DowngradeForgetsModels "downgrade-forgets-models"
+            "models that were made through the admin API are gone when an upgrade is taken back",
+            "BerriAI/litellm#16871";
     }
     // What is limited for a minute.
     Overrun {
-        UpgradeForgetsRates "upgrade-forgets-rates"
-            "an upgrade begins a new minute for everybody", "BerriAI/litellm#16011, by another way";
+        UpgradeDropsRates "upgrade-drops-rates"
+            "limits for a minute from before an upgrade do not hold after it", "BerriAI/litellm#16871: stored values";
     }
     // Who is kept out.
     FalseRefusal {
@@ -366,6 +405,11 @@ faults! {
             "an old instance answers 503 once a new one has migrated the database", "BerriAI/litellm#36418";
         UpgradeDropsLimits "upgrade-drops-limits"
             "limits for a minute are not returned after an upgrade", "BerriAI/litellm#16871: stored values";
+        DowngradeDropsLimits "downgrade-drops-limits"
+            "limits for a minute are not returned when an upgrade is taken back",
+            "BerriAI/litellm#16871: stored values";
+        DowngradeAnswers500 "downgrade-answers-500"
+            "the older version answers 500 on what the newer one has migrated", "BerriAI/litellm PR 8695: it did not start";
         Answers500 "answers-500"
             "every request of a model fails inside the gateway", "BerriAI/litellm#11334";
         Hangs "hangs"
