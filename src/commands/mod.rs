@@ -145,7 +145,7 @@ pub fn main() -> ExitCode {
         Command::Cache(command) => command.execute(),
         Command::Doctor(command) => Ok(command.execute()),
         Command::Schema(command) => Ok(command.execute()),
-        Command::Config(command) => Ok(command.execute()),
+        Command::Config(command) => command.execute(config),
         Command::Completions(command) => Ok(command.execute(&mut Cli::command())),
         Command::Man => Ok(print::man(Cli::command())),
     };

@@ -8,6 +8,7 @@ use super::super::{ADMIN_KEY, LaunchError, Setup, Topology, http, random_hex};
 use super::{Launched, Site, Spot, until};
 use crate::config::Limits;
 use crate::gateway::connection::Credential;
+use crate::gateway::own::OwnConfig;
 use crate::gateway::recipe::{How, Recipe, Schema, Surroundings};
 use crate::gateway::{Adapter, Gateway};
 use crate::scenario::{Instance, Part};
@@ -17,6 +18,8 @@ use crate::target::Target;
 /// What all gateways of a target are launched with.
 pub(in super::super) struct Common {
     pub adapter: &'static dyn Adapter,
+    /// The operator's own configuration.
+    pub own: Option<Box<OwnConfig>>,
     /// More environment, as harness.toml names it; it comes last.
     pub env: Vec<(String, String)>,
     /// Where they reach the upstream.
@@ -42,7 +45,8 @@ impl Common {
             Credential::Basic => format!("admin:{password}"),
         };
         let admin_key = Secret::named(admin_key, ADMIN_KEY);
-        Ok(Common { adapter, env: env.to_vec(), upstream, upstream_port, admin_key, http: http(target)?, limits })
+        let own = target.own.clone();
+        Ok(Common { adapter, own, env: env.to_vec(), upstream, upstream_port, admin_key, http: http(target)?, limits })
     }
 
     /// What an instance is started with, except what harness.toml adds.
@@ -53,7 +57,7 @@ impl Common {
         redis: Option<(&str, u16)>,
         schema: Schema,
     ) -> Recipe {
-        let Common { adapter, upstream, upstream_port, admin_key, .. } = self;
+        let Common { adapter, own, upstream, upstream_port, admin_key, .. } = self;
         let upstream_port = *upstream_port;
         adapter.recipe(&Surroundings {
             how,
@@ -65,6 +69,7 @@ impl Common {
             admin_key,
             redis,
             schema,
+            own: own.as_deref(),
         })
     }
 
@@ -74,9 +79,10 @@ impl Common {
         gateway: String,
         database: &str,
         database_url: &str,
+        redis: Option<(&str, u16)>,
         at: (How, &str, u16),
     ) -> Setup {
-        let recipe = self.recipe(at, database_url, None, Schema::Make);
+        let recipe = self.recipe(at, database_url, redis, Schema::Make);
         let config = recipe.config();
         let environment = recipe.environment.into_iter();
         let environment = environment.map(|(name, value)| (name.to_owned(), value)).chain(self.env.clone());
@@ -104,8 +110,9 @@ impl Common {
     }
 }
 
-/// The configuration a gateway needs for an upstream at this base URL, for people and for comparing.
-pub fn config(adapter: &dyn Adapter, upstream: &str) -> String {
+/// The configuration a gateway needs for an upstream at this base URL, made of the operator's own if there is one, for
+/// people and for comparing.
+pub fn config(adapter: &dyn Adapter, own: Option<&OwnConfig>, upstream: &str) -> String {
     let admin_key = Secret::new("sk-1234");
     let place = Surroundings {
         how: How::Told,
@@ -115,8 +122,9 @@ pub fn config(adapter: &dyn Adapter, upstream: &str) -> String {
         upstream,
         upstream_port: 0,
         admin_key: &admin_key,
-        redis: None,
+        redis: own.filter(|own| own.redis).map(|_| ("127.0.0.1", 6379)),
         schema: Schema::Make,
+        own,
     };
     adapter.recipe(&place).config()
 }

@@ -211,12 +211,36 @@ pub(super) async fn launch<S: Site>(
     common: Common,
     kept: fn(Box<Stack<S>>) -> Held,
 ) -> Result<Live, LaunchError> {
-    let Begun { database, first, said, remark } = begin(target, &site, &common).await?;
-    let setup = common.setup(site.gateway(), &database.about(&site).await, database.url(), S::TOLD);
+    // Their configuration may name one; else it is launched for the first scenario that wants it.
+    let redis = match common.own.as_ref().is_some_and(|own| own.redis) {
+        true => {
+            site.has_redis().map_err(|lacks| match lacks {
+                Undisturbed::Lacks(why) | Undisturbed::Failed(why) => {
+                    site.failed(format!("its configuration names a Redis: {why}"))
+                }
+            })?;
+            Some(launch_redis(&site, common.limits.launch).await?)
+        }
+        false => None,
+    };
+    let spot = redis.as_ref().map(|redis| &redis.spot);
+    let Begun { database, first, said, remark } = begin(target, &site, &common, spot).await?;
+    let at = spot.map(|spot| (spot.host.as_str(), spot.port));
+    let setup = common.setup(site.gateway(), &database.about(&site).await, database.url(), at, S::TOLD);
     let other = said.as_ref().zip(target.version.as_ref()).filter(|(said, wanted)| said != wanted);
     let wrong = other.map(|(said, wanted)| site.is_another(said, wanted));
-    let stack = Stack { site, common, database, gateways: Gateways::begun_with(first), redis: OnceCell::new() };
-    let live = Live { remark, setup: Some(setup), ..Live::new(target, upstream, kept(Box::new(stack))) };
+    let stack = Stack {
+        site,
+        common,
+        database,
+        gateways: Gateways::begun_with(first),
+        redis: redis.map_or_else(OnceCell::new, |redis| OnceCell::new_with(Some(redis))),
+    };
+    let own = target.own.as_ref().map(|own| own.to_string());
+    let remark = Some([own, remark].into_iter().flatten().collect::<Vec<_>>().join("; ")).filter(|all| !all.is_empty());
+    let mut live = Live { remark, setup: Some(setup), ..Live::new(target, upstream, kept(Box::new(stack))) };
+    // A name in harness.toml may leave it to the gateway.
+    live.target.version = live.target.version.or(said);
     match wrong {
         Some(wrong) => {
             live.stop().await;
@@ -239,7 +263,8 @@ impl<S: Site> Stack<S> {
 
     async fn gateway(&self, topology: Topology, instance: Instance) -> Result<&Node<S>, LaunchError> {
         let redis = match topology.redis {
-            false => None,
+            // One that their configuration names is there for all gateways.
+            false => self.common.own.as_ref().filter(|own| own.redis).and(self.redis.get()).map(|redis| &redis.spot),
             true => Some(&self.redis().await?.spot),
         };
         let launch = || async {
