@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::connection::{Connection, Credential};
-use super::own::OwnConfig;
+use super::own::{OwnConfig, OwnPriced};
 use super::price::Priced;
 use super::recipe::{Image, Package, Recipe, Surroundings};
 use super::refusal::Refusals;
@@ -132,6 +132,11 @@ pub trait Adapter: Debug + Send + Sync {
     /// one.
     fn own(&self, _file: &Path, _env: &BTreeMap<String, String>) -> Option<Result<OwnConfig, Vec<Mistakes>>> {
         None
+    }
+
+    /// How each model of an operator's own configuration is priced, as it says itself.
+    async fn price_own(&self, _to: &Connection, _own: &OwnConfig) -> Result<Vec<OwnPriced>, AdminError> {
+        Err(lacks("model info", "it does not say how models are priced"))
     }
 
     /// A configuration with only those of its models that these bodies ask for.

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::price::Priced;
 use super::yaml::Node;
+use crate::scenario::{Api, PricedBy};
 
 /// The base URL of the upstream in a configuration that is not launched yet, and where its Redis is.
 pub const UPSTREAM: &str = "http://upstream.gatecrash.invalid";
@@ -56,6 +58,19 @@ pub struct OwnModel {
     pub left_out: Option<String>,
     /// The model that this is another name for.
     pub alias_of: Option<String>,
+}
+
+/// How a model of theirs is priced, and how it is asked.
+#[derive(Debug, Clone)]
+pub struct OwnPriced {
+    pub model: String,
+    /// For people.
+    pub says: String,
+    /// The pricing path that it is on.
+    pub path: Option<PricedBy>,
+    pub api: Api,
+    /// Or why it cannot be asked.
+    pub priced: Result<Priced, String>,
 }
 
 /// For people: `its configuration is made of config.yaml, with 17 changes`

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, StreamEnd};
 use super::connection::{Connection, Credential};
-use super::own::{OwnConfig, load};
+use super::own::{OwnConfig, OwnPriced, load};
 use super::price::Priced;
 use super::recipe::{Recipe, Surroundings};
 use super::{AdminError, Ask, Definition, Differing, Entity, LogRow};
@@ -87,6 +87,11 @@ impl Adapter for LiteLlm {
 
     fn own(&self, file: &Path, env: &BTreeMap<String, String>) -> Option<Result<OwnConfig, Vec<Mistakes>>> {
         Some(own::read(file, env, &load))
+    }
+
+    async fn price_own(&self, to: &Connection, own: &OwnConfig) -> Result<Vec<OwnPriced>, AdminError> {
+        let shown = to.read("/model/info", &[]).await?;
+        Ok(own::prices::of(own, &shown))
     }
 
     fn excerpt(&self, config: &str, bodies: &[&Value]) -> String {

@@ -6,6 +6,7 @@ mod check;
 mod credential;
 mod models;
 mod ours;
+pub(super) mod prices;
 mod provider;
 mod settings;
 
