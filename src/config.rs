@@ -38,7 +38,10 @@ pub struct Config {
     #[serde(default, rename = "gateway")]
     pub gateways: Gateways,
     #[serde(default, rename = "target")]
-    pub targets: BTreeMap<String, External>,
+    pub targets: BTreeMap<String, NamedTarget>,
+    /// The configuration that every gateway is launched with, whatever the settings say.
+    #[serde(skip)]
+    pub gateway_config: Option<PathBuf>,
     #[serde(default, rename = "known_deviation")]
     pub known_deviations: Vec<KnownDeviation>,
     /// Whether it is what shipped with gatecrash.
@@ -109,11 +112,6 @@ impl Gateways {
         self.0.get(adapter.about().name).unwrap_or(&NOT_NAMED)
     }
 
-    /// Lets this launcher launch all of them.
-    pub fn launch_by(&mut self, launcher: LauncherName) {
-        self.0.values_mut().for_each(|settings| settings.launcher = Some(launcher));
-    }
-
     /// Gives each gateway what its adapter says.
     fn complete(&mut self) -> Result<(), String> {
         let is_known = |name: &&String| crate::gateway::adapter(name).is_some();
@@ -143,6 +141,8 @@ pub struct GatewaySettings {
     pub env: BTreeMap<String, String>,
     /// By version.
     pub release: BTreeMap<String, Release>,
+    /// The operator's own configuration, to launch it with.
+    pub config: Option<PathBuf>,
 }
 
 /// The environment variable that names a launcher, overriding `harness.toml`.
@@ -178,19 +178,94 @@ impl Default for GatewaySettings {
             egress: false,
             env: BTreeMap::new(),
             release: BTreeMap::new(),
+            config: None,
         }
     }
 }
 
-/// A gateway already running.
+/// A target with a name of its own.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "TargetTable")]
+pub enum NamedTarget {
+    External(External),
+    Launched(Box<Launched>),
+}
+
+/// A gateway already running.
+#[derive(Debug, Clone)]
 pub struct External {
     pub gateway: String,
     pub version: Option<String>,
     pub url: String,
     pub admin_key_env: String,
     pub upstream: SocketAddr,
+}
+
+/// A gateway to launch in a way of its own: where it says nothing, `[gateway.NAME]` holds.
+#[derive(Debug, Clone)]
+pub struct Launched {
+    pub gateway: String,
+    pub version: Option<String>,
+    pub image: Option<String>,
+    pub launcher: Option<LauncherName>,
+    pub env: BTreeMap<String, String>,
+    pub config: Option<PathBuf>,
+    pub release: Option<Release>,
+}
+
+/// A `[target.NAME]` as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TargetTable {
+    gateway: String,
+    version: Option<String>,
+    url: Option<String>,
+    admin_key_env: Option<String>,
+    upstream: Option<SocketAddr>,
+    image: Option<String>,
+    launcher: Option<LauncherName>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    config: Option<PathBuf>,
+    release: Option<Release>,
+}
+
+impl TryFrom<TargetTable> for NamedTarget {
+    type Error = String;
+
+    fn try_from(table: TargetTable) -> Result<NamedTarget, String> {
+        let TargetTable { gateway, version, url, admin_key_env, upstream, image, launcher, env, config, release } =
+            table;
+        let Some(url) = url else {
+            if admin_key_env.is_some() || upstream.is_some() {
+                return Err(
+                    "`admin_key_env` and `upstream` are for a gateway that runs already: add its `url`".to_owned()
+                );
+            }
+            if version.is_none() && image.is_none() {
+                return Err(
+                    "what is to be launched? add a `version` or an `image`, or the `url` of one that runs".to_owned()
+                );
+            }
+            return Ok(NamedTarget::Launched(Box::new(Launched {
+                gateway,
+                version,
+                image,
+                launcher,
+                env,
+                config,
+                release,
+            })));
+        };
+        if image.is_some() || launcher.is_some() || !env.is_empty() || config.is_some() || release.is_some() {
+            let what = "`image`, `launcher`, `env`, `config` and `release` are for a gateway that is launched";
+            return Err(format!("{what}, and one at a `url` runs already"));
+        }
+        let missing = |field: &str| format!("`{field}` is missing: a gateway at a `url` is asked with it");
+        let admin_key_env = admin_key_env.ok_or_else(|| missing("admin_key_env"))?;
+        let upstream = upstream.ok_or_else(|| missing("upstream"))?;
+        Ok(NamedTarget::External(External { gateway, version, url, admin_key_env, upstream }))
+    }
 }
 
 /// What a version of a gateway does not do as scenarios ask, accepted for now: what that does to a run is in
@@ -259,12 +334,35 @@ impl Config {
         })?;
         let mut config = Config::parse(&name, &text)?;
         let folder = file.parent().unwrap_or(Path::new(""));
+        config.name_files_from(folder);
         config.scenarios = match config.scenarios.as_os_str().is_empty() {
             true => corpus_in(folder),
             false if corpus::name(&config.scenarios).is_some() => config.scenarios,
             false => folder.join(&config.scenarios),
         };
         Ok(config)
+    }
+
+    /// Files that are named by the settings are relative to the settings file.
+    fn name_files_from(&mut self, folder: &Path) {
+        let of_targets = self.targets.values_mut().filter_map(|target| match target {
+            NamedTarget::Launched(launched) => launched.config.as_mut(),
+            NamedTarget::External(_) => None,
+        });
+        let of_gateways = self.gateways.0.values_mut().filter_map(|settings| settings.config.as_mut());
+        for file in of_targets.chain(of_gateways) {
+            *file = folder.join(&*file);
+        }
+    }
+
+    /// Lets this launcher launch all gateways.
+    pub fn launch_by(&mut self, launcher: LauncherName) {
+        self.gateways.0.values_mut().for_each(|settings| settings.launcher = Some(launcher));
+        for target in self.targets.values_mut() {
+            if let NamedTarget::Launched(launched) = target {
+                launched.launcher = Some(launcher);
+            }
+        }
     }
 
     fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
@@ -278,7 +376,11 @@ impl Config {
         let mut config: Config =
             toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
         config.gateways.complete().map_err(wrong)?;
-        for (name, value) in config.gateways.0.values().flat_map(|settings| &settings.env) {
+        let of_targets = config.targets.values().filter_map(|target| match target {
+            NamedTarget::Launched(launched) => Some(&launched.env),
+            NamedTarget::External(_) => None,
+        });
+        for (name, value) in config.gateways.0.values().map(|settings| &settings.env).chain(of_targets).flatten() {
             know_setting(name, value);
         }
         let gateways = || ADAPTERS.iter().map(|adapter| adapter.about().name).chain(["builtin"]);

@@ -136,7 +136,7 @@ impl Harness {
         if let Some(name) = named(LAUNCHER) {
             let launcher = LauncherName::from_str(&name, false);
             let other = |_| Failure::wrong(format!("{LAUNCHER} is `{name}`: no launcher")).help("docker or process");
-            config.gateways.launch_by(launcher.map_err(other)?);
+            config.launch_by(launcher.map_err(other)?);
         }
         let (baseline, candidate) = (named(BASELINE), named(CANDIDATE));
         let pairs = baseline.is_some() && candidate.is_some();

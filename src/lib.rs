@@ -40,6 +40,8 @@ pub use verdict::fail_on::FailOn;
 #[doc(hidden)]
 pub mod adapter_check;
 #[doc(hidden)]
+pub mod audit;
+#[doc(hidden)]
 pub mod bisect;
 #[doc(hidden)]
 pub mod builtin;

@@ -7,9 +7,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::builtin::{FAULTS, Fault};
-use crate::config::{Config, GatewaySettings, LauncherName, Release};
+use crate::config::{Config, GatewaySettings, Launched, LauncherName, NamedTarget, Release};
+use crate::gateway::own::OwnConfig;
 use crate::gateway::{ADAPTERS, Adapter, OF_BUILTIN, adapter};
 use crate::scenario::diagnostic::nearest;
+use crate::scenario::read::shown;
 
 /// A gateway at a version, and how to launch it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +26,9 @@ pub struct Target {
     pub launcher: Launcher,
     /// Why it is that one, if nobody named it.
     pub chosen: Option<String>,
+    /// The operator's own configuration, if it is launched with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Box<OwnConfig>>,
 }
 
 /// A gateway there is an adapter for, or the built-in one.
@@ -148,10 +153,19 @@ impl Target {
     /// to be compromised: before anything else is looked at, here or elsewhere.
     pub fn parse(spec: &str, config: &Config, compromised: Compromised) -> Result<Target, TargetError> {
         let wrong = |why: String, help: Option<String>| TargetError { spec: spec.to_owned(), why, help };
-        if let Some(external) = config.targets.get(spec) {
-            let Some(adapter) = adapter(&external.gateway) else {
-                return Err(wrong(format!("there is no gateway `{}`", external.gateway), None));
-            };
+        let not_launched = |what: &str| {
+            let why = format!("{what}, so it cannot have a configuration of yours");
+            let why = config.gateway_config.as_ref().map(|_| wrong(why, Some("leave out --gateway-config".to_owned())));
+            why.map_or(Ok(()), Err)
+        };
+        let named = match config.targets.get(spec) {
+            Some(NamedTarget::Launched(named)) => return Target::named(spec, named, config, compromised),
+            Some(NamedTarget::External(external)) => Some(external),
+            None => None,
+        };
+        if let Some(external) = named {
+            let adapter = known(&external.gateway).map_err(|(why, help)| wrong(why, help))?;
+            not_launched("it runs already")?;
             return Ok(Target {
                 name: spec.to_owned(),
                 gateway: GatewayName::of(adapter),
@@ -162,12 +176,16 @@ impl Target {
                     upstream: external.upstream,
                 },
                 chosen: None,
+                own: None,
             });
         }
         let (gateway, version) = parts(spec);
         match (gateway, version.unwrap_or_default()) {
-            ("builtin", "") => Ok(Target::builtin(None)),
+            ("builtin", "") => {
+                not_launched("the built-in gateway has no configuration").map(|()| Target::builtin(None))
+            }
             ("builtin", fault) => {
+                not_launched("the built-in gateway has no configuration")?;
                 let name = fault.strip_prefix("fault:").unwrap_or(fault);
                 let near = || nearest(name, FAULTS.iter().map(|about| about.name));
                 let help = || match near() {
@@ -216,28 +234,104 @@ impl Target {
             return Err(wrong("which version?".to_owned(), example()));
         }
         let version = version.strip_prefix('v').unwrap_or(version);
-        if let Some(known) = (adapter.about().compromised)(version).filter(|_| compromised == Compromised::Refuse) {
-            let why = format!("{gateway} {version} {known}");
-            return Err(wrong(why, Some("if you know what you are doing, add --allow-compromised".to_owned())));
-        }
+        refuse_compromised(adapter, version, compromised).map_err(|(why, help)| wrong(why, help))?;
         if version.is_empty() || version.chars().any(|c| !(c.is_ascii_alphanumeric() || "._-+".contains(c))) {
             return Err(wrong(format!("`{version}` is not a version"), example()));
         }
         let gateway = GatewayName::of(adapter);
-        let (launcher, chosen) = Launcher::of(gateway, config.gateways.of(adapter), version).map_err(|why| {
+        let mut settings = config.gateways.of(adapter).clone();
+        let own = own(adapter, config, &mut settings).map_err(|why| wrong(why, None))?;
+        let (launcher, chosen) = Launcher::of(gateway, &settings, version).map_err(|why| {
             let help =
                 format!("name one in harness.toml, `image` of [gateway.{}]; or --launcher process", gateway.name());
             wrong(why, Some(help))
         })?;
         let (name, version) = (format!("{}@{version}", gateway.name()), Some(version.to_owned()));
-        Ok(Target { name, gateway, launcher, chosen, version })
+        Ok(Target { name, gateway, launcher, chosen, version, own })
+    }
+
+    /// A gateway that `harness.toml` launches in a way of its own.
+    fn named(spec: &str, named: &Launched, config: &Config, compromised: Compromised) -> Result<Target, TargetError> {
+        let wrong = |why: String, help: Option<String>| TargetError { spec: spec.to_owned(), why, help };
+        let adapter = known(&named.gateway).map_err(|(why, help)| wrong(why, help))?;
+        let gateway = GatewayName::of(adapter);
+        let version = named.version.as_deref().map(|version| version.strip_prefix('v').unwrap_or(version));
+        let tag = named.image.as_deref().and_then(|image| image.rsplit_once(':')).map(|(_, tag)| tag);
+        for version in version.into_iter().chain(tag.map(|tag| tag.strip_prefix('v').unwrap_or(tag))) {
+            refuse_compromised(adapter, version, compromised).map_err(|(why, help)| wrong(why, help))?;
+        }
+        let mut settings = config.gateways.of(adapter).clone();
+        settings.env.extend(named.env.clone());
+        settings.config = named.config.clone().or(settings.config);
+        settings.launcher = named.launcher.or(settings.launcher);
+        if let Some(image) = &named.image {
+            settings.image = Some(image.clone());
+            // What is in there no package has.
+            settings.launcher = settings.launcher.or(Some(LauncherName::Docker));
+        }
+        if let (Some(version), Some(release)) = (version, &named.release) {
+            settings.release.insert(version.to_owned(), release.clone());
+        }
+        let is_process = settings.launcher == Some(LauncherName::Process);
+        if version.is_none() && is_process {
+            let why = "without Docker its package is installed, and nobody says of which version".to_owned();
+            return Err(wrong(why, Some(format!("add `version` to [target.{spec}]"))));
+        }
+        let own = own(adapter, config, &mut settings).map_err(|why| wrong(why, None))?;
+        let (launcher, chosen) = Launcher::of(gateway, &settings, version.unwrap_or_default())
+            .map_err(|why| wrong(why, Some(format!("add `image` to [target.{spec}], or `launcher = \"process\"`"))))?;
+        // Which version an image of theirs holds, the gateway says.
+        let version = version.filter(|_| is_process || named.image.is_none()).map(str::to_owned);
+        Ok(Target { name: spec.to_owned(), gateway, launcher, chosen, version, own })
     }
 
     /// The built-in gateway, with a fault or healthy.
     pub fn builtin(fault: Option<Fault>) -> Target {
         let launcher = Launcher::Builtin { fault };
         let name = fault.map_or("builtin".to_owned(), |fault| format!("builtin@fault:{}", fault.about().name));
-        Target { name, gateway: GatewayName::BUILTIN, version: None, launcher, chosen: None }
+        Target { name, gateway: GatewayName::BUILTIN, version: None, launcher, chosen: None, own: None }
+    }
+}
+
+/// The adapter of a gateway that harness.toml names; else what is wrong, and what helps.
+fn known(gateway: &str) -> Result<&'static dyn Adapter, (String, Option<String>)> {
+    let names = || ADAPTERS.iter().map(|adapter| adapter.about().name);
+    adapter(gateway).ok_or_else(|| {
+        let help = nearest(gateway, names()).map(|near| format!("did you mean `{near}`?"));
+        let all = || format!("gateways that can be launched are {}", names().collect::<Vec<_>>().join(", "));
+        (format!("there is no gateway `{gateway}`"), Some(help.unwrap_or_else(all)))
+    })
+}
+
+/// What is wrong with a release that is known to be compromised, and what helps.
+fn refuse_compromised(
+    adapter: &dyn Adapter,
+    version: &str,
+    compromised: Compromised,
+) -> Result<(), (String, Option<String>)> {
+    match (adapter.about().compromised)(version).filter(|_| compromised == Compromised::Refuse) {
+        None => Ok(()),
+        Some(known) => {
+            let why = format!("{} {version} {known}", adapter.about().name);
+            Err((why, Some("if you know what you are doing, add --allow-compromised".to_owned())))
+        }
+    }
+}
+
+/// The operator's own configuration of a gateway, which then also decides about its environment.
+fn own(
+    adapter: &dyn Adapter,
+    config: &Config,
+    settings: &mut GatewaySettings,
+) -> Result<Option<Box<OwnConfig>>, String> {
+    let Some(file) = config.gateway_config.as_ref().or(settings.config.as_ref()) else { return Ok(None) };
+    match adapter.own(file, &settings.env) {
+        None => Err(format!("{} cannot be launched with a configuration of yours", adapter.about().title)),
+        Some(Err(mistakes)) => Err(format!("its configuration is wrong\n\n{}", shown(&mistakes))),
+        Some(Ok(own)) => {
+            settings.env.clone_from(&own.env);
+            Ok(Some(Box::new(own)))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commands: their arguments, and one call each.
 
 mod adapter_check;
+mod audit;
 mod bisect;
 mod cache;
 mod check;
@@ -62,6 +63,8 @@ enum Command {
     /// Run scenarios on two targets and show what regressed.
     #[command(override_usage = "gatecrash compare [OPTIONS] [BASELINE CANDIDATE] [SCENARIO]...")]
     Compare(run::CompareArgs),
+    /// Ask each model of your own configuration whether budgets hold on it, and whether what it costs is charged.
+    Audit(audit::Audit),
     /// Run scenarios on many versions and show when each defect came and went.
     Matrix(matrix::MatrixCommand),
     /// Find the release that broke a scenario, or fixed it.
@@ -130,6 +133,7 @@ pub fn main() -> ExitCode {
     let ended = match cli.command {
         Command::Run(command) => config().and_then(|config| command.execute(&config)),
         Command::Compare(command) => config().and_then(|config| command.execute(&config)),
+        Command::Audit(command) => config().and_then(|config| command.execute(&config)),
         Command::Matrix(command) => config().and_then(|config| command.execute(&config)),
         Command::Bisect(command) => config().and_then(|config| command.execute(&config)),
         Command::AdapterCheck(command) => config().and_then(|config| command.execute(&config)),
@@ -145,7 +149,7 @@ pub fn main() -> ExitCode {
         Command::Cache(command) => command.execute(),
         Command::Doctor(command) => Ok(command.execute()),
         Command::Schema(command) => Ok(command.execute()),
-        Command::Config(command) => Ok(command.execute()),
+        Command::Config(command) => command.execute(config),
         Command::Completions(command) => Ok(command.execute(&mut Cli::command())),
         Command::Man => Ok(print::man(Cli::command())),
     };

@@ -1,13 +1,18 @@
 //! The commands that only print: the schema, a gateway's configuration, completions, the manual page.
 
+use std::path::PathBuf;
+
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Command};
 use clap_complete::Shell;
 
+use crate::config::Config;
+use crate::gateway::own::told;
 use crate::gateway::{ADAPTERS, adapter};
-use crate::host::console::print;
-use crate::host::failure::Exit;
+use crate::host::console::{print, say};
+use crate::host::failure::{Exit, Failure};
 use crate::launch::config;
+use crate::scenario::read::shown;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: gatecrash schema > scenario.schema.json")]
@@ -44,7 +49,7 @@ impl SchemaArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example: gatecrash config litellm --upstream http://127.0.0.1:9099 > config.yaml")]
+#[command(after_help = "Example: gatecrash config litellm --from config.yaml > launched.yaml")]
 pub(super) struct GatewayConfig {
     #[arg(value_parser = PossibleValuesParser::new(ADAPTERS.iter().map(|adapter| adapter.about().name)))]
     gateway: String,
@@ -52,13 +57,25 @@ pub(super) struct GatewayConfig {
     /// [target.NAME] in harness.toml.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9099")]
     upstream: String,
+    /// Make it of a configuration of yours. All that is changed is said on standard error.
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
 }
 
 impl GatewayConfig {
-    pub(super) fn execute(&self) -> Exit {
+    /// `settings` are read only if a configuration is named: its variables may be set there.
+    pub(super) fn execute(&self, settings: impl FnOnce() -> Result<Config, Failure>) -> Result<Exit, Failure> {
         // clap lets no other value through.
-        let Some(adapter) = adapter(&self.gateway) else { return Exit::WrongInput };
-        print(&config(adapter, self.upstream.trim_end_matches('/')))
+        let Some(adapter) = adapter(&self.gateway) else { return Ok(Exit::WrongInput) };
+        let upstream = self.upstream.trim_end_matches('/');
+        let Some(file) = &self.from else { return Ok(print(&config(adapter, None, upstream))) };
+        let title = adapter.about().title;
+        let own = match adapter.own(file, &settings()?.gateways.of(adapter).env) {
+            None => return Err(Failure::wrong(format!("{title} cannot be launched with a configuration of yours"))),
+            Some(own) => own.map_err(|mistakes| Failure::mistakes(shown(&mistakes)))?,
+        };
+        say(&format!("{own}:\n  {}", told(&own.changes).join("\n  ")));
+        Ok(print(&config(adapter, Some(&own), upstream)))
     }
 }
 

@@ -137,6 +137,10 @@ pub(super) struct Launching {
     /// processes otherwise.
     #[arg(long, value_enum, value_name = "LAUNCHER", env = LAUNCHER)]
     launcher: Option<LauncherName>,
+    /// The gateway's own configuration, to launch it with (LiteLLM: a `config.yaml`). `gatecrash config litellm --from FILE`
+    /// prints what is made of it.
+    #[arg(long, value_name = "FILE")]
+    gateway_config: Option<PathBuf>,
     /// Also launch releases that are known to be compromised.
     #[arg(long)]
     allow_compromised: bool,
@@ -147,8 +151,9 @@ impl Launching {
     pub(super) fn over(&self, config: &Config) -> Config {
         let mut config = config.clone();
         if let Some(launcher) = self.launcher {
-            config.gateways.launch_by(launcher);
+            config.launch_by(launcher);
         }
+        config.gateway_config.clone_from(&self.gateway_config);
         config
     }
 

@@ -1,7 +1,9 @@
 //! What a run has to tell a gateway, and what the gateway promises: its [`Adapter`] states or does all that is peculiar
 //! to it. Not: what gateways have in common, which is [`super::client`] and [`super::connection`].
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,10 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::connection::{Connection, Credential};
+use super::own::{OwnConfig, OwnPriced};
 use super::price::Priced;
 use super::recipe::{Image, Package, Recipe, Surroundings};
 use super::refusal::Refusals;
 use super::{AdminError, Ask, Definition, Differing, Entity, LogRow};
+use crate::scenario::read::Mistakes;
 use crate::scenario::{Api, Fields, Kind, PricedBy, Usd};
 use crate::secret::Secret;
 
@@ -123,6 +127,17 @@ pub trait Adapter: Debug + Send + Sync {
 
     /// What an instance is started with.
     fn recipe(&self, place: &Surroundings<'_>) -> Recipe;
+
+    /// An operator's own configuration, with this environment, made ready to be launched; none if it is not launched with
+    /// one.
+    fn own(&self, _file: &Path, _env: &BTreeMap<String, String>) -> Option<Result<OwnConfig, Vec<Mistakes>>> {
+        None
+    }
+
+    /// How each model of an operator's own configuration is priced, as it says itself.
+    async fn price_own(&self, _to: &Connection, _own: &OwnConfig) -> Result<Vec<OwnPriced>, AdminError> {
+        Err(lacks("model info", "it does not say how models are priced"))
+    }
 
     /// A configuration with only those of its models that these bodies ask for.
     fn excerpt(&self, config: &str, _bodies: &[&Value]) -> String {

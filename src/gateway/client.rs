@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::adapter::{About, Adapter, Feature, Pace, lacks};
 use super::books::Books;
 use super::connection::{Connection, Notes};
+use super::own::{OwnConfig, OwnPriced};
 use super::tempo::Tempo;
 use super::{AdminError, Ask, Definition, Differing, Entity, LogRow};
 use crate::outcome::{AdminAnswer, Answer, Broken, Sent};
@@ -96,6 +97,14 @@ impl Gateway {
     /// When the admin API refuses it for any reason but that it is there already.
     pub async fn prepare(&self) -> Result<(), AdminError> {
         self.adapter.prepare(&self.connection).await
+    }
+
+    /// How each model of an operator's own configuration is priced.
+    ///
+    /// # Errors
+    /// When it does not say.
+    pub async fn price_own(&self, own: &OwnConfig) -> Result<Vec<OwnPriced>, AdminError> {
+        self.adapter.price_own(&self.connection, own).await
     }
 
     /// Asks a model with a key; also gives what it sent, unless that could not be sent.

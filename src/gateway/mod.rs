@@ -11,12 +11,14 @@ pub mod connection;
 pub mod litellm;
 pub mod mlflow;
 pub mod openai;
+pub mod own;
 pub mod price;
 pub mod recipe;
 pub mod refusal;
 pub mod shown;
 pub mod stream;
 pub mod tempo;
+pub mod yaml;
 
 use std::time::Duration;
 

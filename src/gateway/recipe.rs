@@ -1,6 +1,7 @@
 //! How a gateway is launched, as its adapter states it: package, command line, environment, files. Not: launching,
 //! which is the same for all ([`crate::launch`]).
 
+use super::own::OwnConfig;
 use crate::secret::Secret;
 
 /// A gateway's package in PyPI.
@@ -65,6 +66,8 @@ pub struct Surroundings<'a> {
     pub admin_key: &'a Secret,
     pub redis: Option<(&'a str, u16)>,
     pub schema: Schema,
+    /// The operator's own configuration, to launch it with.
+    pub own: Option<&'a OwnConfig>,
 }
 
 /// What an instance is started with.

@@ -42,7 +42,7 @@ pub(super) async fn launch(
     let upstream = upstream(target, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let url = format!("http://{}", upstream.address());
     let admin_key = Secret::named(format!("sk-gatecrash-{}", random_hex()), ADMIN_KEY);
-    let config = config(OF_BUILTIN, &url);
+    let config = config(OF_BUILTIN, None, &url);
     let first = Builtin::start(&config, url.clone(), &admin_key, fault)
         .await
         .map_err(|error| LaunchError::new(target, format!("it cannot listen: {error}")))?;

@@ -22,6 +22,7 @@ mod sweep;
 mod template;
 mod turns;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -32,6 +33,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Limits;
+use crate::gateway::own::{OwnConfig, OwnPriced};
+use crate::gateway::price::Priced;
 use crate::gateway::{ADAPTERS, AdminError, Gateway, Pace};
 use crate::host::failure::Failure;
 use crate::host::gate::Gate;
@@ -64,6 +67,8 @@ pub struct Live {
     pub remark: Option<String>,
     /// What it was launched with, where that is known.
     pub setup: Option<Setup>,
+    /// Models of the operator's own configuration, for trials that ask one.
+    pub own: BTreeMap<String, Priced>,
     turns: Turns,
     pulse: Pulse,
     calls: Calls,
@@ -346,7 +351,18 @@ impl Live {
     fn with(target: &Target, calls: Calls, kept: Held) -> Live {
         let (origin, turns, pulse) = (Origin::Launched, Turns::new(), Pulse::default());
         let target = target.clone();
-        Live { target, origin, took: Duration::ZERO, remark: None, setup: None, turns, pulse, calls, kept }
+        Live {
+            target,
+            origin,
+            took: Duration::ZERO,
+            remark: None,
+            setup: None,
+            own: BTreeMap::new(),
+            turns,
+            pulse,
+            calls,
+            kept,
+        }
     }
 
     /// How often these requests of this trial have reached the upstream, together.
@@ -402,6 +418,17 @@ impl Live {
     /// How long its answers took, all instances together, since this was last asked.
     pub fn tempo(&self) -> Vec<Duration> {
         self.clients().iter().flat_map(|gateway| gateway.tempo().take()).collect()
+    }
+
+    /// How each model of an operator's own configuration is priced, as the gateway says.
+    ///
+    /// # Errors
+    /// When it does not say.
+    pub async fn price_own(&self, own: &OwnConfig) -> Result<Vec<OwnPriced>, AdminError> {
+        match self.clients().first() {
+            Some(gateway) => gateway.price_own(own).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     async fn prepare(&self) -> Result<(), AdminError> {

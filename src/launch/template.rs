@@ -147,6 +147,7 @@ mod tests {
             version: Some(version.to_owned()),
             launcher: Launcher::Builtin { fault: None },
             chosen: None,
+            own: None,
         }
     }
 

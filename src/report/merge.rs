@@ -182,6 +182,7 @@ fn target(parts: &[PartReport], first: &TargetReport, index: usize) -> TargetRep
         version: own().find_map(|target| target.version.clone()),
         launcher: first.launcher,
         launcher_because: own().find_map(|target| target.launcher_because.clone()),
+        own_config: first.own_config.clone(),
         origin: own().find_map(|target| target.origin.clone()),
         setup: own().find_map(|target| target.setup.clone()),
         launched_in_ms: own().filter_map(|target| target.launched_in_ms).max(),

@@ -79,6 +79,9 @@ pub struct TargetReport {
     pub launcher: LauncherKind,
     /// Why it was launched in that way, if nobody said so.
     pub launcher_because: Option<String>,
+    /// The operator's own configuration that it was launched with, by its file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_config: Option<String>,
     /// How long it took, in milliseconds.
     pub launched_in_ms: Option<u64>,
     /// Whether it was launched for this run.
@@ -292,6 +295,7 @@ impl Report {
                 version: launched.and_then(|launched| launched.target.version.clone()),
                 launcher: target.launcher.kind(),
                 launcher_because: target.chosen.clone(),
+                own_config: target.own.as_ref().map(|own| own.file.display().to_string()),
                 launched_in_ms: launched.map(|launched| launched.took.as_millis() as u64),
                 origin: launched.map(|launched| launched.origin.clone()),
                 setup: launched.and_then(|launched| launched.setup.clone()),

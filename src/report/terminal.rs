@@ -197,7 +197,12 @@ pub(crate) fn pointed_at(line: &str, file: &str, target: &str, finding: &Finding
 pub fn repeat(report: &Report, trial: &TrialReport) -> String {
     let path = &trial.file;
     let targets: Vec<_> = report.targets.iter().map(|target| target.name.as_str()).collect();
-    let of_many = if trial.trial.contains('/') { format!(" --filter {}", trial.trial) } else { String::new() };
+    let mut of_many = if trial.trial.contains('/') { format!(" --filter {}", trial.trial) } else { String::new() };
+    // One with a name of its own in harness.toml names its configuration there.
+    let with_own = report.targets.iter().filter(|target| target.name.contains('@'));
+    if let Some(own) = with_own.filter_map(|target| target.own_config.as_ref()).next() {
+        let _ = write!(of_many, " --gateway-config {own}");
+    }
     match (report.compares, targets.as_slice()) {
         (true, [baseline, candidate]) => format!("gatecrash compare {baseline} {candidate} {path}{of_many}"),
         _ => {
@@ -272,7 +277,8 @@ pub fn hung(times: usize) -> Option<String> {
 
 /// What else there is to say about a target, each as a sentence without its subject.
 pub fn remarks(report: &Report, target: &TargetReport) -> impl Iterator<Item = String> {
-    [hung(target.restarts), late(report, target)].into_iter().flatten()
+    let own = target.own_config.as_ref().map(|own| format!("was launched with {own}"));
+    [own, hung(target.restarts), late(report, target)].into_iter().flatten()
 }
 
 /// How much later than usual charges were in a target's books, if they were.

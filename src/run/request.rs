@@ -32,7 +32,10 @@ impl Steps<'_> {
         let api = fields.api_of(number).unwrap_or(case.api);
         let path = self.path(fields);
         let adapter = self.live.target.gateway.adapter();
-        let (priced_model, usage) = priced(adapter, path, scenario.price.value, api)?;
+        let (priced_model, usage) = match &self.trial.model {
+            Some(name) => own(self.live.own.get(&**name), scenario.price.value, api)?,
+            None => priced(adapter, path, scenario.price.value, api)?,
+        };
         let does = fields.upstream.clone().unwrap_or_default();
         let clock = self.live.pace().clock;
         let on_clock = |period: Option<&At<Period>>| period.map_or(Duration::ZERO, |period| period.duration / clock);
@@ -82,6 +85,13 @@ impl Steps<'_> {
             late: late * tries + pause * (u32::from(chunks) + 1),
         })
     }
+}
+
+/// A model of the operator's own, and the usage that costs exactly this price there.
+fn own(model: Option<&Priced>, price: Usd, api: Api) -> Result<(Priced, Usage), Stop> {
+    let model = model.ok_or_else(|| Stop::Lacks("its configuration has no such model".to_owned()))?;
+    let usage = model.usage(price, api);
+    Ok((*model, usage.ok_or_else(|| Stop::Lacks(format!("no whole number of tokens costs {price} there")))?))
 }
 
 /// The model of a pricing path, and the usage that costs exactly this price there.

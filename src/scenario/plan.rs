@@ -36,6 +36,8 @@ pub struct Trial {
     pub case: Case,
     /// Whether its file was named on the command line, rather than found in a folder.
     pub named: bool,
+    /// The model of the operator's own configuration that it asks, where it is not ours of its pricing path.
+    pub model: Option<Arc<str>>,
 }
 
 impl Trial {
@@ -235,7 +237,7 @@ pub fn multiply(stem: &str, file: ScenarioFile, named: bool) -> Vec<Trial> {
         if value { "redis" } else { "no-redis" }
     });
     let file = Arc::new(file);
-    cases.into_iter().map(|(id, case)| Trial { id, file: Arc::clone(&file), case, named }).collect()
+    cases.into_iter().map(|(id, case)| Trial { id, file: Arc::clone(&file), case, named, model: None }).collect()
 }
 
 /// Multiplies cases by the values of one axis. Only an axis with several is in a trial's name.

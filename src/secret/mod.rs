@@ -9,7 +9,7 @@ mod redacted;
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
@@ -62,8 +62,45 @@ impl fmt::Debug for Secret {
 struct Known {
     /// The forms of each, by their length: one may be a part of another, and the longer is replaced first.
     forms: BTreeMap<(Reverse<usize>, String), String>,
+    /// The long ones by how they begin: there may be thousands, and a text is looked through once for all of them.
+    begins: HashMap<[u8; DISTINCT], Vec<String>>,
     /// Named keys that are found by their beginning: there may be thousands, too many to look for each.
     named: HashMap<String, String>,
+}
+
+/// What becomes of a form that has a name already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Stays,
+    Anew,
+}
+
+impl Known {
+    fn add(&mut self, form: String, shown: &str, named: Named) {
+        let key = (Reverse(form.len()), form);
+        if self.forms.contains_key(&key) && named == Named::Stays {
+            return;
+        }
+        let form = key.1.clone();
+        if self.forms.insert(key, shown.to_owned()).is_none()
+            && let Some(begin) = form.as_bytes().first_chunk()
+        {
+            self.begins.entry(*begin).or_default().push(form);
+        }
+    }
+
+    /// The forms that are in a text, the longest first, and what is shown instead; of short ones all that may be.
+    fn within<'a>(&'a self, text: &str) -> Vec<(&'a str, &'a str)> {
+        let is_in = |at: usize, form: &str| text.as_bytes()[at..].starts_with(form.as_bytes());
+        let windows = text.as_bytes().windows(DISTINCT).enumerate();
+        let begun = windows.filter_map(|(at, begin)| Some((at, self.begins.get(begin)?)));
+        let long = begun.flat_map(|(at, forms)| forms.iter().filter(move |form| is_in(at, form)));
+        let long = long.map(|form| (Reverse(form.len()), form.clone())).collect::<BTreeSet<_>>();
+        let shortest = (Reverse(DISTINCT - 1), String::new());
+        let long = long.iter().filter_map(|key| self.forms.get_key_value(key));
+        let short = self.forms.range(shortest..);
+        long.chain(short).map(|((_, form), shown)| (form.as_str(), shown.as_str())).collect()
+    }
 }
 
 static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
@@ -75,7 +112,7 @@ pub fn know(secret: &str) {
         let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
         for form in forms(secret) {
             // A named one keeps its name.
-            known.forms.entry((Reverse(form.len()), form)).or_insert_with(|| SHOWN.to_owned());
+            known.add(form, SHOWN, Named::Stays);
         }
     }
 }
@@ -88,7 +125,7 @@ fn know_as(secret: &str, shown: &str) {
     }
     let is_known = known.forms.contains_key(&(Reverse(secret.len()), secret.to_owned()));
     if !secret.is_empty() && (is_known || !is_found_by_its_beginning(secret)) {
-        known.forms.extend(forms(secret).into_iter().map(|form| ((Reverse(form.len()), form), shown.to_owned())));
+        forms(secret).into_iter().for_each(|form| known.add(form, shown, Named::Anew));
     }
 }
 
@@ -161,8 +198,8 @@ fn in_query(secret: &str) -> String {
 pub fn redact(text: &str) -> String {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     let mut shown = Cow::Borrowed(text);
-    for ((_, form), instead) in &known.forms {
-        if shown.contains(form.as_str()) {
+    for (form, instead) in known.within(text) {
+        if shown.contains(form) {
             shown = Cow::Owned(without(&shown, form, instead));
         }
     }

@@ -29,6 +29,7 @@ mod matrix;
 mod merge;
 mod minimize;
 mod mistakes;
+mod own;
 mod page;
 mod process;
 mod release;

@@ -1,6 +1,7 @@
 //! How LiteLLM's proxy is launched: its package and image, its command line and environment.
 
 use super::deployments::config_yaml;
+use super::own;
 use crate::gateway::recipe::{How, Image, Package, Prisma, Recipe, Schema, Surroundings};
 
 pub(super) const PACKAGE: Package = Package {
@@ -26,7 +27,7 @@ pub(super) const IMAGE: Image = Image {
 };
 
 pub(super) fn recipe(place: &Surroundings<'_>) -> Recipe {
-    let Surroundings { how, home, port, database_url, upstream, upstream_port, admin_key, redis, schema } = *place;
+    let Surroundings { how, home, port, database_url, upstream, upstream_port, admin_key, redis, schema, own } = *place;
     let text = str::to_owned;
     let mut arguments: Vec<String> = vec![text("--config"), format!("{home}config.yaml")];
     if how == How::Process {
@@ -57,5 +58,6 @@ pub(super) fn recipe(place: &Surroundings<'_>) -> Recipe {
             ("NO_PROXY", text("127.0.0.1,localhost")),
         ]);
     }
-    Recipe { files: vec![("config.yaml", config_yaml(upstream, redis))], arguments, environment }
+    let config = own.map_or_else(|| config_yaml(upstream, redis), |own| own::launched(own, upstream, redis));
+    Recipe { files: vec![("config.yaml", config)], arguments, environment }
 }

@@ -8,12 +8,15 @@ pub mod configured;
 pub mod deployments;
 mod entities;
 mod launched;
+mod own;
 mod refusal;
 pub mod release;
 pub mod requests;
 mod session;
 pub mod shown;
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,9 +26,11 @@ use serde_json::{Value, json};
 
 use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, StreamEnd};
 use super::connection::{Connection, Credential};
+use super::own::{OwnConfig, OwnPriced, load};
 use super::price::Priced;
 use super::recipe::{Recipe, Surroundings};
 use super::{AdminError, Ask, Definition, Differing, Entity, LogRow};
+use crate::scenario::read::Mistakes;
 use crate::scenario::{Api, Fields, PricedBy, Usd};
 use crate::secret::{Secret, redact};
 use deployments::Deployment;
@@ -78,6 +83,15 @@ impl Adapter for LiteLlm {
 
     fn recipe(&self, place: &Surroundings<'_>) -> Recipe {
         launched::recipe(place)
+    }
+
+    fn own(&self, file: &Path, env: &BTreeMap<String, String>) -> Option<Result<OwnConfig, Vec<Mistakes>>> {
+        Some(own::read(file, env, &load))
+    }
+
+    async fn price_own(&self, to: &Connection, own: &OwnConfig) -> Result<Vec<OwnPriced>, AdminError> {
+        let shown = to.read("/model/info", &[]).await?;
+        Ok(own::prices::of(own, &shown))
     }
 
     fn excerpt(&self, config: &str, bodies: &[&Value]) -> String {

@@ -39,7 +39,7 @@ impl Requirements {
     pub(super) fn new(target: &Target) -> Requirements {
         use std::hash::{DefaultHasher, Hash as _, Hasher as _};
         let mut hasher = DefaultHasher::new();
-        config(target.gateway.adapter(), "").hash(&mut hasher);
+        config(target.gateway.adapter(), target.own.as_deref(), "").hash(&mut hasher);
         Requirements {
             target: target.clone(),
             gatecrash: env!("CARGO_PKG_VERSION").to_owned(),

@@ -87,6 +87,7 @@ mod tests {
             version: None,
             launcher: Launcher::Builtin { fault: None },
             chosen: None,
+            own: None,
         };
         let base = Base::new(&target, run).await.unwrap();
         let home = base.make_folder("database").unwrap();

@@ -10,9 +10,9 @@ use futures_util::future::try_join;
 use super::super::LaunchError;
 use super::super::server::VARIABLE;
 use super::super::template::{Tables, Template, USED, remark};
-use super::Site;
 use super::gateways::{Common, Edition, Node};
 use super::stores::{Database, Postgres};
+use super::{Site, Spot};
 use crate::gateway::recipe::Schema;
 
 /// A database, and a gateway on it that is ready.
@@ -26,13 +26,17 @@ pub(super) struct Begun<S: Site> {
 }
 
 /// Launches them, with the template if there is a good one; if not, there is one afterwards.
-pub(super) async fn begin<S: Site>(edition: &Edition<S>, site: &S, common: &Common) -> Result<Begun<S>, LaunchError> {
+pub(super) async fn begin<S: Site>(edition: &Edition<S>,
+    site: &S,
+    common: &Common,
+    redis: Option<&Spot>,
+) -> Result<Begun<S>, LaunchError> {
     let empty = match site.empty_database(&edition.build, common.limits.launch).await? {
         None => None,
         Some(Database::Launched(postgres)) => Some(postgres),
         Some(database @ Database::InServer(_)) => {
             // This machine may have no clients that could fill it, or read it out.
-            let (first, said) = Node::launch(site, common, edition, database.url(), None, Schema::Make).await?;
+            let (first, said) = Node::launch(site, common, edition, database.url(), redis, Schema::Make).await?;
             let remark =
                 format!("this machine has no PostgreSQL: its database is one of its own in the server of {VARIABLE}");
             return Ok(Begun { database, first, said, remark: Some(remark) });
@@ -40,12 +44,12 @@ pub(super) async fn begin<S: Site>(edition: &Edition<S>, site: &S, common: &Comm
     };
     // We do not know what else other gateways' tables hold; and those make them in no time.
     if common.adapter.about().package.prisma.is_none() {
-        let (postgres, (first, said)) = launch(site, common, edition, empty, None).await?;
+        let (postgres, (first, said)) = launch(site, common, edition, redis, empty, None).await?;
         return Ok(Begun { database: Database::Launched(postgres), first, said, remark: None });
     }
     let template = template(edition, site).await.ok();
     let (empty, bad) = match template.as_ref().map(Template::read) {
-        Some(Ok(Some(tables))) => match launch(site, common, edition, empty, Some(&tables)).await {
+        Some(Ok(Some(tables))) => match launch(site, common, edition, redis, empty, Some(&tables)).await {
             Ok((postgres, (first, said))) => {
                 let remark = Some(USED.to_owned());
                 return Ok(Begun { database: Database::Launched(postgres), first, said, remark });
@@ -59,7 +63,7 @@ pub(super) async fn begin<S: Site>(edition: &Edition<S>, site: &S, common: &Comm
     if let (Some(template), Some(_)) = (&template, &bad) {
         template.discard();
     }
-    let (postgres, (first, said)) = launch(site, common, edition, empty, None).await?;
+    let (postgres, (first, said)) = launch(site, common, edition, redis, empty, None).await?;
     let template = match template {
         Some(template) => Ok(template),
         // This launch may have brought what decides, such as an image.
@@ -74,11 +78,12 @@ async fn launch<S: Site>(
     site: &S,
     common: &Common,
     edition: &Edition<S>,
+    redis: Option<&Spot>,
     empty: Option<Postgres<S>>,
     tables: Option<&Tables>,
 ) -> Result<(Postgres<S>, (Node<S>, Option<String>)), LaunchError> {
     let limit = common.limits.launch;
-    let gateway = async |url: &str, schema| Node::launch(site, common, edition, url, None, schema).await;
+    let gateway = async |url: &str, schema| Node::launch(site, common, edition, url, redis, schema).await;
     let Some(tables) = tables else {
         let postgres = match empty {
             Some(postgres) => postgres,

@@ -8,6 +8,7 @@ use super::super::{ADMIN_KEY, LaunchError, Setup, Topology, http, random_hex};
 use super::{Launched, Site, Spot, until};
 use crate::config::Limits;
 use crate::gateway::connection::Credential;
+use crate::gateway::own::OwnConfig;
 use crate::gateway::recipe::{How, Recipe, Schema, Surroundings};
 use crate::gateway::{Adapter, Gateway};
 use crate::scenario::{Instance, Part};
@@ -45,6 +46,7 @@ impl Common {
     /// What an instance is started with, except what harness.toml adds.
     pub(in super::super) fn recipe(
         &self,
+        own: Option<&OwnConfig>,
         (how, home, port): (How, &str, u16),
         database_url: &str,
         redis: Option<(&str, u16)>,
@@ -62,6 +64,7 @@ impl Common {
             admin_key,
             redis,
             schema,
+            own,
         })
     }
 
@@ -72,9 +75,10 @@ impl Common {
         gateway: String,
         database: &str,
         database_url: &str,
+        redis: Option<(&str, u16)>,
     ) -> Setup {
         let at = S::TOLD;
-        let recipe = self.recipe(at, database_url, None, Schema::Make);
+        let recipe = self.recipe(edition.target.own.as_deref(), at, database_url, redis, Schema::Make);
         let config = recipe.config();
         let environment = recipe.environment.into_iter();
         let environment = environment.map(|(name, value)| (name.to_owned(), value)).chain(edition.env.clone());
@@ -114,6 +118,11 @@ impl<S: Site> Edition<S> {
         Ok(Edition { target: target.clone(), build: site.build(target)?, env })
     }
 
+    /// Whether the operator's own configuration names a Redis.
+    pub(super) fn has_redis(&self) -> bool {
+        self.target.own.as_ref().is_some_and(|own| own.redis)
+    }
+
     /// Names and values, in one row: what decides which tables a gateway makes.
     pub(super) fn decisive(&self) -> impl Iterator<Item = &str> {
         self.env.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()])
@@ -126,8 +135,9 @@ impl<S: Site> Edition<S> {
     }
 }
 
-/// The configuration a gateway needs for an upstream at this base URL, for people and for comparing.
-pub fn config(adapter: &dyn Adapter, upstream: &str) -> String {
+/// The configuration a gateway needs for an upstream at this base URL, made of the operator's own if there is one, for
+/// people and for comparing.
+pub fn config(adapter: &dyn Adapter, own: Option<&OwnConfig>, upstream: &str) -> String {
     let admin_key = Secret::new("sk-1234");
     let place = Surroundings {
         how: How::Told,
@@ -137,8 +147,9 @@ pub fn config(adapter: &dyn Adapter, upstream: &str) -> String {
         upstream,
         upstream_port: 0,
         admin_key: &admin_key,
-        redis: None,
+        redis: own.filter(|own| own.redis).map(|_| ("127.0.0.1", 6379)),
         schema: Schema::Make,
+        own,
     };
     adapter.recipe(&place).config()
 }
@@ -163,7 +174,8 @@ impl<S: Site> Node<S> {
         let spot = site.spot(Part::Gateway)?;
         let home = format!("{}/", spot.home.display());
         let redis = redis.map(|redis| (redis.host.as_str(), redis.port));
-        let recipe = common.recipe((S::HOW, &home, spot.port), database_url, redis, schema);
+        let own = edition.target.own.as_deref();
+        let recipe = common.recipe(own, (S::HOW, &home, spot.port), database_url, redis, schema);
         let guard = site.start_gateway(edition, &spot, recipe, schema).await?;
         let launched = Launched { part: Part::Gateway, spot, guard };
         let client = RwLock::new(common.client(site.url(&launched).await?));

@@ -231,12 +231,37 @@ pub(super) async fn launch<S: Site>(
     kept: fn(Box<Stack<S>>) -> Held,
 ) -> Result<Live, LaunchError> {
     let (old, new) = (Edition::of(&site, target)?, to.map(|to| Edition::of(&site, to)).transpose()?);
-    let Begun { database, first, said, remark } = Box::pin(begin(&old, &site, &common)).await?;
-    let setup = common.setup(&old, site.gateway(&old.build), &database.about(&site).await, database.url());
+    // Their configuration may name one; else it is launched for the first scenario that wants it.
+    let redis = match old.has_redis() || new.as_ref().is_some_and(Edition::has_redis) {
+        true => {
+            site.has_redis().map_err(|lacks| match lacks {
+                Undisturbed::Lacks(why) | Undisturbed::Failed(why) => {
+                    site.failed(format!("its configuration names a Redis: {why}"))
+                }
+            })?;
+            Some(launch_redis(&site, common.limits.launch).await?)
+        }
+        false => None,
+    };
+    let spot = redis.as_ref().map(|redis| &redis.spot).filter(|_| old.has_redis());
+    let Begun { database, first, said, remark } = Box::pin(begin(&old, &site, &common, spot)).await?;
+    let at = spot.map(|spot| (spot.host.as_str(), spot.port));
+    let setup = common.setup(&old, site.gateway(&old.build), &database.about(&site).await, database.url(), at);
     let wrong = old.contradicts(&site, said.as_deref());
-    let gateways = Generations::begun_with(first);
-    let stack = Stack { site, common, database, old, new, gateways, redis: OnceCell::new() };
-    let live = Live { remark, setup: Some(setup), ..Live::new(target, upstream, kept(Box::new(stack))) };
+    let stack = Stack {
+        site,
+        common,
+        database,
+        old,
+        new,
+        gateways: Generations::begun_with(first),
+        redis: redis.map_or_else(OnceCell::new, |redis| OnceCell::new_with(Some(redis))),
+    };
+    let own = target.own.as_ref().map(|own| own.to_string());
+    let remark = Some([own, remark].into_iter().flatten().collect::<Vec<_>>().join("; ")).filter(|all| !all.is_empty());
+    let mut live = Live { remark, setup: Some(setup), ..Live::new(target, upstream, kept(Box::new(stack))) };
+    // A name in harness.toml may leave it to the gateway.
+    live.target.version = live.target.version.or(said);
     match wrong {
         Some(wrong) => {
             live.stop().await;
@@ -258,17 +283,22 @@ impl<S: Site> Stack<S> {
     }
 
     async fn gateway(&self, topology: Topology, instance: Instance) -> Result<&Node<S>, LaunchError> {
-        let redis = match topology.redis {
-            false => None,
-            true => Some(&self.redis().await?.spot),
-        };
         let (generation, instance, edition) = self.edition(instance)?;
+        let redis = self.redis_of(edition, topology.redis).await?;
         let launch = || async {
             // The first gateway has made the tables.
             let launched = Node::launch(&self.site, &self.common, edition, self.database.url(), redis, Schema::Leave);
             launched.await.map(|(node, _)| node)
         };
         self.gateways.of(generation, topology, instance).get_or_try_init(launch).await
+    }
+
+    /// The Redis of a gateway that wants one. One that its own configuration names is there for all of them.
+    async fn redis_of(&self, edition: &Edition<S>, wanted: bool) -> Result<Option<&Spot>, LaunchError> {
+        match wanted || edition.has_redis() {
+            true => Ok(Some(&self.redis().await?.spot)),
+            false => Ok(None),
+        }
     }
 
     async fn redis(&self) -> Result<&Launched<S>, LaunchError> {

@@ -88,7 +88,7 @@ impl<S: Site> Stack<S> {
             if self.gateways.of(was, topology, Instance::First).get().is_none() {
                 continue;
             }
-            let redis = if redis { Some(&self.redis().await?.spot) } else { None };
+            let redis = self.redis_of(edition, redis).await?;
             let node = self.gateways.of(now, topology, instance).get_or_try_init(|| async {
                 let (site, common, url) = (&self.site, &self.common, self.database.url());
                 let (node, said) = Node::launch(site, common, edition, url, redis, schema).await?;

@@ -1,0 +1,138 @@
+//! What an audit says: a table for people, and the same as JSON.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::{Answered, Asked, Question, Row};
+use crate::host::failure::Exit;
+
+/// An audit that was done.
+#[derive(Debug, Clone, Serialize)]
+pub struct AuditReport {
+    /// What JSON this is: raised when it changes.
+    pub format: u32,
+    pub target: String,
+    pub version: Option<String>,
+    pub config: String,
+    pub changes: Vec<String>,
+    pub models: Vec<Row>,
+    /// Models without a price of their own.
+    pub unpriced: Vec<String>,
+}
+
+impl AuditReport {
+    pub fn new(
+        target: String,
+        version: Option<String>,
+        config: String,
+        changes: Vec<String>,
+        models: Vec<Row>,
+    ) -> AuditReport {
+        let unpriced = models.iter().filter(|row| row.is_unpriced()).map(|row| row.model.clone()).collect();
+        AuditReport { format: 1, target, version, config, changes, models, unpriced }
+    }
+
+    /// 1 if a budget does not hold, 3 if the environment broke, 4 if nothing was asked.
+    pub fn exit(&self) -> Exit {
+        let asked = || self.models.iter().flat_map(|row| &row.asked);
+        let broke = asked().any(|asked| matches!(asked.holds, Answered::Broke(_)));
+        match () {
+            () if self.models.iter().any(Row::holds_not) => Exit::Failed,
+            () if broke => Exit::Broke,
+            () if asked().all(|asked| matches!(asked.holds, Answered::NotAsked(_))) => Exit::NothingRun,
+            () => Exit::Fine,
+        }
+    }
+
+    /// The table, what does not hold, and the answer.
+    pub fn table(&self) -> String {
+        let mut lines =
+            vec![["model", "price", "key", "user", "team", "streamed", "charged", "streamed"].map(str::to_owned)];
+        lines.extend(self.models.iter().map(line));
+        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
+        let widths: Vec<usize> = (0..8).map(width).collect();
+        let mut text = String::new();
+        for line in &lines {
+            let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect::<Vec<_>>();
+            let _ = writeln!(text, "{}", cells.join("  ").trim_end());
+        }
+        for row in &self.models {
+            for asked in &row.asked {
+                text.push_str(&said(row, asked));
+            }
+        }
+        if !self.unpriced.is_empty() {
+            let _ = writeln!(text, "\nwithout a price: {}", self.unpriced.join(", "));
+            let _ = writeln!(
+                text,
+                "  No budget can stop one of these unless each answer says what it cost: give them prices."
+            );
+        }
+        let _ = writeln!(text, "\n{}", self.answer());
+        text
+    }
+
+    fn answer(&self) -> String {
+        let version = self.version.as_ref().map(|version| format!(" ({version})")).unwrap_or_default();
+        let of = self.models.len();
+        let asked = self.models.iter().filter(|row| !row.asked.is_empty()).count();
+        let failing = self.models.iter().filter(|row| row.holds_not()).count();
+        let what = match failing {
+            0 => format!("every budget that was asked for holds on {asked} of {of} models"),
+            failing => format!("budgets do not hold on {failing} of {asked} models that were asked"),
+        };
+        format!("{}{version}, {}: {what}", self.target, self.config)
+    }
+}
+
+fn line(row: &Row) -> [String; 8] {
+    let of = |question: Question| row.asked.iter().find(|asked| asked.question == question);
+    let holds = |question| of(question).map_or("-", |asked| word(&asked.holds, "holds", "DOES NOT HOLD")).to_owned();
+    let exact = |question| of(question).map_or("-", |asked| word(&asked.exact, "exact", "WRONG")).to_owned();
+    let price = match (&row.not_asked, row.price.as_str()) {
+        (Some(why), "") => format!("not asked: {why}"),
+        (Some(why), price) => format!("{price}; not asked: {why}"),
+        (None, price) => price.to_owned(),
+    };
+    let charged = [Question::Key, Question::User, Question::Team].map(exact);
+    let charged = charged.iter().find(|word| word.as_str() != "exact").unwrap_or(&charged[0]).clone();
+    [
+        row.model.clone(),
+        price,
+        holds(Question::Key),
+        holds(Question::User),
+        holds(Question::Team),
+        holds(Question::Streamed),
+        charged,
+        exact(Question::Streamed),
+    ]
+}
+
+fn word(answered: &Answered, yes: &'static str, no: &'static str) -> &'static str {
+    match answered {
+        Answered::Yes => yes,
+        Answered::No(_) => no,
+        Answered::NotAsked(_) => "-",
+        Answered::Broke(_) => "broke",
+    }
+}
+
+/// What went wrong in one question, a line for each.
+fn said(row: &Row, asked: &Asked) -> String {
+    let (whose, how) = (asked.question.whose(), if asked.question == Question::Streamed { ", streamed" } else { "" });
+    let mut text = String::new();
+    match &asked.holds {
+        Answered::No(what) => {
+            let _ = writeln!(text, "\n{}: the budget of a {whose} does not hold{how}\n  {what}", row.model);
+        }
+        Answered::Broke(what) => {
+            let _ = writeln!(text, "\n{}: the budget of a {whose} could not be asked for{how}\n  {what}", row.model);
+        }
+        Answered::Yes | Answered::NotAsked(_) => {}
+    }
+    if let Answered::No(what) = &asked.exact {
+        let _ = writeln!(text, "\n{}: what a {whose} spends is not charged to the cent{how}\n  {what}", row.model);
+    }
+    text
+}

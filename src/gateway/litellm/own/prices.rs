@@ -1,0 +1,128 @@
+//! How each of their models is priced, as their file says and LiteLLM's own `/model/info` shows. Not: asking them.
+
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::gateway::connection::amount;
+use crate::gateway::litellm::configured::Models;
+use crate::gateway::own::{OwnConfig, OwnModel, OwnPriced};
+use crate::gateway::price::{Cost, KNOWN, KNOWN_MODEL, Priced};
+use crate::scenario::{Api, PricedBy};
+
+/// The answer of `GET /model/info`.
+#[derive(Debug, Clone, Deserialize)]
+pub(in super::super) struct Shown {
+    data: Vec<ShownModel>,
+}
+
+/// A deployment as LiteLLM shows it; each rate as it is written, so that none passes through a float.
+#[derive(Debug, Clone, Deserialize)]
+struct ShownModel {
+    model_name: String,
+    #[serde(default)]
+    model_info: ShownInfo,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct ShownInfo {
+    input_cost_per_token: Option<Box<RawValue>>,
+    output_cost_per_token: Option<Box<RawValue>>,
+    input_cost_per_second: Option<Box<RawValue>>,
+}
+
+/// USD for one input and one output token.
+type Rates = (Decimal, Decimal);
+
+impl ShownInfo {
+    fn rates(&self) -> Rates {
+        let rate = |json: &Option<Box<RawValue>>| {
+            json.as_ref().and_then(|json| amount(json.get())).map_or(Decimal::ZERO, |rate| rate.0.normalize())
+        };
+        (rate(&self.input_cost_per_token), rate(&self.output_cost_per_token))
+    }
+
+    fn is_by_time(&self) -> bool {
+        self.input_cost_per_second.as_ref().is_some_and(|rate| rate.get() != "null" && rate.get() != "0.0")
+    }
+}
+
+/// How each of their models is priced, in the order of the file.
+pub(in super::super) fn of(own: &OwnConfig, shown: &Shown) -> Vec<OwnPriced> {
+    let Ok(models) = Models::read(&own.tree.written()) else { return Vec::new() };
+    own.models.iter().map(|model| priced(model, own, shown, &models)).collect()
+}
+
+fn priced(model: &OwnModel, own: &OwnConfig, shown: &Shown, models: &Models) -> OwnPriced {
+    let target = model.alias_of.as_ref().unwrap_or(&model.name);
+    let behind = own.models.iter().find(|other| other.name == *target).unwrap_or(model);
+    let not_asked = |says: String, why: &str| OwnPriced {
+        model: model.name.clone(),
+        says,
+        path: None,
+        api: Api::Chat,
+        priced: Err(why.to_owned()),
+    };
+    let (Some(first), None) = (behind.behind.first(), &behind.left_out) else {
+        return not_asked(String::new(), behind.left_out.as_deref().unwrap_or("there is no such model"));
+    };
+    if behind.mocked {
+        return not_asked(String::new(), "its answers are made up by the gateway");
+    }
+    if behind.is_wildcard() {
+        return not_asked(
+            "by the name that is asked for".to_owned(),
+            "it stands for many: name one of them in the file",
+        );
+    }
+    let deployments: Vec<&ShownModel> = shown.data.iter().filter(|of| of.model_name == *target).collect();
+    let Some(info) = deployments.first().map(|deployment| &deployment.model_info) else {
+        return not_asked(String::new(), "the gateway does not show it");
+    };
+    if deployments.iter().any(|other| other.model_info.rates() != info.rates()) {
+        return not_asked("several".to_owned(), "its deployments have different prices: which is asked, nobody knows");
+    }
+    let (input, output) = info.rates();
+    let configured = models.named(target);
+    let Some(configured) = configured.first() else { return not_asked(String::new(), "it is not in the file") };
+    let api = match behind.mode.as_deref() {
+        Some("image_generation") => {
+            return not_asked("by the image".to_owned(), "what is priced by the image is not asked");
+        }
+        Some("embedding") => Api::Embeddings,
+        Some("completion") => Api::Completions,
+        Some("responses") => Api::Responses,
+        _ => Api::Chat,
+    };
+    let stated = configured.priced_by.first().copied().unwrap_or(PricedBy::CostMap);
+    let (path, cost, says) = match (stated, input.is_zero() && output.is_zero()) {
+        (PricedBy::Free, true) => (PricedBy::Free, Cost::Nothing, "0: free, as the file says".to_owned()),
+        (_, false) => {
+            let million = Decimal::from(1_000_000);
+            let each = |rate: Decimal| (rate * million).normalize();
+            let says = format!("{} and {} USD for a million tokens, by {}", each(input), each(output), stated.word());
+            (stated, Cost::Tokens { input, output }, says)
+        }
+        (_, true) if info.is_by_time() => {
+            return not_asked("by the second".to_owned(), "what is priced by time is not asked");
+        }
+        (PricedBy::ParamsBaseModel | PricedBy::BaseModel, true) => {
+            let why = "its base model's price is not shown, so that it cannot be reckoned";
+            return not_asked("not shown: of a base model".to_owned(), why);
+        }
+        // What it costs can only come from the answer: asked so that it does.
+        (_, true) if configured.priced_by.contains(&PricedBy::Provider) => {
+            (PricedBy::Provider, Cost::Reported, "none; its provider's answer says the cost".to_owned())
+        }
+        (_, true) => (PricedBy::Alias, KNOWN, format!("none; asked so that the answer names {KNOWN_MODEL}")),
+    };
+    let upstream = first.split_once('/').map_or(first.as_str(), |(_, rest)| rest);
+    let priced = Priced {
+        // A name of a model lives as long as the process, as those of ours do.
+        model: String::leak(model.name.clone()),
+        upstream_model: String::leak(upstream.to_owned()),
+        answer_names: (path == PricedBy::Alias).then_some(KNOWN_MODEL),
+        cost,
+    };
+    OwnPriced { model: model.name.clone(), says, path: Some(path), api, priced: Ok(priced) }
+}
