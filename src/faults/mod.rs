@@ -65,16 +65,29 @@ pub fn faults(config: &Config, order: &FaultsOrder) -> Result<Exit, Failure> {
     Ok(if gaps.is_empty() { printed } else { printed.worst(Exit::Failed) })
 }
 
-/// Every fault on quick trials; on slow ones, faults that no quick one catches, and one that all of them see.
+/// Every fault on quick trials; on slow ones, faults that no quick one catches, and one that all of them see; on those with
+/// an upgrade, faults of several instances as well.
 async fn all(parts: &[String], trials: &[Trial], limits: Limits) -> Vec<FaultRun> {
     let named = |name: &str| parts.is_empty() || parts.iter().any(|part| name.contains(part.as_str()));
     let faults = FAULTS.iter().filter(|about| named(about.name)).map(|about| Some(about.fault));
-    let (slow, quick): (Vec<Trial>, Vec<Trial>) = trials.iter().cloned().partition(|trial| trial.has_tag("slow"));
-    let (slow, quick) = (slow.as_slice(), quick.as_slice());
+    let (moved, others): (Vec<Trial>, Vec<Trial>) =
+        trials.iter().cloned().partition(|trial| trial.file.scenario.rollout().is_some());
+    let (slow, quick): (Vec<Trial>, Vec<Trial>) = others.into_iter().partition(|trial| trial.has_tag("slow"));
+    let (moved, slow, quick) = (moved.as_slice(), slow.as_slice(), quick.as_slice());
     let each = std::iter::once(None).chain(faults).map(|fault| async move {
         let mut one = FaultRun { fault, results: tried(fault, quick, limits).await };
-        if fault == Some(Fault::SpendDoubled) || (fault.is_some() && !one.is_caught()) {
+        let is_caught = one.is_caught();
+        let of_instances = |result: &TrialResult| {
+            let trial = quick.iter().find(|trial| trial.id == result.trial);
+            trial.is_some_and(|trial| trial.file.scenario.instances.is_some()) && result.outcome.has_failed()
+        };
+        let is_wanted = fault.is_none() || fault == Some(Fault::SpendDoubled) || !is_caught;
+        let of_instances = one.results.iter().any(of_instances);
+        if fault.is_some() && is_wanted {
             one.results.extend(tried(fault, slow, limits).await);
+        }
+        if is_wanted || of_instances {
+            one.results.extend(tried(fault, moved, limits).await);
         }
         one
     });
