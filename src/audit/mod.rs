@@ -122,6 +122,9 @@ pub(crate) fn trial(own: &OwnPriced, priced: &Priced, question: Question) -> Res
     if question == Question::Streamed && !own.api.streams() {
         return Err("it has no streams".to_owned());
     }
+    if question == Question::Streamed && !own.streams {
+        return Err("its provider says the usage of a stream unasked, which the upstream does not".to_owned());
+    }
     let price = price(priced, own.api).ok_or("no whole number of tokens costs about two cents")?;
     // Two requests fit, the third crosses it.
     let budget = Usd((price.0 * Decimal::new(25, 1)).normalize());
@@ -198,6 +201,7 @@ mod tests {
                 says: String::new(),
                 path: Some(PricedBy::Token),
                 api: Api::Chat,
+                streams: true,
                 priced: Ok(priced),
             };
             for question in Question::ALL {
