@@ -138,7 +138,8 @@ fn said(row: &Row) -> String {
         match &asked.holds {
             Answered::No(how) => add(format!("the budget does not hold: {how}"), asked),
             Answered::Broke(how) => add(format!("nothing is known: {how}"), asked),
-            Answered::Yes | Answered::NotAsked(_) => {}
+            Answered::NotAsked(why) => add(format!("not asked: {why}"), asked),
+            Answered::Yes => {}
         }
         if let Answered::No(how) = &asked.exact {
             add(format!("{}: {how}", if row.is_unpriced() { "not charged" } else { "charged wrong" }), asked);
