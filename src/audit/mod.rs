@@ -17,7 +17,7 @@ use crate::gateway::price::{Cost, Priced};
 use crate::outcome::{FindingKind, Outcome, TrialResult};
 use crate::scenario::plan::multiply;
 use crate::scenario::read::understand;
-use crate::scenario::{Api, PricedBy, Trial, Usd};
+use crate::scenario::{Api, ErrorKind, PricedBy, Trial, Usd};
 
 /// What is asked of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -122,6 +122,9 @@ pub(crate) fn trial(own: &OwnPriced, priced: &Priced, question: Question) -> Res
     if question == Question::Streamed && !own.api.streams() {
         return Err("it has no streams".to_owned());
     }
+    if question == Question::Streamed && !own.streams {
+        return Err("its provider says the usage of a stream unasked, which the upstream does not".to_owned());
+    }
     let price = price(priced, own.api).ok_or("no whole number of tokens costs about two cents")?;
     // Two requests fit, the third crosses it.
     let budget = Usd((price.0 * Decimal::new(25, 1)).normalize());
@@ -158,6 +161,13 @@ pub(crate) fn judged(question: Question, result: &TrialResult) -> Asked {
         Outcome::Skip { reason } => return both(Answered::NotAsked(reason.clone())),
         Outcome::Error { reason } => return both(Answered::Broke(reason.clone())),
         Outcome::Pass | Outcome::Fail | Outcome::Unsteady { .. } => {}
+    }
+    // Their defaults for users and teams may allow only some models: that says nothing of a budget.
+    let denied = result.findings.iter().find(|finding| {
+        finding.kind == FindingKind::FalseRefusal && finding.got.contains(ErrorKind::ModelDenied.word())
+    });
+    if let Some(denied) = denied {
+        return both(Answered::NotAsked(format!("it may not ask this model: {denied}")));
     }
     let of = |kinds: &[FindingKind]| result.findings.iter().find(|finding| kinds.contains(&finding.kind));
     let no = |finding: Option<&crate::outcome::Finding>| match finding {
@@ -198,6 +208,7 @@ mod tests {
                 says: String::new(),
                 path: Some(PricedBy::Token),
                 api: Api::Chat,
+                streams: true,
                 priced: Ok(priced),
             };
             for question in Question::ALL {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Answered, Asked, Question, Row};
 use crate::host::failure::Exit;
+use crate::scenario::PricedBy;
 
 /// An audit that was done.
 #[derive(Debug, Clone, Serialize)]
@@ -58,9 +59,7 @@ impl AuditReport {
             let _ = writeln!(text, "{}", cells.join("  ").trim_end());
         }
         for row in &self.models {
-            for asked in &row.asked {
-                text.push_str(&said(row, asked));
-            }
+            text.push_str(&said(row));
         }
         if !self.unpriced.is_empty() {
             let _ = writeln!(text, "\nwithout a price: {}", self.unpriced.join(", "));
@@ -88,8 +87,14 @@ impl AuditReport {
 
 fn line(row: &Row) -> [String; 8] {
     let of = |question: Question| row.asked.iter().find(|asked| asked.question == question);
-    let holds = |question| of(question).map_or("-", |asked| word(&asked.holds, "holds", "DOES NOT HOLD")).to_owned();
-    let exact = |question| of(question).map_or("-", |asked| word(&asked.exact, "exact", "WRONG")).to_owned();
+    let (yes, wrong) = match row.priced_by {
+        Some(PricedBy::Free | PricedBy::FreeAlias) => ("free", "WRONG"),
+        // What an answer names, the gateway need not charge.
+        _ if row.is_unpriced() => ("holds", "not charged"),
+        _ => ("holds", "WRONG"),
+    };
+    let holds = |question| of(question).map_or("-", |asked| word(&asked.holds, yes, "DOES NOT HOLD")).to_owned();
+    let exact = |question| of(question).map_or("-", |asked| word(&asked.exact, "exact", wrong)).to_owned();
     let price = match (&row.not_asked, row.price.as_str()) {
         (Some(why), "") => format!("not asked: {why}"),
         (Some(why), price) => format!("{price}; not asked: {why}"),
@@ -118,21 +123,32 @@ fn word(answered: &Answered, yes: &'static str, no: &'static str) -> &'static st
     }
 }
 
-/// What went wrong in one question, a line for each.
-fn said(row: &Row, asked: &Asked) -> String {
-    let (whose, how) = (asked.question.whose(), if asked.question == Question::Streamed { ", streamed" } else { "" });
-    let mut text = String::new();
-    match &asked.holds {
-        Answered::No(what) => {
-            let _ = writeln!(text, "\n{}: the budget of a {whose} does not hold{how}\n  {what}", row.model);
+/// What went wrong on a model: what is the same for several is said once.
+fn said(row: &Row) -> String {
+    let mut all: Vec<(String, Vec<String>)> = Vec::new();
+    let mut add = |what: String, asked: &Asked| {
+        let streamed = if asked.question == Question::Streamed { " (streamed)" } else { "" };
+        let whose = format!("{}{streamed}", asked.question.whose());
+        match all.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, of)) => of.push(whose),
+            None => all.push((what, vec![whose])),
         }
-        Answered::Broke(what) => {
-            let _ = writeln!(text, "\n{}: the budget of a {whose} could not be asked for{how}\n  {what}", row.model);
+    };
+    for asked in &row.asked {
+        match &asked.holds {
+            Answered::No(how) => add(format!("the budget does not hold: {how}"), asked),
+            Answered::Broke(how) => add(format!("nothing is known: {how}"), asked),
+            Answered::NotAsked(why) => add(format!("not asked: {why}"), asked),
+            Answered::Yes => {}
         }
-        Answered::Yes | Answered::NotAsked(_) => {}
+        if let Answered::No(how) = &asked.exact {
+            add(format!("{}: {how}", if row.is_unpriced() { "not charged" } else { "charged wrong" }), asked);
+        }
     }
-    if let Answered::No(what) = &asked.exact {
-        let _ = writeln!(text, "\n{}: what a {whose} spends is not charged to the cent{how}\n  {what}", row.model);
+    let mut text = String::new();
+    for (number, (what, of)) in all.iter().enumerate() {
+        let name = if number == 0 { format!("\n{}\n", row.model) } else { String::new() };
+        let _ = writeln!(text, "{name}  {}: {what}", of.join(", "));
     }
     text
 }

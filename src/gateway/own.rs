@@ -69,6 +69,8 @@ pub struct OwnPriced {
     /// The pricing path that it is on.
     pub path: Option<PricedBy>,
     pub api: Api,
+    /// Whether its provider says the usage of a stream as the upstream does, that is only if it is asked to.
+    pub streams: bool,
     /// Or why it cannot be asked.
     pub priced: Result<Priced, String>,
 }

@@ -91,6 +91,11 @@ impl Known {
 
     /// The forms that are in a text, the longest first, and what is shown instead; of short ones all that may be.
     fn within<'a>(&'a self, text: &str) -> Vec<(&'a str, &'a str)> {
+        /// So many are looked for one by one: that is quicker than to look at each place of the text.
+        const FEW: usize = 500;
+        if self.forms.len() <= FEW {
+            return self.forms.iter().map(|((_, form), shown)| (form.as_str(), shown.as_str())).collect();
+        }
         let is_in = |at: usize, form: &str| text.as_bytes()[at..].starts_with(form.as_bytes());
         let windows = text.as_bytes().windows(DISTINCT).enumerate();
         let begun = windows.filter_map(|(at, begin)| Some((at, self.begins.get(begin)?)));

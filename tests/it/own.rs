@@ -118,7 +118,7 @@ fn five_thousand_models_are_read_at_once() {
     let began = Instant::now();
     let (code, stdout, stderr) = answer(gatecrash(&["config", "litellm", "--from", &file]));
     assert_eq!(code, 0, "{stderr}");
-    assert!(began.elapsed() < Duration::from_secs(15), "it took {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60), "it took {:?}", began.elapsed());
     assert!(stdout.contains("model_name: m4999\n") && !stdout.contains("planted"));
     assert!(stderr.contains("model_list[0-4999].litellm_params.api_key: "), "{stderr}");
 }
@@ -139,6 +139,15 @@ fn a_variable_stays_if_it_is_set_and_is_a_dummy_if_not() {
     assert!(stdout.contains("master_key: os.environ/LITELLM_MASTER_KEY\n"), "{stdout}");
     assert!(stderr.contains("general_settings.user_header_name: a dummy: `HOUSE_HEADER` is not set"), "{stderr}");
     assert!(stderr.contains("DATABASE_URL: left out of its environment") && !stderr.contains("planted"), "{stderr}");
+}
+
+#[test]
+fn an_audit_needs_a_configuration() {
+    for target in ["litellm@1.82.3", "builtin"] {
+        let (code, stdout, stderr) = answer(gatecrash(&["audit", target]));
+        assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+        assert!(stderr.contains("has no configuration of yours"), "{stderr}");
+    }
 }
 
 #[test]

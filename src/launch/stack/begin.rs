@@ -26,7 +26,8 @@ pub(super) struct Begun<S: Site> {
 }
 
 /// Launches them, with the template if there is a good one; if not, there is one afterwards.
-pub(super) async fn begin<S: Site>(edition: &Edition<S>,
+pub(super) async fn begin<S: Site>(
+    edition: &Edition<S>,
     site: &S,
     common: &Common,
     redis: Option<&Spot>,

@@ -4,10 +4,12 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::provider;
 use crate::gateway::connection::amount;
 use crate::gateway::litellm::configured::Models;
 use crate::gateway::own::{OwnConfig, OwnModel, OwnPriced};
 use crate::gateway::price::{Cost, KNOWN, KNOWN_MODEL, Priced};
+use crate::gateway::yaml::Node;
 use crate::scenario::{Api, PricedBy};
 
 /// The answer of `GET /model/info`.
@@ -28,7 +30,6 @@ struct ShownModel {
 struct ShownInfo {
     input_cost_per_token: Option<Box<RawValue>>,
     output_cost_per_token: Option<Box<RawValue>>,
-    input_cost_per_second: Option<Box<RawValue>>,
 }
 
 /// USD for one input and one output token.
@@ -41,10 +42,15 @@ impl ShownInfo {
         };
         (rate(&self.input_cost_per_token), rate(&self.output_cost_per_token))
     }
+}
 
-    fn is_by_time(&self) -> bool {
-        self.input_cost_per_second.as_ref().is_some_and(|rate| rate.get() != "null" && rate.get() != "0.0")
-    }
+/// Whether a deployment of this name states a price by time.
+fn is_by_time(own: &OwnConfig, name: &str) -> bool {
+    let models = own.tree.get("model_list").map(Node::items).unwrap_or_default().iter();
+    let parts = models.filter(|model| model.text_of("model_name") == Some(name)).flat_map(|model| {
+        ["litellm_params", "model_info"].into_iter().filter_map(|part| model.get(part)).flat_map(Node::fields)
+    });
+    parts.into_iter().any(|field| field.key.ends_with("cost_per_second"))
 }
 
 /// How each of their models is priced, in the order of the file.
@@ -61,6 +67,7 @@ fn priced(model: &OwnModel, own: &OwnConfig, shown: &Shown, models: &Models) -> 
         says,
         path: None,
         api: Api::Chat,
+        streams: false,
         priced: Err(why.to_owned()),
     };
     let (Some(first), None) = (behind.behind.first(), &behind.left_out) else {
@@ -81,6 +88,9 @@ fn priced(model: &OwnModel, own: &OwnConfig, shown: &Shown, models: &Models) -> 
     };
     if deployments.iter().any(|other| other.model_info.rates() != info.rates()) {
         return not_asked("several".to_owned(), "its deployments have different prices: which is asked, nobody knows");
+    }
+    if is_by_time(own, target) {
+        return not_asked("by the second".to_owned(), "what is priced by time is not asked");
     }
     let (input, output) = info.rates();
     let configured = models.named(target);
@@ -103,9 +113,6 @@ fn priced(model: &OwnModel, own: &OwnConfig, shown: &Shown, models: &Models) -> 
             let says = format!("{} and {} USD for a million tokens, by {}", each(input), each(output), stated.word());
             (stated, Cost::Tokens { input, output }, says)
         }
-        (_, true) if info.is_by_time() => {
-            return not_asked("by the second".to_owned(), "what is priced by time is not asked");
-        }
         (PricedBy::ParamsBaseModel | PricedBy::BaseModel, true) => {
             let why = "its base model's price is not shown, so that it cannot be reckoned";
             return not_asked("not shown: of a base model".to_owned(), why);
@@ -116,6 +123,11 @@ fn priced(model: &OwnModel, own: &OwnConfig, shown: &Shown, models: &Models) -> 
         }
         (_, true) => (PricedBy::Alias, KNOWN, format!("none; asked so that the answer names {KNOWN_MODEL}")),
     };
+    // Of the others, some (Mistral) are never asked for the usage of a stream, and say it all the same.
+    const ASKED: [&str; 7] = ["openai", "azure", "anthropic", "openrouter", "deepseek", "hosted_vllm", "litellm_proxy"];
+    let streams = provider::of(first, None).is_some_and(|(name, model)| {
+        ASKED.contains(&name) || matches!(provider::stand_in(name, model), provider::StandIn::Behind(_))
+    });
     let upstream = first.split_once('/').map_or(first.as_str(), |(_, rest)| rest);
     let priced = Priced {
         // A name of a model lives as long as the process, as those of ours do.
@@ -124,5 +136,5 @@ fn priced(model: &OwnModel, own: &OwnConfig, shown: &Shown, models: &Models) -> 
         answer_names: (path == PricedBy::Alias).then_some(KNOWN_MODEL),
         cost,
     };
-    OwnPriced { model: model.name.clone(), says, path: Some(path), api, priced: Ok(priced) }
+    OwnPriced { model: model.name.clone(), says, path: Some(path), api, streams, priced: Ok(priced) }
 }
