@@ -2,6 +2,7 @@
 //! as events; whoever shows or reports something folds them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -110,13 +111,18 @@ impl Session<'_> {
                     None => return,
                 }
             }
-            for rollout in Rollout::ALL {
+            // Side by side: each mostly waits for what is started, and for the books.
+            let has_launched = AtomicBool::new(!by_itself.is_empty());
+            let rollouts = Rollout::ALL.into_iter().map(|rollout| {
                 let of_rollout = moved.iter().filter(|(_, trial)| trial.file.scenario.rollout() == Some(rollout));
-                let of_rollout: Vec<_> = of_rollout.copied().collect();
-                if !of_rollout.is_empty() && !self.gate.is_closed() {
-                    Box::pin(self.roll_out(index, target, rollout, of_rollout, by_itself.is_empty())).await;
-                }
-            }
+                (rollout, of_rollout.copied().collect::<Vec<_>>())
+            });
+            let rollouts = rollouts.filter(|(_, trials)| !trials.is_empty() && !self.gate.is_closed());
+            join(
+                rollouts
+                    .map(|(rollout, trials)| Box::pin(self.roll_out(index, target, rollout, trials, &has_launched))),
+            )
+            .await;
         };
         tokio::select! {
             () = all => {}
@@ -135,21 +141,20 @@ impl Session<'_> {
         });
     }
 
-    /// Runs the trials of a rollout. If a target has no others, this is its launch.
+    /// Runs the trials of a rollout. If the target was not launched before, this is its launch.
     async fn roll_out(
         &self,
         index: usize,
         target: &Target,
         rollout: Rollout,
         trials: Vec<(usize, &Trial)>,
-        is_launch: bool,
+        has_launched: &AtomicBool,
     ) {
         let Session { plan, run, gate, tell, .. } = self;
         let (limits, from, name) = (plan.limits, plan.from(target), self.name(index));
-        let is_first = || is_launch && self.launches.borrow().ended < plan.targets.len();
         let target_name = || target.name.clone();
         let tell_session = |told: Told| match told {
-            Told::Launched(live) if is_first() => {
+            Told::Launched(live) if !has_launched.swap(true, Ordering::Relaxed) => {
                 let (target, origin, setup) = (live.target.clone(), live.origin.clone(), live.setup.clone());
                 tell(Event::Launched { target, took: live.took, origin, remark: live.remark.clone(), setup });
                 self.has_come(true);
