@@ -199,6 +199,16 @@ pub struct External {
     pub url: String,
     pub admin_key_env: String,
     pub upstream: SocketAddr,
+    pub front: Option<Front>,
+}
+
+/// A service that people ask instead of the gateway itself, which it asks for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Front {
+    /// Where requests of models go.
+    pub url: String,
+    /// What they carry beside the key. `env:NAME` stands for an environment variable.
+    pub headers: BTreeMap<String, String>,
 }
 
 /// A gateway to launch in a way of its own: where it says nothing, `[gateway.NAME]` holds.
@@ -222,6 +232,9 @@ struct TargetTable {
     url: Option<String>,
     admin_key_env: Option<String>,
     upstream: Option<SocketAddr>,
+    ask_url: Option<String>,
+    #[serde(default)]
+    ask_headers: BTreeMap<String, String>,
     image: Option<String>,
     launcher: Option<LauncherName>,
     #[serde(default)]
@@ -234,13 +247,25 @@ impl TryFrom<TargetTable> for NamedTarget {
     type Error = String;
 
     fn try_from(table: TargetTable) -> Result<NamedTarget, String> {
-        let TargetTable { gateway, version, url, admin_key_env, upstream, image, launcher, env, config, release } =
-            table;
+        let TargetTable {
+            gateway,
+            version,
+            url,
+            admin_key_env,
+            upstream,
+            ask_url,
+            ask_headers,
+            image,
+            launcher,
+            env,
+            config,
+            release,
+        } = table;
         let Some(url) = url else {
-            if admin_key_env.is_some() || upstream.is_some() {
-                return Err(
-                    "`admin_key_env` and `upstream` are for a gateway that runs already: add its `url`".to_owned()
-                );
+            if admin_key_env.is_some() || upstream.is_some() || ask_url.is_some() || !ask_headers.is_empty() {
+                let what =
+                    "`admin_key_env`, `upstream`, `ask_url` and `ask_headers` are for a gateway that runs already";
+                return Err(format!("{what}: add its `url`"));
             }
             if version.is_none() && image.is_none() {
                 return Err(
@@ -264,7 +289,11 @@ impl TryFrom<TargetTable> for NamedTarget {
         let missing = |field: &str| format!("`{field}` is missing: a gateway at a `url` is asked with it");
         let admin_key_env = admin_key_env.ok_or_else(|| missing("admin_key_env"))?;
         let upstream = upstream.ok_or_else(|| missing("upstream"))?;
-        Ok(NamedTarget::External(External { gateway, version, url, admin_key_env, upstream }))
+        if ask_url.is_none() && !ask_headers.is_empty() {
+            return Err("`ask_headers` are for a service in front: add its `ask_url`".to_owned());
+        }
+        let front = ask_url.map(|url| Front { url, headers: ask_headers });
+        Ok(NamedTarget::External(External { gateway, version, url, admin_key_env, upstream, front }))
     }
 }
 

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::builtin::{FAULTS, Fault};
-use crate::config::{Config, GatewaySettings, Launched, LauncherName, NamedTarget, Release};
+use crate::config::{Config, Front, GatewaySettings, Launched, LauncherName, NamedTarget, Release};
 use crate::gateway::own::OwnConfig;
 use crate::gateway::{ADAPTERS, Adapter, OF_BUILTIN, adapter};
 use crate::scenario::diagnostic::nearest;
@@ -97,7 +97,7 @@ pub enum Launcher {
     /// Its package and a database of its own, as processes of this machine.
     Process { package: Package, env: Vec<(String, String)> },
     /// It runs already; its admin key is in an environment variable.
-    External { url: String, admin_key_env: String, upstream: SocketAddr },
+    External { url: String, admin_key_env: String, upstream: SocketAddr, front: Option<Front> },
     /// In this process.
     Builtin { fault: Option<Fault> },
 }
@@ -174,6 +174,7 @@ impl Target {
                     url: external.url.trim_end_matches('/').to_owned(),
                     admin_key_env: external.admin_key_env.clone(),
                     upstream: external.upstream,
+                    front: external.front.clone(),
                 },
                 chosen: None,
                 own: None,

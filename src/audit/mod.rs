@@ -3,6 +3,7 @@
 //! ([`tell`]).
 
 pub mod order;
+pub mod page;
 pub mod run;
 pub mod tell;
 

@@ -1,14 +1,17 @@
 //! From what a user names to the answer.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::page;
 use super::run::{AuditPlan, Audited, audit};
 use super::tell::AuditReport;
 use crate::config::Config;
 use crate::gateway::own::told;
-use crate::host::console::{print, say};
+use crate::host::console::{print, save_redacted, say};
 use crate::host::failure::{Exit, Failure};
 use crate::launch::{on_stage, settled};
+use crate::report::output::check_files;
 use crate::target::{Compromised, Target};
 
 /// What to audit, as its user says it.
@@ -17,6 +20,8 @@ pub struct AuditOrder {
     pub target: String,
     /// Whether JSON is printed instead of a table.
     pub json: bool,
+    /// Where to write it as a page.
+    pub html: Option<PathBuf>,
     /// Whether releases that are known to be compromised are launched, too.
     pub compromised: Compromised,
 }
@@ -27,6 +32,7 @@ impl AuditOrder {
     /// # Errors
     /// When the target is none, or has no configuration of its own, and when nothing can be run on this machine.
     pub fn carry_out(&self, config: &Config) -> Result<Exit, Failure> {
+        check_files(self.html.iter().map(PathBuf::as_path))?;
         let target = Target::parse(&self.target, config, self.compromised).map_err(Failure::wrong)?;
         let Some(own) = target.own.as_deref().cloned() else {
             let what = format!("{} has no configuration of yours, so there are no models to ask", target.name);
@@ -51,7 +57,8 @@ impl AuditOrder {
                     true => print(&format!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default())),
                     false => print(&report.table()),
                 };
-                report.exit().worst(printed)
+                let written = self.html.as_ref().map(|file| save_redacted(file, &page::render(&report)));
+                report.exit().worst(printed).worst(written.unwrap_or(Exit::Fine))
             }
             Some(Audited::NotLaunched(error)) => {
                 say(&format!("error: {error}"));

@@ -48,9 +48,8 @@ impl AuditReport {
 
     /// The table, what does not hold, and the answer.
     pub fn table(&self) -> String {
-        let mut lines =
-            vec![["model", "price", "key", "user", "team", "streamed", "charged", "streamed"].map(str::to_owned)];
-        lines.extend(self.models.iter().map(line));
+        let mut lines = vec![COLUMNS.map(str::to_owned)];
+        lines.extend(self.models.iter().map(cells));
         let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
         let widths: Vec<usize> = (0..8).map(width).collect();
         let mut text = String::new();
@@ -72,7 +71,8 @@ impl AuditReport {
         text
     }
 
-    fn answer(&self) -> String {
+    /// In one sentence.
+    pub fn answer(&self) -> String {
         let version = self.version.as_ref().map(|version| format!(" ({version})")).unwrap_or_default();
         let of = self.models.len();
         let asked = self.models.iter().filter(|row| !row.asked.is_empty()).count();
@@ -85,7 +85,10 @@ impl AuditReport {
     }
 }
 
-fn line(row: &Row) -> [String; 8] {
+/// What the table says of each model.
+pub(super) const COLUMNS: [&str; 8] = ["model", "price", "key", "user", "team", "streamed", "charged", "streamed"];
+
+pub(super) fn cells(row: &Row) -> [String; 8] {
     let of = |question: Question| row.asked.iter().find(|asked| asked.question == question);
     let (yes, wrong) = match row.priced_by {
         Some(PricedBy::Free | PricedBy::FreeAlias) => ("free", "WRONG"),
@@ -123,8 +126,8 @@ fn word(answered: &Answered, yes: &'static str, no: &'static str) -> &'static st
     }
 }
 
-/// What went wrong on a model: what is the same for several is said once.
-fn said(row: &Row) -> String {
+/// What went wrong on a model, each with whose budget was asked for: what is the same for several is said once.
+pub(super) fn reasons(row: &Row) -> Vec<String> {
     let mut all: Vec<(String, Vec<String>)> = Vec::new();
     let mut add = |what: String, asked: &Asked| {
         let streamed = if asked.question == Question::Streamed { " (streamed)" } else { "" };
@@ -145,10 +148,76 @@ fn said(row: &Row) -> String {
             add(format!("{}: {how}", if row.is_unpriced() { "not charged" } else { "charged wrong" }), asked);
         }
     }
-    let mut text = String::new();
-    for (number, (what, of)) in all.iter().enumerate() {
-        let name = if number == 0 { format!("\n{}\n", row.model) } else { String::new() };
-        let _ = writeln!(text, "{name}  {}: {what}", of.join(", "));
+    all.into_iter().map(|(what, of)| format!("{}: {what}", of.join(", "))).collect()
+}
+
+fn said(row: &Row) -> String {
+    let reasons = reasons(row);
+    match reasons.is_empty() {
+        true => String::new(),
+        false => format!("\n{}\n  {}\n", row.model, reasons.join("\n  ")),
     }
-    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::page;
+    use super::*;
+
+    fn asked(question: Question, holds: Answered, exact: Answered) -> Asked {
+        Asked { question, holds, exact }
+    }
+
+    fn report() -> AuditReport {
+        let no = |what: &str| Answered::No(what.to_owned());
+        let all =
+            |holds: fn() -> Answered| Question::ALL.map(|question| asked(question, holds(), Answered::Yes)).to_vec();
+        let row = |model: &str, price: &str, path, asked, not_asked: Option<&str>| Row {
+            model: model.to_owned(),
+            price: price.to_owned(),
+            priced_by: path,
+            asked,
+            not_asked: not_asked.map(str::to_owned),
+        };
+        let unpriced = vec![
+            asked(Question::Key, no("expected budget_exceeded, got 200"), Answered::Yes),
+            asked(Question::User, no("expected budget_exceeded, got 200"), Answered::Yes),
+            asked(Question::Team, Answered::NotAsked("it may not ask this model".to_owned()), Answered::Yes),
+            asked(Question::Streamed, Answered::Broke("503".to_owned()), no("0.00 of 0.06")),
+        ];
+        let models = vec![
+            row("gpt-4o", "2.5 and 10 USD a million tokens", Some(PricedBy::CostMap), all(|| Answered::Yes), None),
+            row("house <model>", "", Some(PricedBy::Provider), unpriced, None),
+            row("openai/*", "", None, Vec::new(), Some("it is a wildcard: name a model")),
+        ];
+        let changes = vec!["chat: api_base is the upstream".to_owned()];
+        AuditReport::new(
+            "litellm@1.82.3".to_owned(),
+            Some("1.82.3".to_owned()),
+            "config.yaml".to_owned(),
+            changes,
+            models,
+        )
+    }
+
+    #[test]
+    fn a_model_on_which_a_budget_does_not_hold_is_named_with_the_reason() {
+        assert_eq!(report().exit(), Exit::Failed);
+        insta::assert_snapshot!(report().table());
+    }
+
+    #[test]
+    fn the_page_says_what_the_table_says_and_nothing_in_it_is_taken_for_markup() {
+        let page = page::render(&report());
+        for said in [
+            report().answer().as_str(),
+            "house &lt;model&gt;",
+            "DOES NOT HOLD",
+            "name a model",
+            "api_base is the upstream",
+        ] {
+            assert!(page.contains(said), "{said} is not in {page}");
+        }
+        assert!(!page.contains("house <model>") && !page.contains("<script"), "{page}");
+    }
 }

@@ -1,5 +1,7 @@
 //! `gatecrash audit`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use super::shared::Launching;
@@ -15,6 +17,9 @@ pub(super) struct Audit {
     target: String,
     #[arg(long, value_enum, default_value_t = AuditFormat::Table)]
     format: AuditFormat,
+    /// Also write it as one self-contained HTML page.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     #[command(flatten)]
     launching: Launching,
 }
@@ -28,7 +33,7 @@ enum AuditFormat {
 impl Audit {
     pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let (config, compromised) = (self.launching.over(config), self.launching.compromised());
-        let Audit { target, format, launching: _ } = self;
-        AuditOrder { target, json: format == AuditFormat::Json, compromised }.carry_out(&config)
+        let Audit { target, format, html, launching: _ } = self;
+        AuditOrder { target, html, json: format == AuditFormat::Json, compromised }.carry_out(&config)
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use reqwest::Client;
+use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use super::adapter::{About, Adapter, Feature, Pace, lacks};
@@ -38,9 +39,26 @@ impl Gateway {
         let About { credential, refusals, stream_end, pace, .. } = *adapter.about();
         let (base_url, upstream) = (base_url.into(), upstream.into());
         let (notes, tempo) = (None, Tempo::default());
-        let connection =
-            Connection { http, base_url, upstream, admin_key, limit, credential, refusals, stream_end, notes, tempo };
+        let connection = Connection {
+            http,
+            base_url,
+            front: None,
+            upstream,
+            admin_key,
+            limit,
+            credential,
+            refusals,
+            stream_end,
+            notes,
+            tempo,
+        };
         Gateway { adapter, connection, pace, books: Books::default() }
+    }
+
+    /// The same, with requests of models going to a service in front of it, with these headers.
+    pub fn behind(self, url: String, headers: HeaderMap) -> Gateway {
+        let connection = Connection { front: Some((url, headers)), ..self.connection };
+        Gateway { connection, ..self }
     }
 
     /// The same at a pace that is not its usual one.
@@ -109,16 +127,18 @@ impl Gateway {
 
     /// Asks a model with a key; also gives what it sent, unless that could not be sent.
     pub async fn ask(&self, key: &Secret, ask: &Ask) -> (Option<Sent>, Answer) {
-        let request = self.adapter.ask(&self.connection, key, ask).timeout(self.connection.limit + ask.late);
+        let to = self.connection.of_models();
+        let request = to.to_model(self.adapter.ask(&to, key, ask)).timeout(to.limit + ask.late);
         match request.build() {
-            Ok(request) => (Some(Sent::of(&request)), self.connection.answer(request, ask).await),
+            Ok(request) => (Some(Sent::of(&request)), to.answer(request, ask).await),
             Err(error) => (None, Answer::Broken { how: Broken::Lost(error.to_string()) }),
         }
     }
 
     /// Asks for the list of models with a key, on behalf of an end user if one is named.
     pub async fn list_models(&self, key: &Secret, end_user: Option<&str>) -> (Option<Sent>, Answer) {
-        self.connection.listed(self.adapter.list(&self.connection, key, end_user)).await
+        let to = self.connection.of_models();
+        to.listed(to.to_model(self.adapter.list(&to, key, end_user))).await
     }
 
     /// Opens a dashboard session for a user, and takes the session's own key.

@@ -1,9 +1,11 @@
 //! Speaking HTTP with a gateway: what all adapters have in common. Requests with limits of time and size, notes of what
 //! the admin API was asked, errors in words that are the same for all. Not: any gateway's routes or fields.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Request, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -67,6 +69,8 @@ pub struct Connection {
     pub http: Client,
     /// Without a slash at its end.
     pub base_url: String,
+    /// A service in front of it, which requests of models go to instead, and what they carry for that.
+    pub(super) front: Option<(String, HeaderMap)>,
     /// Where the gateway reaches the upstream, for models that are defined through the admin API.
     pub upstream: String,
     pub admin_key: Secret,
@@ -107,6 +111,22 @@ impl Connection {
 
     pub(super) fn post(&self, route: &str, who: &Secret) -> RequestBuilder {
         self.request(Method::POST, route, who)
+    }
+
+    /// Where requests of models go: the gateway itself, or what is in front of it.
+    pub(super) fn of_models(&self) -> Cow<'_, Connection> {
+        match &self.front {
+            Some((url, _)) => Cow::Owned(Connection { base_url: url.clone(), ..self.clone() }),
+            None => Cow::Borrowed(self),
+        }
+    }
+
+    /// A request of a model, with what the service in front wants.
+    pub(super) fn to_model(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.front {
+            Some((_, headers)) => request.headers(headers.clone()),
+            None => request,
+        }
     }
 
     /// A request that no trial makes, such as a health check; it may take only a moment.

@@ -308,8 +308,8 @@ async fn launch_new(target: &Target, to: Option<&Target>, limits: Limits, run: &
     // Boxed: what a launch holds on to is large, and its callers are deep.
     let live = match &target.launcher {
         Launcher::Builtin { fault } => builtin::launch(target, to, *fault, limits).await,
-        Launcher::External { url, admin_key_env, upstream } => {
-            external::attach(target, url, admin_key_env, *upstream, limits).await
+        Launcher::External { url, admin_key_env, upstream, front } => {
+            external::attach(target, url, admin_key_env, *upstream, front.as_ref(), limits).await
         }
         Launcher::Docker { .. } => Box::pin(docker::launch(target, to, limits, run)).await,
         // Every caller has chosen one.

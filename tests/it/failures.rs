@@ -19,6 +19,36 @@ fn run_on_mine(settings: &str, scenario: &str) -> (i32, String, String) {
 }
 
 #[test]
+fn requests_of_models_go_to_a_service_in_front_and_the_admin_api_stays_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let external = External::start(None);
+    let front = external.runtime.block_on(async {
+        let front = wiremock::MockServer::start().await;
+        let refusal = wiremock::ResponseTemplate::new(418).set_body_string("the service in front says no");
+        wiremock::Mock::given(wiremock::matchers::any()).respond_with(refusal).mount(&front).await;
+        front
+    });
+    let more = format!(
+        "ask_url = \"{}/\"\n[target.mine.ask_headers]\nx-service = \"shop\"\nx-auth = \"env:AUTH_OF_THE_TESTS\"\n",
+        front.uri()
+    );
+    let settings = external.settings(folder.path(), &more);
+    let mut command = gatecrash(&["--config", &settings, "run", &case("good.yaml"), "--target", "mine"]);
+    command.env("ADMIN_KEY_OF_THE_TESTS", ADMIN_KEY).env("AUTH_OF_THE_TESTS", "planted-credential");
+    let (code, stdout, stderr) = answer(command);
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    assert!(stdout.contains("418") && !format!("{stdout}{stderr}").contains("planted-credential"), "{stdout}{stderr}");
+    let asked = external.runtime.block_on(front.received_requests()).unwrap();
+    assert!(!asked.is_empty());
+    for request in asked {
+        let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        assert_eq!(request.url.path(), "/v1/chat/completions", "the admin API is asked at the gateway");
+        assert_eq!((header("x-service"), header("x-auth")), ("shop", "planted-credential"));
+        assert!(header("authorization").starts_with("Bearer sk-"), "the key goes along");
+    }
+}
+
+#[test]
 fn a_gateway_that_runs_already_is_tested_like_any_other() {
     let folder = tempfile::tempdir().unwrap();
     let external = External::start(None);

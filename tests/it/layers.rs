@@ -31,7 +31,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("bisect", "secret scenario outcome host versions config target verdict launch run report"),
     ("matrix", "secret scenario outcome host versions config target launch run report"),
     ("minimize", "scenario outcome host config target verdict launch run report"),
-    ("audit", "scenario outcome host gateway config target verdict launch run"),
+    ("audit", "scenario outcome host gateway config target verdict launch run report"),
     ("faults", "scenario outcome host builtin config target launch run"),
     ("adapter_check", "scenario outcome host gateway config target launch run"),
     ("doctor", "host target launch"),
