@@ -99,7 +99,7 @@ impl Live {
             (Held::Docker(containers), _, _) => containers.node(topology, instance).await,
             (Held::Process(processes), _, _) => processes.node(topology, instance).await,
             (Held::Attached(attached), _, _) => attached.node(topology, instance).await,
-            (Held::External(gateway), Topology::ONE, Instance::First) => Ok(gateway.clone()),
+            (Held::External(gateway), Topology::ONE, Instance::First) => Ok((**gateway).clone()),
             (Held::External(_), Topology { redis: true, .. }, _) => {
                 Err(self.lacks("whether it has a Redis is not known"))
             }

@@ -41,7 +41,7 @@ pub(super) async fn attach(
             target.gateway.name()
         ))
     })?;
-    let mut live = Live::new(target, upstream, Held::External(gateway));
+    let mut live = Live::new(target, upstream, Held::External(Box::new(gateway)));
     live.target.version = live.target.version.or(version);
     Ok(live)
 }

@@ -106,7 +106,7 @@ const ENGINE: Duration = Duration::from_secs(30);
 enum Held {
     Builtin(Box<builtin::InProcess>),
     Docker(Box<Stack<docker::Containers>>),
-    External(Gateway),
+    External(Box<Gateway>),
     Process(Box<Stack<process::Processes>>),
     /// Another process has it.
     Attached(Arc<attached::Attached>),
@@ -450,7 +450,7 @@ impl Live {
         match &self.kept {
             Held::Builtin(in_process) => in_process.clients(),
             Held::Docker(containers) => containers.clients(),
-            Held::External(gateway) => vec![gateway.clone()],
+            Held::External(gateway) => vec![(**gateway).clone()],
             Held::Process(processes) => processes.clients(),
             Held::Attached(attached) => attached.clients(),
         }

@@ -108,7 +108,7 @@ pub(super) fn of_rollouts(report: &Report) -> Option<String> {
 }
 
 /// `1 trial`, `3 trials`
-fn trials(count: usize) -> String {
+pub(super) fn trials(count: usize) -> String {
     format!("{count} trial{}", if count == 1 { "" } else { "s" })
 }
 

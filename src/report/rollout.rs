@@ -4,9 +4,9 @@
 use maud::{Markup, html};
 
 use super::markdown::plain;
-use super::{Report, TargetReport};
-use crate::outcome::{Moved, RolledOut, SchemaChange};
-use crate::scenario::{Move, Rollout};
+use super::{Report, TargetReport, TrialReport};
+use crate::outcome::{Finding, Moved, RolledOut, SchemaChange, TrialResult};
+use crate::scenario::{Instance, Move, Rollout};
 
 /// All rollouts, each with its target.
 fn all(report: &Report) -> impl Iterator<Item = (&TargetReport, &RolledOut)> {
@@ -41,6 +41,19 @@ fn moved(rollout: Rollout, moved: &Moved) -> String {
     };
     let database = moved.database.as_ref().map(|change| format!("; {}", change.in_short())).unwrap_or_default();
     format!("{}: {time}{database}", moved.to.word())
+}
+
+/// Who did what was found: before an upgrade, the version that it began with.
+pub(crate) fn who<'a>(report: &'a Report, trial: &TrialReport, result: &'a TrialResult, finding: &Finding) -> &'a str {
+    let target = result.target.as_str();
+    let mut rollouts = report.targets.iter().filter(|own| own.name == target).flat_map(|own| &own.rollouts);
+    let Some(rolled_out) = rollouts.find(|own| Some(own.rollout) == trial.rollout) else { return target };
+    let on = result.exchanges.iter().find(|own| Some(own.request) == finding.request).map(|own| own.on);
+    let last = result.moves.iter().rfind(|moved| moved.line <= finding.place.line);
+    match (last.map(|moved| moved.to), on) {
+        (None | Some(Move::Downgrade), _) | (Some(Move::Roll), None | Some(Instance::First)) => &rolled_out.from,
+        (Some(Move::Roll), Some(Instance::Second)) | (Some(Move::Upgrade), _) => target,
+    }
 }
 
 /// A line for each rollout, for a terminal.

@@ -162,7 +162,12 @@ pub fn in_full(report: &Report, trial: &TrialReport) -> String {
             let _ = writeln!(
                 text,
                 "\n{}",
-                pointed_at(report.line(trial, finding.place.line), &trial.file, &result.target, finding)
+                pointed_at(
+                    report.line(trial, finding.place.line),
+                    &trial.file,
+                    rollout::who(report, trial, result, finding),
+                    finding
+                )
             );
         }
     }
@@ -231,8 +236,13 @@ pub fn environment(report: &Report) -> String {
         reasons.sort();
         reasons.dedup();
         if count > 0 {
-            let _ =
-                writeln!(text, "\n{}: {count} trials on {} could not be judged:", painted(ODD, "error"), target.name);
+            let _ = writeln!(
+                text,
+                "\n{}: {} on {} could not be judged:",
+                painted(ODD, "error"),
+                answer::trials(count),
+                target.name
+            );
         }
         for reason in reasons.iter().take(5) {
             let _ = writeln!(text, "  {reason}");

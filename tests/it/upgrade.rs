@@ -109,3 +109,12 @@ fn a_table_of_versions_names_what_they_are_upgraded_from() {
     let (code, _, told) = answer(gatecrash(&[&arguments[..], &["--from", FORGETS]].concat()));
     assert!(code == 2 && told.contains("--from names two targets"), "{told}");
 }
+
+#[test]
+fn what_the_old_version_did_before_its_upgrade_is_told_of_it() {
+    let old = "builtin@fault:key-budget-ignored";
+    let (code, told, _) = answer(gatecrash(&["run", SPENT, "--target", "builtin", "--from", old, "--filter", "token"]));
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains(&format!("bypass: {old} accepted a request")), "{told}");
+    assert!(!told.contains("bypass: builtin accepted"), "{told}");
+}

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::look::{Look, why};
 use super::{chart, group, issue};
 use crate::outcome::{Answer, Evidence, Exchange, Outcome, Sent, TrialResult};
-use crate::report::{Report, TrialReport, terminal, transcript};
+use crate::report::{Report, TrialReport, rollout, terminal, transcript};
 use crate::verdict::Verdict;
 
 /// Where a trial is found on the page, by its place in the report.
@@ -72,7 +72,7 @@ pub(super) fn outcome(result: &TrialResult) -> String {
 fn in_full(report: &Report, trial: &TrialReport) -> Markup {
     html! {
         (about(trial))
-        (findings(trial))
+        (findings(report, trial))
         (reasons(trial))
         (chart::charts(trial))
         (asked(trial))
@@ -85,7 +85,7 @@ fn in_full(report: &Report, trial: &TrialReport) -> Markup {
 fn in_short(report: &Report, trial: &TrialReport) -> Markup {
     html! {
         (about(trial))
-        (findings(trial))
+        (findings(report, trial))
         (reasons(trial))
         @if trial.results.iter().any(|result| !result.exchanges.is_empty()) {
             pre tabindex="0" { (transcript::as_text(&trial.results)) }
@@ -105,7 +105,7 @@ fn about(trial: &TrialReport) -> Markup {
     }
 }
 
-fn findings(trial: &TrialReport) -> Markup {
+fn findings(report: &Report, trial: &TrialReport) -> Markup {
     let all = trial.results.iter().flat_map(|result| result.findings.iter().map(move |finding| (result, finding)));
     let mut all: Vec<_> = all.collect();
     // What is accepted for now comes last.
@@ -114,7 +114,7 @@ fn findings(trial: &TrialReport) -> Markup {
         ul class="findings" {
             @for (result, finding) in all {
                 li class=[finding.known.as_ref().map(|_| "known")] {
-                    b { (finding.kind.word()) } ": " (result.target) " " (finding.kind.sentence())
+                    b { (finding.kind.word()) } ": " (rollout::who(report, trial, result, finding)) " " (finding.kind.sentence())
                     br;
                     "line " (finding.place.line) ": " (finding)
                     @if let Some(known) = &finding.known { br; "known: " (known) }
