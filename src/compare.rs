@@ -113,7 +113,7 @@ impl RunOrder {
             Some(partition) => partition.own(trials),
             None => trials,
         };
-        let from = self.from.as_ref().map(parse).transpose()?.map(|from| settled(&from));
+        let from = self.from.as_ref().map(parse).transpose()?;
         let targets: Vec<Target> = targets.iter().map(settled).collect();
         let from = from.or_else(|| targets.first().filter(|_| self.pairs).cloned());
         let (limits, known) = (Limits { jobs, ..config.limits }, config.known_deviations.clone());

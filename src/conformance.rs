@@ -155,8 +155,8 @@ impl Harness {
         let from = from.or_else(|| targets.first().filter(|_| pairs).cloned());
         let slot = |target| Slot { target, live: OnceCell::new(), rollouts: Default::default() };
         let slots = targets.into_iter().map(slot).collect();
-        let (results, wanted) = (Mutex::default(), Wanted::of(arguments));
-        Ok(Suite { config, slots, pairs, from, trials, corpus, limits, runtime, run, gate, results, wanted })
+        let (results, arguments) = (Mutex::default(), arguments.clone());
+        Ok(Suite { config, slots, pairs, from, trials, corpus, limits, runtime, run, gate, results, arguments })
     }
 }
 
@@ -188,25 +188,13 @@ fn guarded(test: impl FnOnce() -> Result<Completion, Failed>) -> Result<Completi
 struct Slot {
     target: Target,
     live: OnceCell<Result<Live, LaunchError>>,
-    rollouts: [OnceCell<Vec<TrialResult>>; 2],
+    rollouts: [OnceCell<Vec<(usize, TrialResult)>>; 2],
 }
 
-/// Which tests the arguments select, as libtest selects them: trials that share a rollout have to be known beforehand.
-struct Wanted {
-    filter: Option<String>,
-    skip: Vec<String>,
-    exact: bool,
-}
-
-impl Wanted {
-    fn of(arguments: &Arguments) -> Wanted {
-        Wanted { filter: arguments.filter.clone(), skip: arguments.skip.clone(), exact: arguments.exact }
-    }
-
-    fn wants(&self, test: &str) -> bool {
-        let is = |text: &String| if self.exact { test == text } else { test.contains(text.as_str()) };
-        self.filter.as_ref().is_none_or(is) && !self.skip.iter().any(is)
-    }
+/// Whether the arguments select a test, as libtest does: trials that share a rollout have to be known beforehand.
+fn selects(arguments: &Arguments, test: &str) -> bool {
+    let is = |text: &String| if arguments.exact { test == text } else { test.contains(text.as_str()) };
+    arguments.filter.as_ref().is_none_or(is) && !arguments.skip.iter().any(is)
 }
 
 struct Suite {
@@ -223,7 +211,8 @@ struct Suite {
     gate: Gate,
     /// For each target, in their order; for known deviations that no longer happen.
     results: Mutex<Vec<(usize, TrialResult)>>,
-    wanted: Wanted,
+    /// Those of the test binary.
+    arguments: Arguments,
 }
 
 impl Suite {
@@ -327,14 +316,15 @@ impl Suite {
         let Slot { target, rollouts, .. } = &self.slots[slot];
         let results = rollouts[rollout as usize].get_or_init(|| async {
             let own = self.trials.iter().enumerate().filter(|(_, trial)| {
-                trial.file.scenario.rollout() == Some(rollout) && self.wanted.wants(&self.test_name(slots, trial))
+                trial.file.scenario.rollout() == Some(rollout)
+                    && selects(&self.arguments, &self.test_name(slots, trial))
             });
-            let (trials, from) = (own.collect(), self.from.as_ref().unwrap_or(target));
+            let (trials, from) = (own.collect(), self.from.as_ref());
             let name = &format!("gc-{}-{slot}", self.run.as_str());
             let (limits, run, gate) = (self.limits, &self.run, &self.gate);
             Together { rollout, from, target, trials, name, limits, run, gate }.results().await
         });
-        results.await.iter().find(|result| result.trial == trial.id).cloned()
+        results.await.iter().find(|(_, result)| result.trial == trial.id).map(|(_, result)| result.clone())
     }
 
     async fn live(&self, slot: usize) -> &Result<Live, LaunchError> {

@@ -131,12 +131,14 @@ pub(crate) fn trial(own: &OwnPriced, priced: &Priced, question: Question) -> Res
     let budget = Usd((price.0 * Decimal::new(25, 1)).normalize());
     let name = serde_json::to_string(&format!("The budget of a {} holds on {}", question.whose(), own.model))
         .unwrap_or_default();
-    let given = match question {
-        Question::Key | Question::Streamed => format!("  - key: asker\n    max_budget: {budget}\n"),
-        Question::User => format!("  - user: owner\n    max_budget: {budget}\n  - key: asker\n    user: owner\n"),
-        Question::Team => format!("  - team: owner\n    max_budget: {budget}\n  - key: asker\n    team: owner\n"),
+    let whose = question.whose();
+    let (who, given) = match question {
+        Question::Key | Question::Streamed => ("asker", format!("  - key: asker\n    max_budget: {budget}\n")),
+        Question::User | Question::Team => {
+            let owned = format!("  - {whose}: owner\n    max_budget: {budget}\n  - key: asker\n    {whose}: owner\n");
+            ("owner", owned)
+        }
     };
-    let who = if given.contains("owner") { "owner" } else { "asker" };
     let asks = match path.costs() {
         true => "  - drain: asker\n".to_owned(),
         false => "  - chat: asker\n    times: 4\n".to_owned(),

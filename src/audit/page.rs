@@ -1,54 +1,25 @@
 //! An audit as a page for a browser: one file that loads nothing, and needs no script.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest as _, Sha256};
+use maud::{Markup, html};
 
 use super::tell::{AuditReport, COLUMNS, cells, reasons};
-use crate::host::failure::Exit;
-use crate::report::html::{STYLE, Tone, icon};
+use crate::report::html::{Page, Tone};
 
 /// The page, with whatever is in it.
 pub fn render(report: &AuditReport) -> String {
-    let (title, answer) = (format!("audit of {}", report.target), report.answer());
-    let tone = match report.exit() {
-        Exit::Fine => Tone::Good,
-        Exit::Failed => Tone::Bad,
-        Exit::NothingRun | Exit::Broke | Exit::WrongInput | Exit::Interrupted => Tone::Odd,
-    };
-    let policy = format!(
-        "default-src 'none'; img-src data:; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
-        STANDARD.encode(Sha256::digest(STYLE))
-    );
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta name="generator" content={ "gatecrash " (env!("CARGO_PKG_VERSION")) };
-                title { (title) }
-                link rel="icon" href=(icon(tone));
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                header class=(tone.class()) {
-                    p class="of" { b { "gatecrash" } " " (title) ", " (report.config) }
-                    h1 { span { (answer) } }
-                }
-                main {
-                    (unpriced(report))
-                    (models(report))
-                    (changes(report))
-                }
-                footer { "gatecrash " (env!("CARGO_PKG_VERSION")) }
-            }
+    let (title, exit) = (format!("audit of {}", report.target), report.exit());
+    let page = Page { title: &title, gatecrash: env!("CARGO_PKG_VERSION"), exit, style: "", script: None };
+    page.around(&html! {
+        header class=(Tone::of(exit).class()) {
+            p class="of" { b { "gatecrash" } " " (title) ", " (report.config) }
+            h1 { span { (report.answer()) } }
         }
-    };
-    page.into_string()
+        main {
+            (unpriced(report))
+            (models(report))
+            (changes(report))
+        }
+    })
 }
 
 /// Those that no budget can stop.

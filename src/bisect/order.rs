@@ -73,7 +73,7 @@ impl BisectOrder {
             versions => Searched { targets: self.named(config, versions)?, left_out: Vec::new() },
         };
         let targets = targets.iter().map(settled).collect();
-        let from = self.from.as_ref().map(|name| self.parse(name, config)).transpose()?.map(|from| settled(&from));
+        let from = self.from.as_ref().map(|name| self.parse(name, config)).transpose()?;
         let plan = SearchPlan {
             targets,
             trials,

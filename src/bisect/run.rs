@@ -404,7 +404,7 @@ impl SearchWork<'_> {
         prefix: &str,
     ) -> Result<Results, SearchEnd> {
         let SearchPlan { limits, known, from, .. } = self.plan;
-        let (limits, from) = (*limits, from.as_ref().unwrap_or(target));
+        let (limits, from) = (*limits, from.as_ref());
         let (run, gate) = (self.run, self.gate);
         let mut results = Results::new();
         for number in 0..self.tries {
@@ -417,7 +417,7 @@ impl SearchWork<'_> {
                     let (target, seconds) = (target.name.clone(), live.took.as_secs_f64());
                     (self.tell)(SearchEvent::Launched { target, seconds });
                 }
-                rollout::Told::Finished(result) => ran.lock().unwrap_or_else(PoisonError::into_inner).push(*result),
+                rollout::Told::Finished(_, result) => ran.lock().unwrap_or_else(PoisonError::into_inner).push(*result),
                 rollout::Told::NotLaunched(_) | rollout::Told::RolledOut(_) => {}
             };
             Together { rollout, from, target, trials, name, limits, run, gate }.run(&tell).await;

@@ -81,7 +81,7 @@ async fn all(parts: &[String], trials: &[Trial], limits: Limits) -> Vec<FaultRun
             let trial = quick.iter().find(|trial| trial.id == result.trial);
             trial.is_some_and(|trial| trial.file.scenario.instances.is_some()) && result.outcome.has_failed()
         };
-        let is_wanted = fault.is_none() || fault == Some(Fault::SpendDoubled) || !is_caught;
+        let is_wanted = fault == Some(Fault::SpendDoubled) || !is_caught;
         let of_instances = one.results.iter().any(of_instances);
         if fault.is_some() && is_wanted {
             one.results.extend(tried(fault, slow, limits).await);

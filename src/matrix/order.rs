@@ -177,7 +177,7 @@ impl MatrixOrder {
             let what = format!("--from names two targets, {one} and {other}");
             return Err(Failure::wrong(what).help("all versions are upgraded from one"));
         }
-        let parse = |name: &&str| Target::parse(name, config, self.compromised).map(|from| settled(&from));
+        let parse = |name: &&str| Target::parse(name, config, self.compromised);
         named.first().map(parse).transpose().map_err(Failure::wrong)
     }
 

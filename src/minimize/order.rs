@@ -40,15 +40,15 @@ impl MinimizeOrder {
             let help = format!("name one scenario; `gatecrash run {folder} --target {}` says which fail", self.target);
             return Err(Failure::wrong(format!("{folder} is a folder")).help(help));
         }
-        let target = Target::parse(&self.target, config, self.compromised).map_err(Failure::wrong)?;
+        let parse = |name: &String| Target::parse(name, config, self.compromised).map_err(Failure::wrong);
+        let target = parse(&self.target)?;
         let Selected { trials, .. } = select(config, std::slice::from_ref(&self.scenario), &[], &[])?;
         if let Some(file) = &self.output {
             can_write_new(file, self.overwrite)?;
         }
         let shown = self.output.as_ref().map_or("standard output".to_owned(), |file| file.display().to_string());
         let known = config.known_deviations.clone();
-        let parse = |name: &String| Target::parse(name, config, self.compromised).map(|from| settled(&from));
-        let from = self.from.as_ref().map(parse).transpose().map_err(Failure::wrong)?;
+        let from = self.from.as_ref().map(parse).transpose()?;
         let plan = ReductionPlan { target: settled(&target), trials, limits: config.limits, known, from };
         let minimized = Arc::new(Mutex::new(Minimized::new(&self.target, &shown)));
         let told = Arc::clone(&minimized);

@@ -331,23 +331,14 @@ impl Bench<'_> {
             if own.is_empty() {
                 continue;
             }
-            // Variants of one scenario may have one name: they are told apart by their numbers.
-            let mut renamed: Vec<Trial> = own.iter().map(|at| trials[*at].clone()).collect();
-            for (number, trial) in renamed.iter_mut().enumerate() {
-                trial.id = format!("{}#{number}", trial.id);
-            }
             let name = &format!("gc-{}-{}", self.run.as_str(), self.number);
             self.number += 1;
             let ReductionPlan { target, limits, from, .. } = self.plan;
-            let from = from.as_ref().unwrap_or(target);
-            let (limits, run, gate) = (*limits, self.run, self.gate);
-            let numbered = renamed.iter().enumerate().collect();
-            let together = Together { rollout, from, target, trials: numbered, name, limits, run, gate };
-            for mut result in together.results().await {
-                if let Some(number) = renamed.iter().position(|trial| trial.id == result.trial) {
-                    result.trial = trials[own[number]].id.clone();
-                    results[own[number]] = Some(result);
-                }
+            let (from, limits, run, gate) = (from.as_ref(), *limits, self.run, self.gate);
+            let trials = own.iter().map(|at| (*at, trials[*at])).collect();
+            let together = Together { rollout, from, target, trials, name, limits, run, gate };
+            for (at, result) in together.results().await {
+                results[at] = Some(result);
             }
         }
         results

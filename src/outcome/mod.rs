@@ -94,10 +94,7 @@ impl TrialResult {
 
     /// A trial that its target could not be asked.
     pub fn skipped(trial: &Trial, target: &str, reason: String) -> TrialResult {
-        TrialResult {
-            outcome: Outcome::Skip { reason: reason.clone() },
-            ..TrialResult::not_begun(trial, target, reason)
-        }
+        TrialResult { outcome: Outcome::Skip { reason }, ..TrialResult::not_begun(trial, target, String::new()) }
     }
 
     /// The same, with a charge that came this late.

@@ -19,9 +19,10 @@ use crate::target::{Launcher, Target};
 #[derive(Clone)]
 pub struct Together<'a> {
     pub rollout: Rollout,
-    /// The version that it begins with.
-    pub from: &'a Target,
+    /// The version that it begins with; its own, if nothing is named.
+    pub from: Option<&'a Target>,
     pub target: &'a Target,
+    /// Each with its number.
     pub trials: Vec<(usize, &'a Trial)>,
     /// The start of each trial's name, which ends with its number.
     pub name: &'a str,
@@ -36,18 +37,19 @@ pub enum Told {
     Launched(Arc<Live>),
     /// It is not, and this is the end of its log.
     NotLaunched(Vec<String>),
-    Finished(Box<TrialResult>),
+    /// The trial with this number.
+    Finished(usize, Box<TrialResult>),
     /// All moves of the first time were made, or could not be.
     RolledOut(RolledOut),
 }
 
 impl Together<'_> {
-    /// Runs them, and returns their results.
-    pub async fn results(&self) -> Vec<TrialResult> {
+    /// Runs them, and returns their results, each with the trial's number.
+    pub async fn results(&self) -> Vec<(usize, TrialResult)> {
         let results = Mutex::new(Vec::new());
         let tell = |told: Told| {
-            if let Told::Finished(result) = told {
-                results.lock().unwrap_or_else(PoisonError::into_inner).push(*result);
+            if let Told::Finished(number, result) = told {
+                results.lock().unwrap_or_else(PoisonError::into_inner).push((number, *result));
             }
         };
         self.run(&tell).await;
@@ -57,17 +59,19 @@ impl Together<'_> {
     /// Runs them. Every trial has a result at the end, unless the gate is closed.
     pub async fn run(&self, tell: &(dyn Fn(Told) + Sync)) {
         if let Some(why) = self.impossible() {
-            for (_, trial) in &self.trials {
-                tell(Told::Finished(Box::new(TrialResult::skipped(trial, &self.target.name, why.clone()))));
+            for (number, trial) in &self.trials {
+                let skipped = TrialResult::skipped(trial, &self.target.name, why.clone());
+                tell(Told::Finished(*number, Box::new(skipped)));
             }
             return;
         }
         let (tried, rolled_out) = match Box::pin(self.once(&self.trials, "", InDoubt::End, tell)).await {
             Some(Ok(done)) => done,
             Some(Err(error)) => {
-                for (_, trial) in &self.trials {
+                for (number, trial) in &self.trials {
                     let reason = format!("{} could not be launched: {}", error.target, error.what);
-                    tell(Told::Finished(Box::new(TrialResult::not_begun(trial, &self.target.name, reason))));
+                    let not_begun = TrialResult::not_begun(trial, &self.target.name, reason);
+                    tell(Told::Finished(*number, Box::new(not_begun)));
                 }
                 return tell(Told::NotLaunched(error.log));
             }
@@ -80,7 +84,7 @@ impl Together<'_> {
             match attempt.end {
                 Ending::InDoubt(_) if was_moved => again.push((index, attempt.result)),
                 Ending::InDoubt(_) | Ending::Hung | Ending::Certain => {
-                    tell(Told::Finished(Box::new(attempt.result)));
+                    tell(Told::Finished(index, Box::new(attempt.result)));
                 }
             }
         }
@@ -97,13 +101,17 @@ impl Together<'_> {
         for (index, first) in again {
             let second =
                 results.iter().position(|(other, _)| *other == index).map(|at| results.swap_remove(at).1.result);
-            tell(Told::Finished(Box::new(of_both(first, second))));
+            tell(Told::Finished(index, Box::new(of_both(first, second))));
         }
+    }
+
+    fn from(&self) -> &Target {
+        self.from.unwrap_or(self.target)
     }
 
     /// Why this target cannot be moved, if it cannot.
     fn impossible(&self) -> Option<String> {
-        let Together { from, target, .. } = self;
+        let (from, target) = (self.from(), self.target);
         if from.gateway != target.gateway {
             let (from, to) = (from.gateway.name(), target.gateway.name());
             return Some(format!("an upgrade is from one version of a gateway to another, not from {from} to {to}"));
@@ -120,9 +128,9 @@ impl Together<'_> {
         in_doubt: InDoubt,
         tell: &(dyn Fn(Told) + Sync),
     ) -> Option<Result<(Vec<(usize, Attempt)>, RolledOut), LaunchError>> {
-        let Together { rollout, from, target, name, limits, run, gate, .. } = *self;
+        let Together { rollout, target, name, limits, run, gate, .. } = *self;
         let launched = tokio::select! {
-            launched = Box::pin(launch_from(from, target, limits, run)) => launched,
+            launched = Box::pin(launch_from(self.from(), target, limits, run)) => launched,
             () = gate.closed() => return None,
         };
         let live = match launched {
@@ -160,8 +168,8 @@ impl Together<'_> {
 
     /// Moves the target whenever all that have not ended wait for it.
     async fn moves(&self, live: &Live, convoy: &Convoy) -> RolledOut {
-        let Together { rollout, from, limits, .. } = self;
-        let from = from.name.clone();
+        let Together { rollout, limits, .. } = self;
+        let from = self.from().name.clone();
         let mut rolled_out = RolledOut { rollout: *rollout, from, moves: Vec::new(), error: None, log: Vec::new() };
         let trials = || self.trials.iter().map(|(_, trial)| trial);
         for to in Move::ALL {

@@ -33,13 +33,6 @@ pub struct Plan {
     pub from: Option<Target>,
 }
 
-impl Plan {
-    /// What a target of the plan is upgraded from.
-    pub fn from<'a>(&'a self, target: &'a Target) -> &'a Target {
-        self.from.as_ref().unwrap_or(target)
-    }
-}
-
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -151,7 +144,7 @@ impl Session<'_> {
         has_launched: &AtomicBool,
     ) {
         let Session { plan, run, gate, tell, .. } = self;
-        let (limits, from, name) = (plan.limits, plan.from(target), self.name(index));
+        let (limits, from, name) = (plan.limits, plan.from.as_ref(), self.name(index));
         let target_name = || target.name.clone();
         let tell_session = |told: Told| match told {
             Told::Launched(live) if !has_launched.swap(true, Ordering::Relaxed) => {
@@ -161,7 +154,7 @@ impl Session<'_> {
             }
             Told::Launched(_) => {}
             Told::NotLaunched(lines) => tell(Event::Log { target: target_name(), lines }),
-            Told::Finished(result) => tell(Event::Finished(*result)),
+            Told::Finished(_, result) => tell(Event::Finished(*result)),
             Told::RolledOut(rolled_out) => tell(Event::RolledOut { target: target_name(), rolled_out }),
         };
         let together = Together { rollout, from, target, trials, name: &name, limits, run, gate };

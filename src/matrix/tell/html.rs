@@ -1,68 +1,38 @@
 //! The matrix as a page for a browser: one file that loads nothing, and needs no script. Anything wide scrolls by itself,
 //! with the scenarios and the versions in sight.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest as _, Sha256};
+use maud::{Markup, html};
 
 use super::promises::kept;
 use super::{Counts, Group, Stretch, UNSTEADY, View, counted, reason};
-use crate::host::failure::Exit;
 use crate::matrix::defects::{Course, Defect};
 use crate::matrix::{Cell, CellState, Matrix};
-use crate::report::html::{STYLE, Tone, icon, why};
+use crate::report::html::{Page, Tone, why};
 
 /// What this page adds to the style of all pages.
 const OWN_STYLE: &str = include_str!("style.css");
 
 pub fn render(matrix: &Matrix) -> String {
     let view = View::new(matrix);
-    let (title, answer) = (view.title(), view.answer());
-    let tone = match matrix.exit() {
-        Exit::Fine => Tone::Good,
-        Exit::Failed => Tone::Bad,
-        Exit::NothingRun | Exit::Broke | Exit::WrongInput | Exit::Interrupted => Tone::Odd,
-    };
-    let style = [STYLE, OWN_STYLE].concat();
-    let policy = format!(
-        "default-src 'none'; img-src data:; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
-        STANDARD.encode(Sha256::digest(&style))
-    );
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta name="generator" content={ "gatecrash " (env!("CARGO_PKG_VERSION")) };
-                title { (title) }
-                link rel="icon" href=(icon(tone));
-                style { (PreEscaped(style)) }
-            }
-            body {
-                header class="faint" {
-                    p class="of" { b { "gatecrash" } " " (title) }
-                    h1 { span { (answer) } }
-                    @if let Some(note) = &matrix.note { p class="about" { (note) } }
-                }
-                main {
-                    (promises(&view))
-                    (defects(&view))
-                    (table(&view))
-                    (names("passed everywhere", &view.passing()))
-                    (names("skipped everywhere: the gateway lacks a capability", &view.skipped()))
-                    (findings(&view))
-                    (known(&view))
-                    (versions(matrix))
-                }
-                footer { "gatecrash " (env!("CARGO_PKG_VERSION")) }
-            }
+    let (title, exit) = (view.title(), matrix.exit());
+    let page = Page { title: &title, gatecrash: env!("CARGO_PKG_VERSION"), exit, style: OWN_STYLE, script: None };
+    page.around(&html! {
+        header class="faint" {
+            p class="of" { b { "gatecrash" } " " (title) }
+            h1 { span { (view.answer()) } }
+            @if let Some(note) = &matrix.note { p class="about" { (note) } }
         }
-    };
-    page.into_string()
+        main {
+            (promises(&view))
+            (defects(&view))
+            (table(&view))
+            (names("passed everywhere", &view.passing()))
+            (names("skipped everywhere: the gateway lacks a capability", &view.skipped()))
+            (findings(&view))
+            (known(&view))
+            (versions(matrix))
+        }
+    })
 }
 
 fn defects(view: &View<'_>) -> Markup {

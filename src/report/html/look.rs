@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use crate::host::failure::Exit;
 use crate::outcome::Outcome;
 use crate::report::answer::in_short;
 use crate::report::{Report, TrialReport};
@@ -16,6 +17,15 @@ pub(crate) enum Tone {
 }
 
 impl Tone {
+    /// That of a command that ends so.
+    pub(crate) fn of(exit: Exit) -> Tone {
+        match exit {
+            Exit::Fine => Tone::Good,
+            Exit::Failed => Tone::Bad,
+            Exit::NothingRun | Exit::Broke | Exit::WrongInput | Exit::Interrupted => Tone::Odd,
+        }
+    }
+
     /// The class of what is shown in it.
     pub(crate) fn class(self) -> &'static str {
         match self {

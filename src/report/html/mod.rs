@@ -6,86 +6,37 @@
 mod chart;
 mod look;
 mod matrix;
+mod page;
 mod trial;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest as _, Sha256};
+use maud::{Markup, html};
 
 use super::{Report, Spent, TargetReport, answer, rollout, terminal};
-use crate::host::failure::Exit;
 use crate::verdict::deviation::Deviation;
 use crate::verdict::fail_on::FailOn;
 use look::Look;
 pub(crate) use look::{Tone, why};
+pub(crate) use page::Page;
 
-pub(crate) const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
 pub fn render(report: &Report) -> String {
     let answer = answer::answer(report);
-    let tone = match report.exit() {
-        Exit::Fine => Tone::Good,
-        Exit::Failed => Tone::Bad,
-        Exit::NothingRun | Exit::Broke | Exit::WrongInput | Exit::Interrupted => Tone::Odd,
-    };
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy());
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta name="generator" content={ "gatecrash " (report.gatecrash) };
-                title { (answer) }
-                link rel="icon" href=(icon(tone));
-                style { (PreEscaped(STYLE)) }
+    let (title, gatecrash, exit) = (answer.as_str(), report.gatecrash.as_str(), report.exit());
+    let page = Page { title, gatecrash, exit, style: "", script: Some(SCRIPT) };
+    page.around(&html! {
+        (head(report, &answer, Tone::of(exit)))
+        main {
+            @if !report.trials.is_empty() {
+                (filters(report))
+                (matrix::section(report))
+                (trial::section(report))
             }
-            body {
-                (head(report, &answer, tone))
-                main {
-                    @if !report.trials.is_empty() {
-                        (filters(report))
-                        (matrix::section(report))
-                        (trial::section(report))
-                    }
-                    (rollout::section(report))
-                    (environment(report))
-                    (deviations(&report.deviations))
-                }
-                footer { "gatecrash " (report.gatecrash) }
-                script { (PreEscaped(SCRIPT)) }
-            }
+            (rollout::section(report))
+            (environment(report))
+            (deviations(&report.deviations))
         }
-    };
-    page.into_string()
-}
-
-/// Nothing is loaded, and nothing runs but what this file came with, whatever else gets into it.
-fn policy() -> String {
-    let own = |text: &str| STANDARD.encode(Sha256::digest(text));
-    format!(
-        "default-src 'none'; img-src data:; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; \
-         form-action 'none'",
-        own(STYLE),
-        own(SCRIPT)
-    )
-}
-
-/// For the browser's tab.
-pub(crate) fn icon(tone: Tone) -> String {
-    let (colour, sign) = match tone {
-        Tone::Good => ("%23067647", "M9 17l5 5 9-11"),
-        Tone::Bad => ("%23b42318", "M10 10l12 12M22 10L10 22"),
-        Tone::Odd | Tone::Faint => ("%23934107", "M16 8v10M16 23v1"),
-    };
-    format!(
-        "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' \
-         rx='7' fill='{colour}'/><path d='{sign}' fill='none' stroke='white' stroke-width='4' \
-         stroke-linecap='round'/></svg>"
-    )
+    })
 }
 
 /// The answer, and what it is an answer to.
