@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::ser::CompactFormatter;
 
 use super::terminal::{self, Detail};
-use super::{Judged, Record, Report};
+use super::{Judged, Record, Report, rollout};
 use crate::host::console::print_json;
 use crate::host::failure::Exit;
 use crate::outcome::{Outcome, TrialResult};
@@ -95,7 +95,7 @@ pub struct Stream {
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// Launches: an external target says its version itself.
+    /// Launches: an external target says its version itself. And rollouts: what was found may be of the version before.
     launched: Vec<Event>,
     /// Results that wait for the other target of a comparison.
     waiting: HashMap<TrialId, TrialResult>,
@@ -138,7 +138,11 @@ impl Stream {
                 }
             },
             Event::Finished(result) => self.judged(&seen.launched, vec![result.clone()]),
-            Event::Begun | Event::RolledOut { .. } | Event::Restarted { .. } | Event::Log { .. } | Event::Ended => None,
+            Event::RolledOut { .. } => {
+                seen.launched.push(event.clone());
+                None
+            }
+            Event::Begun | Event::Restarted { .. } | Event::Log { .. } | Event::Ended => None,
         }
     }
 
@@ -191,8 +195,10 @@ impl Stream {
 
 /// The worst finding of the last target, which is the candidate of a comparison.
 fn summary(report: &Report, results: &[TrialResult]) -> Option<String> {
-    let worst = report.worst_finding(report.trials.first()?)?;
-    Some(format!("{}: {} {}", worst.kind.word(), results.last()?.target, worst.kind.sentence()))
+    let trial = report.trials.first()?;
+    let worst = report.worst_finding(trial)?;
+    let who = rollout::who(report, trial, results.last()?, worst);
+    Some(format!("{}: {who} {}", worst.kind.word(), worst.kind.sentence()))
 }
 
 /// Prints the last line; returns how that went.

@@ -117,4 +117,7 @@ fn what_the_old_version_did_before_its_upgrade_is_told_of_it() {
     assert_eq!(code, 1, "{told}");
     assert!(told.contains(&format!("bypass: {old} accepted a request")), "{told}");
     assert!(!told.contains("bypass: builtin accepted"), "{told}");
+    let lines = ["run", SPENT, "--target", "builtin", "--from", old, "--filter", "token", "--format", "json-lines"];
+    let (_, lines, _) = answer(gatecrash(&lines));
+    assert!(lines.contains(&format!("\"summary\":\"bypass: {old} accepted")), "{lines}");
 }

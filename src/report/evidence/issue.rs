@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::{Failed, Script, in_short, provider};
 use crate::launch::Setup;
 use crate::outcome::TrialResult;
-use crate::report::Report;
 use crate::report::markdown::{fenced, plain};
 use crate::report::terminal::without_colours;
 use crate::report::transcript::{legend, spent_before};
+use crate::report::{Report, rollout};
 
 /// The longest that it gets, in bytes: GitHub takes 65,536 characters.
 const LARGEST: usize = 60_000;
@@ -71,7 +71,8 @@ fn within(report: &Report, failed: &[Failed<'_>], scenarios: &Scenarios<'_>, roo
     for (index, failed) in full.iter().enumerate() {
         let level = if index == 0 { "#" } else { "\n---\n\n#" };
         let sentence = failed.worst.kind.sentence();
-        let _ = writeln!(text, "{level} {} {sentence}: {}\n", plain(&failed.result.target), plain(&failed.trial.name));
+        let who = rollout::who(report, failed.trial, failed.result, failed.worst);
+        let _ = writeln!(text, "{level} {} {sentence}: {}\n", plain(who), plain(&failed.trial.name));
         text.push_str(&happened(report, failed, room));
         text.push_str(&versions(report, failed));
         text.push_str(&with_curl(failed, room));
