@@ -96,7 +96,7 @@ pub(crate) fn price(priced: &Priced, api: Api) -> Option<Usd> {
     match priced.cost {
         Cost::Reported | Cost::Nothing => Some(Usd(about)),
         Cost::Image(each) => Some(Usd(each)),
-        Cost::Tokens { input, output } => {
+        Cost::Tokens { input, output, .. } => {
             let inputs = if input.is_zero() {
                 Decimal::ZERO
             } else {
@@ -192,6 +192,7 @@ pub(crate) fn judged(question: Question, result: &TrialResult) -> Asked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::price::Parts;
 
     #[test]
     fn every_rate_has_a_price_that_whole_tokens_make() {
@@ -202,7 +203,8 @@ mod tests {
             ("0", "0.001"),
             ("0.00000125", "0.00001"),
         ] {
-            let cost = Cost::Tokens { input: input.parse().unwrap(), output: output.parse().unwrap() };
+            let (input_rate, output_rate) = (input.parse().unwrap(), output.parse().unwrap());
+            let cost = Cost::Tokens { input: input_rate, output: output_rate, parts: Parts::NONE };
             let priced = Priced { model: "a", upstream_model: "a", answer_names: None, cost };
             let price = price(&priced, Api::Chat).unwrap_or_else(|| panic!("{input} {output}"));
             assert!(price.0 > Decimal::new(5, 3) && price.0 < Decimal::new(3, 2), "{input} {output}: {price}");

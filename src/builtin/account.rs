@@ -1,6 +1,7 @@
 //! What has limits and is charged, and its books: a key, user, team, member, organisation, end user or tag. A budget
 //! object is one too, but nobody charges it. Not: who may do what.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -129,6 +130,8 @@ pub(super) struct Account {
     /// Notified when one of its requests has ended.
     pub(super) ended: Arc<Notify>,
     pub(super) log: Vec<SpendLogRow>,
+    /// The ids of the answers that it was charged for.
+    pub(super) answers: HashSet<String>,
 }
 
 /// A row of the spend log.

@@ -214,7 +214,7 @@ impl World {
         let is_free = model.is_some_and(PricedModel::is_free)
             && !self.has(Fault::FreeModelRefused)
             && !(self.has(Fault::FreeAliasRefused) && self.models.is_alias(&asked.model));
-        let source = model.and_then(|model| model.before).map(|(_, source)| source);
+        let source = model.and_then(|model| model.before.as_ref()).map(|(_, source)| *source);
         let origin = model.map(|model| model.origin);
         let by_admin = matches!(origin, Some(SetBy::Admin | SetBy::Updated));
         let is_skipped = match self.fault {

@@ -91,6 +91,8 @@ pub(super) struct Asked {
     pub(super) end_user_in_body: bool,
     pub(super) tags_in_body: bool,
     pub(super) has_max_tokens: bool,
+    /// The service that it asks for.
+    pub(super) tier: String,
     pub(super) retries: u64,
     pub(super) fallbacks: Vec<String>,
     /// Its key in the response cache, if it may be answered from there.
@@ -136,6 +138,7 @@ impl Asked {
             tags,
             tags_in_body,
             has_max_tokens,
+            tier: body["service_tier"].as_str().unwrap_or_default().to_owned(),
             retries,
             fallbacks,
             cache_key: cached.then(|| format!("{} {body}", route.path())),

@@ -15,7 +15,8 @@ use serde_json::json;
 
 use super::RouteState;
 use super::admit::Admitted;
-use super::asked::Asked;
+use super::anthropic::{self, Translated};
+use super::asked::{Asked, Route};
 use super::charge::{Bill, LATE, RequestEnd};
 use super::faults::Fault;
 use super::refusal::refuse;
@@ -82,7 +83,9 @@ impl Ticket {
         let is_broken = self.node.lock().has(Fault::AnswersBroken);
         if status.is_success() && self.asked.stream && !is_broken {
             let inner = Box::pin(response.bytes_stream());
-            let passing = Passing { inner, reader: Reader::default(), seen: Vec::new(), ticket: self };
+            let reader = Reader::new(self.node.lock().fault);
+            let translated = self.is_translated().then(|| Translated::new(!self.asked.hides_usage));
+            let passing = Passing { inner, reader, translated, seen: Vec::new(), ticket: self };
             return (status, [(CONTENT_TYPE, content_type)], Body::from_stream(passing)).into_response();
         }
         match response.bytes().await {
@@ -91,7 +94,8 @@ impl Ticket {
                 refuse(StatusCode::BAD_GATEWAY, "upstream", error.to_string()).into_response()
             }
             Ok(body) => {
-                let usage = Tally::of_body(&body);
+                let usage = Tally::of_body(&body, self.node.lock().fault);
+                let body = if self.is_translated() { anthropic::answer(&body) } else { body };
                 let end = if status.is_success() { RequestEnd::Answered } else { RequestEnd::Failed };
                 if status.is_success() {
                     self.keep(content_type.clone(), body.clone(), &usage);
@@ -103,6 +107,11 @@ impl Ticket {
                 }
             }
         }
+    }
+
+    /// Whether its answer comes in another API's words than the client's.
+    fn is_translated(&self) -> bool {
+        is_translated(&self.node, &self.asked, &self.model)
     }
 
     /// The first answer that is not a failure of the provider, else the last failure.
@@ -150,14 +159,24 @@ pub(super) async fn call_of(node: &RouteState, asked: &Asked, model: &str) -> re
         let name = world.models.get(model).map_or_else(|| model.to_owned(), |model| model.provider_model.clone());
         (name, !world.has(Fault::StreamWithoutUsageNotCharged))
     };
-    let url = format!("{}{}", node.upstream, asked.route.behind());
-    node.http.post(url).json(&asked.for_provider(&name, with_usage)).send().await
+    let body = asked.for_provider(&name, with_usage);
+    let (route, body) = match is_translated(node, asked, model) {
+        true => (Route::Messages.behind(), anthropic::request(&body)),
+        false => (asked.route.behind(), body),
+    };
+    node.http.post(format!("{}{route}", node.upstream)).json(&body).send().await
+}
+
+fn is_translated(node: &RouteState, asked: &Asked, model: &str) -> bool {
+    asked.route == Route::Chat && node.lock().models.get(model).is_some_and(|model| model.is_of_anthropic)
 }
 
 /// A stream on its way through. If it is dropped before its end, the client has gone away.
 struct Passing {
     inner: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>,
     reader: Reader,
+    /// What makes it a stream of the API that was asked, if it is one of another.
+    translated: Option<Translated>,
     /// What has passed, if it may be given again.
     seen: Vec<u8>,
     ticket: Ticket,
@@ -168,10 +187,14 @@ impl Stream for Passing {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Poll::Ready(chunk) = self.inner.as_mut().poll_next(context) else { return Poll::Pending };
-        let Passing { reader, seen, ticket, .. } = &mut *self;
-        match &chunk {
+        let Passing { reader, translated, seen, ticket, .. } = &mut *self;
+        let mut chunk = chunk;
+        match &mut chunk {
             Some(Ok(bytes)) => {
                 reader.read(bytes);
+                if let Some(translated) = translated {
+                    *bytes = translated.push(bytes);
+                }
                 if ticket.asked.cache_key.is_some() {
                     seen.extend_from_slice(bytes);
                 }

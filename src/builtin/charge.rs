@@ -57,7 +57,7 @@ impl World {
     ) -> Decimal {
         let advance = match self.has(Fault::DroppedStreamNotCharged) {
             true => Decimal::ZERO,
-            false => self.models.cost(model, usage),
+            false => self.price(model, usage),
         };
         admitted.charged.iter().for_each(|id| self.record(instance, id, advance));
         advance
@@ -75,13 +75,17 @@ impl World {
                 RequestEnd::Answered | RequestEnd::Cached => false,
             };
             let per_instance = self.has(Fault::RatesPerInstance);
+            let escapes = self.has(Fault::CachedTokensEscapeTpm);
             let reserves = self.has(Fault::ReservationNeverReleased);
             let Some(account) = self.store.accounts.get_mut(id) else { continue };
             let rate = match per_instance {
                 true => self.memories[instance].rates.entry(id.clone()).or_default(),
                 false => &mut account.rate,
             };
-            rate.tokens += bill.usage.tokens();
+            rate.tokens += match escapes {
+                true => bill.usage.tokens() - bill.usage.cached,
+                false => bill.usage.tokens(),
+            };
             rate.running = rate.running.saturating_sub(u64::from(!keeps_slot));
             account.in_flight = account.in_flight.saturating_sub(u64::from(admitted.on_budget));
             if bill.end == RequestEnd::Answered {
@@ -90,6 +94,9 @@ impl World {
             }
             if reserves {
                 account.skew += cost * Decimal::from(20);
+            }
+            if bill.end == RequestEnd::Answered {
+                account.answers.insert(bill.usage.id.clone());
             }
             account.ended.notify_waiters();
         }
@@ -118,14 +125,19 @@ impl World {
         }
     }
 
+    /// What an answer costs.
+    fn price(&self, model: &str, usage: &Tally) -> Decimal {
+        self.models.cost(model, usage, self.fault)
+    }
+
     /// What a request costs.
     fn cost(&self, instance: usize, admitted: &Admitted, bill: &Bill<'_>) -> Decimal {
         let Bill { asked, end, model, usage, attempts, .. } = bill;
         let priced_as = if self.has(Fault::FallbackChargedAsFirst) { asked.model.as_str() } else { model };
         let cost = match end {
             RequestEnd::Left if self.has(Fault::DroppedStreamNotCharged) => Decimal::ZERO,
-            RequestEnd::Answered | RequestEnd::Left | RequestEnd::BrokenOff => self.models.cost(priced_as, usage),
-            RequestEnd::Cached if self.has(Fault::CacheHitCharged) => self.models.cost(priced_as, usage),
+            RequestEnd::Answered | RequestEnd::Left | RequestEnd::BrokenOff => self.price(priced_as, usage),
+            RequestEnd::Cached if self.has(Fault::CacheHitCharged) => self.price(priced_as, usage),
             RequestEnd::Failed if self.has(Fault::FailedCallCharged) => Decimal::new(2, 2),
             RequestEnd::Cached | RequestEnd::Failed => Decimal::ZERO,
         };
@@ -150,8 +162,19 @@ impl World {
             Some(Fault::StreamWithoutUsageNotCharged) if asked.hides_usage => nothing,
             Some(Fault::StreamWithoutUsageEstimated) if asked.hides_usage => cost * Decimal::new(14, 1),
             Some(Fault::MessagesStreamInputNotCharged) if asked.stream && asked.route == Route::Messages => {
-                self.models.cost(priced_as, &Tally { input: 0, ..Tally::clone(usage) })
+                self.price(priced_as, &Tally { input: 0, ..Tally::clone(usage) })
             }
+            Some(Fault::CachedAtFullRateInStreams) if asked.stream => self.price(priced_as, &without_cache(usage)),
+            Some(Fault::CachedAtFullRateOnMessages) if asked.route == Route::Messages => {
+                self.price(priced_as, &without_cache(usage))
+            }
+            Some(Fault::CachedAtFullRateOnResponses) if asked.route == Route::Responses => {
+                self.price(priced_as, &without_cache(usage))
+            }
+            Some(Fault::TierAskedTakenForServed) => {
+                self.price(priced_as, &Tally { tier: asked.tier.clone(), ..Tally::clone(usage) })
+            }
+            Some(Fault::AnswersOfOneIdTakenForOne) if !self.is_first_of_its_id(admitted, usage) => nothing,
             Some(Fault::ResponsesChargedTwice) if asked.route == Route::Responses => cost + cost,
             Some(Fault::ImagesNotCharged) if asked.route == Route::Images => nothing,
             Some(Fault::PassthroughNotCharged) if asked.route == Route::Passthrough => nothing,
@@ -175,8 +198,14 @@ impl World {
         key.is_some_and(|key| key.rate.running >= MANY && key.log.len() % 20 == 19)
     }
 
+    /// Whether its key has no row yet with the id of this answer.
+    fn is_first_of_its_id(&self, admitted: &Admitted, usage: &Tally) -> bool {
+        let key = admitted.charged.first().and_then(|id| self.store.accounts.get(id));
+        key.is_none_or(|key| !key.answers.contains(&usage.id))
+    }
+
     fn is_priced_in_info(&self, model: &str) -> bool {
-        let source = self.models.get(model).and_then(|model| model.before).map(|(_, source)| source);
+        let source = self.models.get(model).and_then(|model| model.before.as_ref()).map(|(_, source)| *source);
         source == Some(super::price::Source::ModelInfo)
     }
 
@@ -208,6 +237,11 @@ impl World {
     pub(super) fn write_late(&mut self) {
         self.store.accounts.values_mut().for_each(Account::write);
     }
+}
+
+/// The same, if nothing had been read from a cache or written to it.
+fn without_cache(usage: &Tally) -> Tally {
+    Tally { cached: 0, written: 0, written_1h: 0, ..usage.clone() }
 }
 
 impl Account {

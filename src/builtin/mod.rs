@@ -9,6 +9,7 @@
 mod account;
 mod admin;
 mod admit;
+mod anthropic;
 mod asked;
 mod budget;
 mod call;

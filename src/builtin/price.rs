@@ -9,13 +9,97 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::account::exact;
+use super::faults::Fault;
 use super::usage::Tally;
 
-/// USD for one token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rates {
-    input: Decimal,
-    output: Decimal,
+/// USD for one token of each kind, under LiteLLM's names for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rates(Value);
+
+impl Rates {
+    fn stated(part: &Value) -> Option<Rates> {
+        let is_stated = |name: &str| exact(&part[name]).is_some();
+        (is_stated("input_cost_per_token") && is_stated("output_cost_per_token")).then(|| Rates(part.clone()))
+    }
+
+    /// What one token of a kind costs in a request: by its service, else by its length, else always.
+    fn of(&self, name: &str, usage: &Tally, fault: Option<Fault>) -> Option<Decimal> {
+        let Rates(stated) = self;
+        let by_tier = || exact(&stated[format!("{name}_{}", usage.tier)]);
+        let by_length = || {
+            let above = |(field, rate): (&String, &Value)| {
+                let tokens = field.strip_prefix(name)?.strip_prefix("_above_")?.strip_suffix("k_tokens")?;
+                Some((tokens.parse::<u64>().ok()? * 1000, exact(rate)?))
+            };
+            let reached = |tokens: u64| match fault {
+                Some(Fault::LongPromptFromItsEdge) => usage.input >= tokens,
+                Some(_) | None => usage.input > tokens,
+            };
+            let rates = stated.as_object()?.iter().filter_map(above).filter(|(tokens, _)| reached(*tokens));
+            rates.max_by_key(|(tokens, _)| *tokens).map(|(_, rate)| rate)
+        };
+        let by_tier = if fault == Some(Fault::TierIgnored) { None } else { by_tier() };
+        let by_length = if fault == Some(Fault::LongPromptAtShortRate) { None } else { by_length() };
+        by_tier.or(by_length).or_else(|| exact(&stated[name]))
+    }
+
+    /// What an answer costs.
+    fn cost(&self, usage: &Tally, fault: Option<Fault>) -> Decimal {
+        let of = |name: &str| self.of(name, usage, fault);
+        let input = of("input_cost_per_token").unwrap_or_default();
+        let output = of("output_cost_per_token").unwrap_or_default();
+        let cached = match fault {
+            Some(Fault::CachedAtFullRate) => input,
+            Some(Fault::CachedCostsNothing) => Decimal::ZERO,
+            Some(_) | None => of("cache_read_input_token_cost").unwrap_or(input),
+        };
+        let written = match fault {
+            Some(Fault::WrittenAtReadRate) => cached,
+            Some(_) | None => of("cache_creation_input_token_cost").unwrap_or(input),
+        };
+        let for_an_hour = match fault {
+            Some(Fault::WrittenForAnHourAtShortRate) => written,
+            Some(_) | None => of("cache_creation_input_token_cost_above_1hr").unwrap_or(written),
+        };
+        let thought = match fault {
+            Some(Fault::ReasoningAtOutputRate) => output,
+            Some(_) | None => of("output_cost_per_reasoning_token").unwrap_or(output),
+        };
+        let (heard, spoken) = match fault {
+            Some(Fault::AudioAtTextRate) => (input, output),
+            Some(_) | None => {
+                let heard = of("input_cost_per_audio_token").unwrap_or(input);
+                (heard, of("output_cost_per_audio_token").unwrap_or(output))
+            }
+        };
+        let special = usage.cached + usage.written + usage.written_1h + usage.audio_input;
+        let read = match fault {
+            Some(Fault::CachedChargedTwice) => usage.input,
+            Some(_) | None => usage.input.saturating_sub(special),
+        };
+        let shown = match fault {
+            Some(Fault::ReasoningChargedTwice) => usage.output,
+            Some(_) | None => usage.output.saturating_sub(usage.reasoning + usage.audio_output),
+        };
+        let costs = [
+            (read, input),
+            (usage.cached, cached),
+            (usage.written, written),
+            (usage.written_1h, for_an_hour),
+            (usage.audio_input, heard),
+            (shown, output),
+            (usage.reasoning, thought),
+            (usage.audio_output, spoken),
+        ];
+        let cost: Decimal = costs.into_iter().map(|(tokens, rate)| rate * Decimal::from(tokens)).sum();
+        if usage.is_negative { -cost } else { cost }
+    }
+
+    fn is_free(&self) -> bool {
+        let Rates(stated) = self;
+        let is_zero = |name: &str| exact(&stated[name]).is_some_and(|rate| rate.is_zero());
+        is_zero("input_cost_per_token") && is_zero("output_cost_per_token")
+    }
 }
 
 /// Where a model's rates come from, if they are known before the call.
@@ -43,6 +127,8 @@ pub(super) struct PricedModel {
     pub(super) said: Value,
     /// What the provider calls it.
     pub(super) provider_model: String,
+    /// Whether it is asked by Anthropic's Messages API.
+    pub(super) is_of_anthropic: bool,
     pub(super) before: Option<(Rates, Source)>,
     /// As in LiteLLM: a base model in `litellm_params` is looked at only after the call.
     after: Option<Rates>,
@@ -118,15 +204,14 @@ impl PricedModels {
     }
 
     /// What an answer costs: by what is known of the model, else by what the answer itself says.
-    pub(super) fn cost(&self, name: &str, usage: &Tally) -> Decimal {
-        let by_rates =
-            |rates: Rates| rates.input * Decimal::from(usage.input) + rates.output * Decimal::from(usage.output);
+    pub(super) fn cost(&self, name: &str, usage: &Tally, fault: Option<Fault>) -> Decimal {
         let model = self.get(name);
         if let Some(per_image) = model.and_then(|model| model.per_image).filter(|_| usage.images > 0) {
             return per_image * Decimal::from(usage.images);
         }
-        let known = model.and_then(|model| model.before.map(|(rates, _)| rates).or(model.after));
-        known.map(by_rates).or(usage.cost).or_else(|| cost_map(&usage.model).map(by_rates)).unwrap_or_default()
+        let known = model.and_then(|model| model.before.as_ref().map(|(rates, _)| rates).or(model.after.as_ref()));
+        let by_rates = |rates: &Rates| rates.cost(usage, fault);
+        known.map(by_rates).or(usage.cost).or_else(|| cost_map(&usage.model).as_ref().map(by_rates)).unwrap_or_default()
     }
 }
 
@@ -134,30 +219,37 @@ impl PricedModel {
     pub(super) fn new(id: String, said: Value, origin: SetBy) -> PricedModel {
         let (params, info) = (&said["litellm_params"], &said["model_info"]);
         let behind = params["model"].as_str().unwrap_or_default();
-        let provider_model = behind.split_once('/').map_or(behind, |(_, model)| model).to_owned();
-        let stated = |part: &Value| {
-            let rate = |name: &str| exact(&part[name]);
-            Some(Rates { input: rate("input_cost_per_token")?, output: rate("output_cost_per_token")? })
-        };
         let named = |model: &Value| cost_map(model.as_str()?);
-        let before = stated(params)
+        let (provider, provider_name) = behind.split_once('/').unwrap_or(("openai", behind));
+        let before = Rates::stated(params)
             .map(|rates| (rates, Source::Params))
-            .or_else(|| stated(info).map(|rates| (rates, Source::ModelInfo)))
+            .or_else(|| Rates::stated(info).map(|rates| (rates, Source::ModelInfo)))
             .or_else(|| named(&info["base_model"]).map(|rates| (rates, Source::CostMap)))
-            .or_else(|| cost_map(behind.strip_prefix("openai/")?).map(|rates| (rates, Source::CostMap)));
+            .or_else(|| {
+                let is_known = matches!(provider, "openai" | "anthropic");
+                cost_map(provider_name).filter(|_| is_known).map(|rates| (rates, Source::CostMap))
+            });
         let after = named(&params["base_model"]);
         let stated_per_image = PER_IMAGE.iter().find_map(|name| exact(&params[*name]).or_else(|| exact(&info[*name])));
         let per_image = stated_per_image.or_else(|| (behind == "recraft/recraftv3").then(|| Decimal::new(4, 2)));
-        PricedModel { id, provider_model, before, after, per_image, origin, said }
+        let (provider_model, is_of_anthropic) = (provider_name.to_owned(), provider == "anthropic");
+        PricedModel { id, provider_model, is_of_anthropic, before, after, per_image, origin, said }
     }
 
     /// Whether it is stated to cost nothing.
     pub(super) fn is_free(&self) -> bool {
-        let free = |(rates, _): (Rates, Source)| rates.input.is_zero() && rates.output.is_zero();
-        self.before.is_some_and(free) && self.per_image.is_none_or(|price| price.is_zero())
+        self.before.as_ref().is_some_and(|(rates, _)| rates.is_free()) && self.per_image.is_none_or(|price| price.is_zero())
     }
 }
 
 fn cost_map(model: &str) -> Option<Rates> {
-    (model == "gpt-4o").then(|| Rates { input: Decimal::new(25, 7), output: Decimal::new(1, 5) })
+    let rates = match model {
+        "gpt-4o" => r#"{"input_cost_per_token":0.0000025,"cache_read_input_token_cost":0.00000125,
+            "output_cost_per_token":0.00001}"#,
+        "claude-haiku-4-5" => r#"{"input_cost_per_token":0.000001,"cache_read_input_token_cost":0.0000001,
+            "cache_creation_input_token_cost":0.00000125,"cache_creation_input_token_cost_above_1hr":0.000002,
+            "output_cost_per_token":0.000005}"#,
+        _ => return None,
+    };
+    serde_json::from_str(rates).ok().map(Rates)
 }

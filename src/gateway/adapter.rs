@@ -19,7 +19,7 @@ use super::recipe::{Image, Package, Recipe, Surroundings};
 use super::refusal::Refusals;
 use super::{AdminError, Ask, Definition, Differing, Entity, LogRow};
 use crate::scenario::read::Mistakes;
-use crate::scenario::{Api, Fields, Kind, PricedBy, Usd};
+use crate::scenario::{Api, Fields, Kind, PricedBy, Provider, Usd};
 use crate::secret::Secret;
 
 /// When recorded spend can be expected, after a request.
@@ -122,8 +122,8 @@ pub struct About {
 pub trait Adapter: Debug + Send + Sync {
     fn about(&self) -> &'static About;
 
-    /// The model that stands for a pricing path, for an API; none if that API cannot be priced that way.
-    fn priced(&self, path: PricedBy, api: Api) -> Option<Priced>;
+    /// The model that stands for a pricing path, for an API and the provider behind; none if that cannot be priced that way.
+    fn priced(&self, path: PricedBy, api: Api, provider: Provider) -> Option<Priced>;
 
     /// What an instance is started with.
     fn recipe(&self, place: &Surroundings<'_>) -> Recipe;

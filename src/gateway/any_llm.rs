@@ -18,11 +18,11 @@ use serde_json::{Value, json};
 
 use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, StreamEnd, lacks};
 use super::connection::{Connection, Credential, amount, number};
-use super::price::{Cost, KNOWN, KNOWN_MODEL, Priced, RATE};
+use super::price::{Cost, KNOWN, KNOWN_MODEL, Parts, Priced, RATE};
 use super::recipe::{Package, Recipe, Surroundings};
 use super::refusal::{KnownRefusal, Refusals};
 use super::{AdminError, Ask, Definition, Differing, Entity, LogRow, openai};
-use crate::scenario::{Api, ErrorKind, Fields, Kind, PricedBy, Usd};
+use crate::scenario::{Api, ErrorKind, Fields, Kind, PricedBy, Provider, Usd};
 use crate::secret::{Secret, redact};
 
 /// The gateway, by its command line.
@@ -84,7 +84,7 @@ static ABOUT: About = About {
 
 /// What is configured: all prices are in one list, by the names of models. A model of unknown price is not in it.
 const MODELS: [(PricedBy, Priced); 4] = [
-    (PricedBy::Token, model("openai:fixed-cost", "fixed-cost", Cost::Tokens { input: RATE, output: RATE })),
+    (PricedBy::Token, model("openai:fixed-cost", "fixed-cost", Cost::Tokens { input: RATE, output: RATE, parts: Parts::NONE })),
     (PricedBy::CostMap, model("openai:gpt-4o", KNOWN_MODEL, KNOWN)),
     (PricedBy::Free, model("openai:free-of-charge", "free-of-charge", Cost::Nothing)),
     (PricedBy::Unpriced, model("openai:nobody-knows", "nobody-knows", Cost::Nothing)),
@@ -94,7 +94,7 @@ const MODELS: [(PricedBy, Priced); 4] = [
 fn price(path: PricedBy) -> Option<Value> {
     let Priced { cost, .. } = MODELS.iter().find(|(of, _)| *of == path)?.1;
     let (input, output) = match cost {
-        Cost::Tokens { input, output } => (input, output),
+        Cost::Tokens { input, output, .. } => (input, output),
         Cost::Nothing if path == PricedBy::Free => (Decimal::ZERO, Decimal::ZERO),
         Cost::Nothing | Cost::Image(_) | Cost::Reported => return None,
     };
@@ -114,7 +114,10 @@ impl Adapter for AnyLlm {
         &ABOUT
     }
 
-    fn priced(&self, path: PricedBy, _: Api) -> Option<Priced> {
+    fn priced(&self, path: PricedBy, _: Api, provider: Provider) -> Option<Priced> {
+        if provider != Provider::Openai {
+            return None;
+        }
         MODELS.iter().find(|(of, _)| *of == path).map(|(_, priced)| *priced)
     }
 

@@ -18,11 +18,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::adapter::{About, Adapter, Charged, Feature, Pace, Statuses, StreamEnd, lacks};
 use super::connection::{Connection, Credential, amount, number};
-use super::price::{Cost, KNOWN, KNOWN_MODEL, Priced, RATE};
+use super::price::{Cost, KNOWN, KNOWN_MODEL, Parts, Priced, RATE};
 use super::recipe::{Package, Recipe, Surroundings};
 use super::refusal::{KnownRefusal, Refusals};
 use super::{AdminError, Ask, Definition, Differing, Entity, openai};
-use crate::scenario::{Api, Budget, ErrorKind, Fields, Kind, PricedBy, Usd};
+use crate::scenario::{Api, Budget, ErrorKind, Fields, Kind, PricedBy, Provider, Usd};
 use crate::secret::{Secret, know, redact};
 
 /// `mlflow server`, with its gateway and HTTP Basic.
@@ -89,7 +89,7 @@ const fn model(model: &'static str, cost: Cost) -> Priced {
 
 /// One endpoint each, of the same name.
 const MODELS: [(PricedBy, Priced); 3] = [
-    (PricedBy::Token, model("fixed-cost", Cost::Tokens { input: RATE, output: RATE })),
+    (PricedBy::Token, model("fixed-cost", Cost::Tokens { input: RATE, output: RATE, parts: Parts::NONE })),
     (PricedBy::CostMap, model(KNOWN_MODEL, KNOWN)),
     (PricedBy::Unpriced, model("nobody-knows", Cost::Nothing)),
 ];
@@ -103,7 +103,10 @@ impl Adapter for Mlflow {
         &ABOUT
     }
 
-    fn priced(&self, path: PricedBy, _: Api) -> Option<Priced> {
+    fn priced(&self, path: PricedBy, _: Api, provider: Provider) -> Option<Priced> {
+        if provider != Provider::Openai {
+            return None;
+        }
         MODELS.iter().find(|(of, _)| *of == path).map(|(_, priced)| *priced)
     }
 
@@ -121,7 +124,7 @@ impl Adapter for Mlflow {
         );
         let per_million = |rate: Decimal| (rate * Decimal::from(1_000_000)).normalize().to_string();
         let priced = MODELS.iter().filter_map(|(_, Priced { model, cost, .. })| match cost {
-            Cost::Tokens { input, output } => Some(format!(
+            Cost::Tokens { input, output, .. } => Some(format!(
                 "\"{model}\":{{\"mode\":\"chat\",\"context_window\":{{\"max_input\":128000,\"max_output\":128000,\
                  \"max_tokens\":128000}},\"pricing\":{{\"input_per_million_tokens\":{},\"output_per_million_tokens\":{}}},\
                  \"capabilities\":{{}}}}",

@@ -31,7 +31,7 @@ pub use client::Gateway;
 pub use connection::Notes;
 
 use crate::outcome::{Broken, Sent};
-use crate::scenario::{Api, Carrier, Fields, IncludeUsage, Kind, Usd};
+use crate::scenario::{Api, Carrier, Fields, IncludeUsage, Kind, Tier, Usd};
 use crate::secret::{Secret, redact, redact_json};
 
 /// The gateways that can be launched and asked.
@@ -63,6 +63,8 @@ pub struct Ask {
     pub images: u64,
     pub end_user: Option<(String, Carrier)>,
     pub tag: Option<(String, Carrier)>,
+    /// The service that it asks for.
+    pub tier: Option<Tier>,
     pub max_tokens: Option<u32>,
     /// How often to ask the gateway to try again.
     pub retries: Option<u16>,

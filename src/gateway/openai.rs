@@ -55,6 +55,9 @@ pub(super) fn body(ask: &Ask) -> Value {
             }
         }
     }
+    if let Some(tier) = ask.tier {
+        body["service_tier"] = tier.word().into();
+    }
     if let Some(tokens) = ask.max_tokens {
         let field = if ask.api == Api::Responses { "max_output_tokens" } else { "max_tokens" };
         body[field] = tokens.into();

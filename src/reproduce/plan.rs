@@ -9,7 +9,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use super::pricing::Pricing;
 use crate::gateway::litellm::deployments::Deployment;
 use crate::gateway::shown::{Expiry, Seen, Shown};
-use crate::scenario::{Api, Count, Kind, PricedBy, Usd};
+use crate::scenario::{Api, Count, Kind, PricedBy, Provider, Usd};
 
 /// What is put to the test.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -302,9 +302,9 @@ impl Draft {
 
     /// The most tokens that a request has.
     fn tokens(&self) -> u64 {
-        let of = |path: &PricedBy| Deployment::of(*path, self.api)?.priced().usage(self.price, self.api);
+        let of = |path: &PricedBy| Deployment::of(*path, self.api, Provider::Openai)?.priced().usage(self.price, self.api);
         let usages = self.paths.iter().filter_map(of);
-        usages.map(|usage| usage.input_tokens + usage.output_tokens).max().unwrap_or_default()
+        usages.map(|usage| usage.tokens.input + usage.tokens.output).max().unwrap_or_default()
     }
 
     /// Writes down the limits: the tested ones so that they are reached, the others so that they are not.

@@ -215,6 +215,7 @@ impl<'a> Steps<'a> {
             on: Instance::First,
             sent,
             before: Vec::new(),
+            costs: None,
             expected: None,
             answer: answer.clone(),
             upstream_calls: 0,
@@ -291,6 +292,7 @@ impl<'a> Steps<'a> {
             on: instance,
             sent,
             before,
+            costs: self.sum(fields).filter(|_| fields.costs.is_none()).map(|sum| sum.to_string()),
             expected: None,
             answer,
             upstream_calls: calls().await? - calls_before,
@@ -312,7 +314,7 @@ impl<'a> Steps<'a> {
         self.requests_of.entry(key.value.clone()).or_default().push(exchange.request);
         let charged = self.charged(key, fields);
         match &exchange.answer {
-            Answer::Accepted { .. } if fields.is_broken_off() => self.uncertain.extend(charged),
+            Answer::Accepted { .. } if fields.is_unforeseen() => self.uncertain.extend(charged),
             Answer::Accepted { .. } => {
                 if let Some(end_user) = fields.end_user.as_deref() {
                     // An unknown end user is made by its first request.
@@ -346,7 +348,7 @@ impl<'a> Steps<'a> {
 
     /// Waits until an accepted request is recorded for everyone, where the scenario waits for that.
     async fn settle_charged(&mut self, key: &'a At<Name>, fields: &AskFields) -> Result<(), Stop> {
-        if self.scenario.settle != Settle::Each || fields.is_broken_off() {
+        if self.scenario.settle != Settle::Each || fields.is_unforeseen() {
             return Ok(());
         }
         let names = self.charged(key, fields);

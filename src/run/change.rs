@@ -8,7 +8,7 @@ use crate::gateway::adapter::Feature;
 use crate::gateway::{AdminError, Entity, Gateway, Notes};
 use crate::outcome::{Acted, Answer, MovedAt};
 use crate::scenario::{
-    Act, At, ChangeFields, Disturbance, Expect, Given, Instance, Kind, MadeBy, Move, Name, Part, State,
+    Act, At, ChangeFields, Disturbance, Expect, Given, Instance, Kind, MadeBy, Move, Name, Part, Provider, State,
 };
 use crate::secret::Secret;
 use crate::verdict::oracle::{Wanted, Zone, judge};
@@ -66,7 +66,11 @@ impl<'a> Steps<'a> {
     async fn make_with(&mut self, gateway: &Gateway, given: &Given) -> Result<(), AdminError> {
         let name = &given.name.value;
         let id = self.world.id(name);
-        let definition = self.world.definition(given.kind, &id, &given.fields);
+        let mut fields = given.fields.clone();
+        if given.kind == Kind::Model && fields.provider.is_none() && self.trial.case.provider != Provider::Openai {
+            fields.provider = Some(At { value: self.trial.case.provider, place: given.name.place });
+        }
+        let definition = self.world.definition(given.kind, &id, &fields);
         let made = match (given.fields.made_by.as_deref(), definition.owners.user) {
             (Some(MadeBy::Session), Some(user)) => match gateway.session_of(user).await {
                 Ok(session) => gateway.create(definition, &session).await,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::Stop;
 use super::steps::Steps;
-use crate::gateway::price::Priced;
+use crate::gateway::price::{Cost, Priced};
 use crate::gateway::{Adapter, Ask, Entity};
-use crate::scenario::{Api, AskFields, At, Name, Period, PricedBy, UpstreamDoes, Usd};
+use crate::scenario::{Api, AskFields, At, Name, Period, PricedBy, Provider, UpstreamDoes, Usd};
 use crate::upstream::{Marker, Usage};
 
 impl Steps<'_> {
@@ -32,18 +32,34 @@ impl Steps<'_> {
         let api = fields.api_of(number).unwrap_or(case.api);
         let path = self.path(fields);
         let adapter = self.live.target.gateway.adapter();
-        let (priced_model, usage) = match &self.trial.model {
-            Some(name) => own(self.live.own.get(&**name), scenario.price.value, api)?,
-            None => priced(adapter, path, scenario.price.value, api)?,
+        let provider = self.provider(fields);
+        let price = fields.costs.as_deref().copied().unwrap_or(scenario.price.value);
+        let mut priced_model = match &self.trial.model {
+            Some(name) => own(self.live.own.get(&**name))?,
+            None => priced(adapter, path, api, provider)?,
+        };
+        if let Some(rates) = self.rates_of_model(fields) {
+            priced_model.cost = Cost::of(rates);
+        }
+        let usage = match fields.usage() {
+            Some(usage) => Usage {
+                tokens: usage.tokens(),
+                cost: (priced_model.cost == Cost::Reported).then_some(price),
+            },
+            None => usage_of(&priced_model, path, price, api)?,
         };
         let does = fields.upstream.clone().unwrap_or_default();
         let clock = self.live.pace().clock;
         let on_clock = |period: Option<&At<Period>>| period.map_or(Duration::ZERO, |period| period.duration / clock);
-        let UpstreamDoes { status, calls, late, chunks, pause, break_after } = &does;
+        let UpstreamDoes { status, calls, late, chunks, pause, break_after, shape, tier, same_id, .. } = &does;
         let (late, pause) = (on_clock(late.as_ref()), on_clock(pause.as_ref()));
         let chunks = chunks.as_ref().map_or(0, |chunks| chunks.value);
         let fallback = match &fields.fallback {
-            Some(fallback) => Some(priced(adapter, fallback.priced_by.value, fallback.price.value, api)?),
+            Some(fallback) => {
+                let path = fallback.priced_by.value;
+                let model = priced(adapter, path, api, self.trial.case.provider)?;
+                Some((model, usage_of(&model, path, fallback.price.value, api)?))
+            }
             None => None,
         };
         let marker = Marker {
@@ -52,6 +68,9 @@ impl Steps<'_> {
             usage: usage.clone(),
             model: priced_model.answer_names.map(str::to_owned),
             fallback: fallback.as_ref().map(|(to, usage)| (to.upstream_model.to_owned(), usage.clone())),
+            shape: shape.as_deref().copied().unwrap_or_default(),
+            tier: tier.as_deref().copied(),
+            same_id: same_id.as_deref() == Some(&true),
             fail_with: status.as_ref().map(|status| status.value),
             fail_calls: calls.as_ref().map(|calls| usize::from(calls.value)),
             late,
@@ -76,6 +95,7 @@ impl Steps<'_> {
             images: priced_model.images(scenario.price.value).unwrap_or(1),
             end_user: self.carried(fields.end_user.as_ref()).map(|id| (id, case.end_user_in)),
             tag: self.carried(fields.tag.as_ref()).map(|id| (id, case.tag_in)),
+            tier: fields.tier.as_deref().copied(),
             max_tokens: fields.max_tokens.as_deref().copied(),
             retries: fields.retries.as_deref().copied(),
             fallback: fallback.as_ref().map(|(to, _)| to.model),
@@ -87,22 +107,29 @@ impl Steps<'_> {
     }
 }
 
-/// A model of the operator's own, and the usage that costs exactly this price there.
-fn own(model: Option<&Priced>, price: Usd, api: Api) -> Result<(Priced, Usage), Stop> {
-    let model = model.ok_or_else(|| Stop::Lacks("its configuration has no such model".to_owned()))?;
-    let usage = model.usage(price, api);
-    Ok((*model, usage.ok_or_else(|| Stop::Lacks(format!("no whole number of tokens costs {price} there")))?))
+/// A model of the operator's own.
+fn own(model: Option<&Priced>) -> Result<Priced, Stop> {
+    model.copied().ok_or_else(|| Stop::Lacks("its configuration has no such model".to_owned()))
 }
 
-/// The model of a pricing path, and the usage that costs exactly this price there.
-fn priced(adapter: &dyn Adapter, path: PricedBy, price: Usd, api: Api) -> Result<(Priced, Usage), Stop> {
+/// The model of a pricing path.
+fn priced(adapter: &dyn Adapter, path: PricedBy, api: Api, provider: Provider) -> Result<Priced, Stop> {
     let (by, of, about) = (path.word(), api.word(), adapter.about());
     if !about.apis.contains(&api) {
         return Err(Stop::Lacks(format!("{} has no API `{of}`", about.name)));
     }
-    let model =
-        adapter.priced(path, api).ok_or_else(|| Stop::Lacks(format!("no model of {of} is priced by `{by}`")))?;
+    adapter.priced(path, api, provider).ok_or_else(|| {
+        Stop::Lacks(match provider {
+            Provider::Openai => format!("no model of {of} is priced by `{by}`"),
+            Provider::Anthropic => format!("no model of {of} is answered by Anthropic and priced by `{by}`"),
+        })
+    })
+}
+
+/// The usage that costs exactly this price.
+fn usage_of(model: &Priced, path: PricedBy, price: Usd, api: Api) -> Result<Usage, Stop> {
+    let (by, of) = (path.word(), api.word());
     let none =
         || Stop::Lacks(format!("no whole number of tokens costs {price} where a model of {of} is priced by `{by}`"));
-    Ok((model, model.usage(price, api).ok_or_else(none)?))
+    model.usage(price, api).ok_or_else(none)
 }

@@ -15,8 +15,10 @@ use crate::launch::{Live, Share, Topology, Turn, Undisturbed};
 use crate::outcome::{Acted, Answer, Exchange, Finding, FindingKind, MovedAt, Standing, Time};
 use crate::scenario::arithmetic::{Allowed, allowed};
 use crate::scenario::charge::{Asker, bounds, find};
+use crate::scenario::usage::Sum;
 use crate::scenario::{
-    Alone, AskFields, Count, Instance, Name, Period, Place, PricedBy, Scenario, Settle, Step, Trial, Usd,
+    Alone, AskFields, Count, Instance, Name, Period, Place, PricedBy, Provider, Rates, Scenario, Settle, Step, Tier, Trial,
+    Usd,
 };
 use crate::verdict::oracle::{Zone, zone};
 
@@ -247,12 +249,37 @@ impl<'a> Steps<'a> {
         fields.priced_by.as_deref().copied().or_else(of_model).unwrap_or(self.trial.case.priced_by)
     }
 
+    /// Who answers a request: the provider of the model it names, else the trial's.
+    pub(super) fn provider(&self, fields: &AskFields) -> Provider {
+        let model = fields.model.as_deref().and_then(|name| find(&self.world.given, name));
+        model.and_then(|model| model.fields.provider.as_deref().copied()).unwrap_or(self.trial.case.provider)
+    }
+
+    /// The rates of the model that a request names, if they are said.
+    pub(super) fn rates_of_model(&self, fields: &AskFields) -> Option<&Rates> {
+        find(&self.world.given, fields.model.as_deref()?)?.fields.rates.as_deref()
+    }
+
+    /// What the usage of a request costs, if it is said and the model has rates.
+    pub(super) fn sum(&self, fields: &AskFields) -> Option<Sum> {
+        let tokens = fields.usage()?.tokens();
+        if let Some(rates) = self.rates_of_model(fields) {
+            return Some(rates.sum(&tokens, fields.served()));
+        }
+        let adapter = self.live.target.gateway.adapter();
+        let model = adapter.priced(self.path(fields), self.trial.case.api, self.provider(fields))?;
+        Some(model.cost.rates()?.sum(&tokens, Tier::Default))
+    }
+
     /// What an accepted request costs if the upstream answered it.
     pub(super) fn price(&self, fields: &AskFields) -> Usd {
-        match &fields.fallback {
-            Some(fallback) => fallback.price.value,
-            None if self.path(fields).costs() => self.scenario.price.value,
-            None => Usd::ZERO,
+        match (&fields.fallback, &fields.costs) {
+            (Some(fallback), _) => fallback.price.value,
+            (None, Some(costs)) => costs.value,
+            (None, None) if self.path(fields).costs() => {
+                self.sum(fields).map_or(self.scenario.price.value, |sum| sum.total())
+            }
+            (None, None) => Usd::ZERO,
         }
     }
 

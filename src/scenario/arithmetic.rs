@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use super::charge::{Asker, bounds, charged, duration_of};
-use super::{AskFields, Count, ErrorKind, Expect, Name, Scenario, State, Step, Usd};
+use super::{AskFields, Count, ErrorKind, Expect, Name, Scenario, Spend, State, Step, Usd};
 
 /// Resets that come sooner than this may come within a trial: then nothing can be worked out beforehand.
 const NO_RESET_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -34,7 +35,7 @@ pub enum Allowed {
 /// With price p, budget B and spend s: a request is surely accepted while `s + p <= B` and surely refused
 /// once `s >= B`; between the two either is right.
 pub fn allowed(scenario: &Scenario) -> Vec<Allowed> {
-    let mut spent: HashMap<Name, Count> = HashMap::new();
+    let mut spent: HashMap<Name, Spend> = HashMap::new();
     let mut known = true;
     let of_step = |step: &Step| match step {
         Step::Drain { key, fields } => {
@@ -78,7 +79,7 @@ fn of_requests(
     fields: &AskFields,
     asked: usize,
     expected: Option<Count>,
-    spent: &mut HashMap<Name, Count>,
+    spent: &mut HashMap<Name, Spend>,
     known: &mut bool,
 ) -> Allowed {
     let given = &scenario.given;
@@ -94,13 +95,15 @@ fn of_requests(
             || entity.fields.expires.is_some()
             || duration_of(given, entity).is_some_and(soon)
     });
-    let path_of_its_own = fields.priced_by.is_some() || fields.model.is_some() || fields.fallback.is_some();
+    let price = price_of(scenario, fields);
     let repeated = fields.within.is_some() || fields.cached.is_some();
-    *known &= !unforeseen && !path_of_its_own && !repeated && !fields.is_broken_off();
+    *known &= !unforeseen && price.is_some() && !repeated && !fields.is_unforeseen();
+    let price = price.unwrap_or(scenario.price.value);
+    let nothing = Spend::exactly(Usd::ZERO);
     let room = |bound: super::charge::Bound| {
-        let spent = spent.get(&bound.entity).copied().unwrap_or(Count { least: 0, most: 0 });
-        let (fit, crossing) = requests_in(bound.max_budget, scenario.price.value);
-        Count { least: fit.saturating_sub(spent.most), most: crossing.saturating_sub(spent.least) }
+        let spent = spent.get(&bound.entity).copied().unwrap_or(nothing);
+        let left = |spent: Usd| (bound.max_budget.0 - spent.0).max(Decimal::ZERO);
+        Count { least: requests_in(left(spent.most), price).0, most: requests_in(left(spent.least), price).1 }
     };
     let rooms = bounds(given, asker).into_iter().map(room);
     let room = rooms.reduce(|a, b| Count { least: a.least.min(b.least), most: a.most.min(b.most) });
@@ -115,8 +118,9 @@ fn of_requests(
         (None, None) => Count { least: asked, most: asked },
     };
     for entity in charged {
-        let total = spent.entry(entity.name.value.clone()).or_insert(Count { least: 0, most: 0 });
-        *total = Count { least: total.least + accepted.least, most: total.most + accepted.most };
+        let total = spent.entry(entity.name.value.clone()).or_insert(nothing);
+        let of = |requests: usize| Usd(Decimal::from(requests) * price.0);
+        *total = Spend { least: total.least + of(accepted.least), most: total.most + of(accepted.most) };
     }
     match may {
         _ if !*known => Allowed::Unknown,
@@ -125,12 +129,25 @@ fn of_requests(
     }
 }
 
-/// How many requests of a price fit into a budget, and how many it takes to reach it.
-fn requests_in(budget: Usd, price: Usd) -> (usize, usize) {
-    let Some(ratio) = budget.0.checked_div(price.0) else {
+/// What an accepted request costs, if a reader can know that: the file says so, or has the model's rates.
+pub fn price_of(scenario: &Scenario, fields: &AskFields) -> Option<Usd> {
+    let rates = || scenario.entity(fields.model.as_deref()?)?.fields.rates.as_deref();
+    match (&fields.costs, fields.usage(), rates()) {
+        _ if fields.priced_by.is_some() || fields.fallback.is_some() => None,
+        (Some(costs), _, _) => Some(costs.value),
+        (None, Some(usage), Some(rates)) => Some(rates.sum(&usage.tokens(), fields.served()).total()),
+        (None, Some(_), None) => None,
+        (None, None, _) if fields.model.is_some() => None,
+        (None, None, _) => Some(scenario.price.value),
+    }
+}
+
+/// How many requests of a price fit into what is left of a budget, and how many it takes to reach it.
+fn requests_in(left: Decimal, price: Usd) -> (usize, usize) {
+    let Some(ratio) = left.checked_div(price.0) else {
         return (MANY, MANY);
     };
-    let whole = |number: rust_decimal::Decimal| number.to_usize().unwrap_or(MANY);
+    let whole = |number: Decimal| number.to_usize().unwrap_or(MANY);
     (whole(ratio.floor()), whole(ratio.ceil()))
 }
 

@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 use super::money::{Budget, Usd};
 use super::present;
+use super::usage::Rates;
 use super::value::{At, Name, Period, Place};
-use super::words::{Model, PricedBy, Routes};
+use super::words::{Model, PricedBy, Provider, Routes};
 
 /// What an entity is: the first key of its item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,7 +89,7 @@ impl Kind {
             }
             Kind::Member => &["user", "team", "max_budget", "state"],
             Kind::EndUser => &["budget", "max_budget", "budget_duration", "state"],
-            Kind::Model => &["priced_by", "state"],
+            Kind::Model => &["priced_by", "provider", "rates", "state"],
             Kind::Key => &[
                 "user",
                 "team",
@@ -184,6 +185,12 @@ pub struct Fields {
     /// How the gateway knows the price of this model. Default: `token`.
     #[serde(default, deserialize_with = "present")]
     pub priced_by: Option<At<PricedBy>>,
+    /// Who answers for this model. Default: the scenario's provider.
+    #[serde(default, deserialize_with = "present")]
+    pub provider: Option<At<Provider>>,
+    /// What this model costs, in USD for one token. Default: the rates of its pricing path.
+    #[serde(default, deserialize_with = "present")]
+    pub rates: Option<At<Rates>>,
     /// Who creates it. Default: `admin`.
     #[serde(default, deserialize_with = "present")]
     pub made_by: Option<At<MadeBy>>,
@@ -213,6 +220,8 @@ impl Fields {
             at("max_parallel_requests", &self.max_parallel_requests),
             at("expires", &self.expires),
             at("priced_by", &self.priced_by),
+            at("provider", &self.provider),
+            at("rates", &self.rates),
             at("made_by", &self.made_by),
             at("state", &self.state),
         ];
@@ -239,6 +248,8 @@ impl Fields {
             max_parallel_requests: of(&self.max_parallel_requests, &by.max_parallel_requests),
             expires: of(&self.expires, &by.expires),
             priced_by: of(&self.priced_by, &by.priced_by),
+            provider: of(&self.provider, &by.provider),
+            rates: of(&self.rates, &by.rates),
             made_by: of(&self.made_by, &by.made_by),
             state: of(&self.state, &by.state),
         }

@@ -17,6 +17,7 @@ pub mod plan;
 pub mod promises;
 pub mod read;
 pub mod step;
+pub mod usage;
 pub mod value;
 mod words;
 
@@ -32,8 +33,9 @@ pub use step::{
     Act, AskFields, ChangeFields, CheckFields, Disturbance, Expect, Instance, ListFields, Move, Part, Refusal, Step,
     UpstreamDoes,
 };
+pub use usage::{PartRates, Rates, Shape, Tier, Tokens};
 pub use value::{At, Axis, Count, Name, Period, Place};
-pub use words::{Api, Carrier, ErrorKind, IncludeUsage, Model, PricedBy, Routes};
+pub use words::{Api, Carrier, ErrorKind, IncludeUsage, Model, PricedBy, Provider, Routes};
 
 /// One scenario: who exists, what they ask, and what the gateway must answer.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -55,6 +57,9 @@ pub struct Scenario {
     /// The API that requests use; one trial for each value. Default: `chat`.
     #[serde(default = "by_chat")]
     pub api: At<Axis<Api>>,
+    /// The provider behind the gateway; one trial for each value. Default: `openai`.
+    #[serde(default = "by_openai")]
+    pub provider: At<Axis<Provider>>,
     /// Whether answers are streamed; one trial for each value. Default: `false`.
     #[serde(default = "whole")]
     pub stream: At<Axis<bool>>,
@@ -109,6 +114,9 @@ fn by_token() -> At<Axis<PricedBy>> {
 }
 fn by_chat() -> At<Axis<Api>> {
     unplaced(Axis(vec![Api::Chat]))
+}
+fn by_openai() -> At<Axis<Provider>> {
+    unplaced(Axis(vec![Provider::Openai]))
 }
 fn whole() -> At<Axis<bool>> {
     unplaced(Axis(vec![false]))

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::corpus;
 use super::read::{Mistakes, ScenarioFile, read};
-use super::{Api, Carrier, IncludeUsage, PricedBy};
+use super::{Api, Carrier, IncludeUsage, PricedBy, Provider};
 
 /// The name of a trial: folders, file, and the value of each axis that has several.
 /// `budget/key-and-user-no-team/provider`
@@ -21,6 +21,7 @@ pub type TrialId = String;
 pub struct Case {
     pub priced_by: PricedBy,
     pub api: Api,
+    pub provider: Provider,
     pub stream: bool,
     pub include_usage: IncludeUsage,
     pub end_user_in: Carrier,
@@ -216,6 +217,7 @@ pub fn multiply(stem: &str, file: ScenarioFile, named: bool) -> Vec<Trial> {
     let first = Case {
         priced_by: scenario.priced_by.0[0],
         api: scenario.api.0[0],
+        provider: scenario.provider.0[0],
         stream: scenario.stream.0[0],
         include_usage: scenario.include_usage.0[0],
         end_user_in: scenario.end_user_in.0[0],
@@ -225,6 +227,7 @@ pub fn multiply(stem: &str, file: ScenarioFile, named: bool) -> Vec<Trial> {
     let mut cases = vec![(stem.to_owned(), first)];
     along(&mut cases, &scenario.priced_by.0, |case, value| (case.priced_by = value, value.word()).1);
     along(&mut cases, &scenario.api.0, |case, value| (case.api = value, value.word()).1);
+    along(&mut cases, &scenario.provider.0, |case, value| (case.provider = value, value.word()).1);
     along(&mut cases, &scenario.stream.0, |case, value| {
         case.stream = value;
         if value { "streamed" } else { "whole" }

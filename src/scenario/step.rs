@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::entity::Fields;
 use super::money::{Spend, Usd};
 use super::present;
+use super::usage::{Shape, Tier, UsageFields};
 use super::value::{At, Axis, Count, Name, Period};
 use super::words::{Api, ErrorKind, PricedBy};
 
@@ -199,6 +200,13 @@ pub struct AskFields {
     /// The client disconnects after this many chunks of the stream.
     #[serde(default, deserialize_with = "present")]
     pub leave_after: Option<At<u16>>,
+    /// The service that the requests ask for. Default: left out.
+    #[serde(default, deserialize_with = "present")]
+    pub tier: Option<At<Tier>>,
+    /// What an accepted request costs, in USD. Default: what its usage costs at the model's rates, or, if no usage is
+    /// said, the scenario's price.
+    #[serde(default, deserialize_with = "present")]
+    pub costs: Option<At<Usd>>,
     /// What the upstream does instead of answering promptly and correctly.
     #[serde(default, deserialize_with = "present")]
     pub upstream: Option<UpstreamDoes>,
@@ -224,9 +232,31 @@ impl AskFields {
         forever && self.fallback.is_none()
     }
 
-    /// Whether nobody can foresee what is charged, because the answer is broken off.
+    /// Whether the answer is broken off.
     pub fn is_broken_off(&self) -> bool {
         self.leave_after.is_some() || self.upstream.as_ref().is_some_and(|does| does.break_after.is_some())
+    }
+
+    /// Whether nobody can foresee what is charged: the answer is broken off, or does not say what it consumed.
+    pub fn is_unforeseen(&self) -> bool {
+        let is_unsaid = self.shape().is_some_and(|shape| !shape.says_usage());
+        self.is_broken_off() || (is_unsaid && self.costs.is_none())
+    }
+
+    /// How the upstream tells its usage, if that is said.
+    pub fn shape(&self) -> Option<Shape> {
+        self.upstream.as_ref()?.shape.as_deref().copied()
+    }
+
+    /// The usage that the upstream reports, if that is said.
+    pub fn usage(&self) -> Option<&UsageFields> {
+        self.upstream.as_ref()?.usage.as_deref()
+    }
+
+    /// The service that the upstream says it gave: the one asked for, if nothing else is said.
+    pub fn served(&self) -> Tier {
+        let served = self.upstream.as_ref().and_then(|does| does.tier.as_deref());
+        served.or(self.tier.as_deref()).copied().unwrap_or(Tier::Default)
     }
 }
 
@@ -250,6 +280,18 @@ pub struct UpstreamDoes {
     /// How many of the calls that each request causes fail, counted from the first. Default: all.
     #[serde(default, deserialize_with = "present")]
     pub calls: Option<At<u16>>,
+    /// It reports this usage. Default: as many tokens as cost the price.
+    #[serde(default, deserialize_with = "present")]
+    pub usage: Option<At<UsageFields>>,
+    /// It tells its usage in this way. Default: as its API is documented.
+    #[serde(default, deserialize_with = "present")]
+    pub shape: Option<At<Shape>>,
+    /// It says that it gave this service. Default: the one that is asked for.
+    #[serde(default, deserialize_with = "present")]
+    pub tier: Option<At<Tier>>,
+    /// All its answers to this trial have one id. Default: `false`.
+    #[serde(default, deserialize_with = "present")]
+    pub same_id: Option<At<bool>>,
     /// It waits this long before it answers.
     #[serde(default, deserialize_with = "present")]
     pub late: Option<At<Period>>,

@@ -113,6 +113,28 @@ impl Api {
     }
 }
 
+/// Who answers behind the gateway, and so in which API's words the gateway has to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// OpenAI, or one that is compatible with it.
+    Openai,
+    /// Anthropic, by its Messages API alone.
+    Anthropic,
+}
+
+impl Provider {
+    pub const ALL: [Provider; 2] = [Provider::Openai, Provider::Anthropic];
+
+    /// As it is written in a scenario.
+    pub fn word(self) -> &'static str {
+        match self {
+            Provider::Openai => "openai",
+            Provider::Anthropic => "anthropic",
+        }
+    }
+}
+
 /// A model that a key, user or team may ask: the one of a pricing path, or a gateway's word for several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Model {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Marker;
 use super::answer::{self, Event};
-use crate::scenario::Api;
+use crate::scenario::{Api, Tier};
 
 /// A call that is understood.
 pub(super) struct Call {
@@ -75,8 +75,13 @@ impl Call {
             Some((model, usage)) => (model.as_str(), usage),
             None => (marker.model.as_deref().unwrap_or(asked_for), &marker.usage),
         };
-        let id = format!("{}-{}-{number}", marker.trial, marker.request);
-        let said = answer::AnswerHead { id: &id, model, usage };
+        let id = match marker.same_id {
+            true => marker.trial.clone(),
+            false => format!("{}-{}-{number}", marker.trial, marker.request),
+        };
+        let asked_tier = body["service_tier"].as_str();
+        let asked_tier = Tier::ALL.into_iter().find(|tier| asked_tier == Some(tier.word()));
+        let said = answer::AnswerHead { id: &id, model, usage, shape: marker.shape, tier: marker.tier.or(asked_tier) };
         let with_usage = body["stream_options"]["include_usage"].as_bool() == Some(true);
         let streamed = answer::streamed(*api, said, marker.chunks, with_usage);
         match (streamed.filter(|_| self.is_streamed()), marker.break_after.filter(|_| fallback.is_none())) {

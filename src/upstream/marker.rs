@@ -4,13 +4,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::scenario::Usd;
+use crate::scenario::{Shape, Tier, Tokens, Usd};
 
 /// What one answer consumed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Usage {
-    pub input_tokens: u64,
-    pub output_tokens: u64,
+    pub tokens: Tokens,
     /// In USD; reported in `usage.cost` if set.
     pub cost: Option<Usd>,
 }
@@ -28,6 +27,12 @@ pub struct Marker {
     /// What else an answer costs if the gateway falls back: on this model, as the upstream is asked for it. That call
     /// never fails.
     pub fallback: Option<(String, Usage)>,
+    /// How the usage is told.
+    pub shape: Shape,
+    /// The service that the answer says it was; the one asked for, if not set.
+    pub tier: Option<Tier>,
+    /// All answers to this trial have one id.
+    pub same_id: bool,
     /// Fail with this HTTP status.
     pub fail_with: Option<u16>,
     /// Fail only this many calls of this request, the first ones.
@@ -47,19 +52,23 @@ const CLOSE: char = ']';
 
 impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Usage { input_tokens, output_tokens, cost } = &self.usage;
-        write!(f, "{OPEN}trial={} request={} input={input_tokens} output={output_tokens}", self.trial, self.request)?;
-        if let Some(cost) = cost {
-            write!(f, " cost={cost}")?;
+        write!(f, "{OPEN}trial={} request={}", self.trial, self.request)?;
+        write_usage(f, "", &self.usage)?;
+        if self.shape != Shape::default() {
+            write!(f, " shape={}", self.shape.word())?;
+        }
+        if let Some(tier) = self.tier {
+            write!(f, " tier={}", tier.word())?;
+        }
+        if self.same_id {
+            write!(f, " same_id=1")?;
         }
         if let Some(model) = &self.model {
             write!(f, " model={model}")?;
         }
-        if let Some((model, Usage { input_tokens, output_tokens, cost })) = &self.fallback {
-            write!(f, " fallback={model} fallback_input={input_tokens} fallback_output={output_tokens}")?;
-            if let Some(cost) = cost {
-                write!(f, " fallback_cost={cost}")?;
-            }
+        if let Some((model, usage)) = &self.fallback {
+            write!(f, " fallback={model}")?;
+            write_usage(f, "fallback_", usage)?;
         }
         if let Some(status) = self.fail_with {
             write!(f, " fail={status}")?;
@@ -80,6 +89,36 @@ impl fmt::Display for Marker {
             write!(f, " break_after={chunks}")?;
         }
         write!(f, "{CLOSE}")
+    }
+}
+
+/// Each count that is not zero, and the cost: the fields of [`of_usage`].
+fn write_usage(f: &mut fmt::Formatter<'_>, prefix: &str, usage: &Usage) -> fmt::Result {
+    let mut usage = usage.clone();
+    for name in COUNTS {
+        let count = of_usage(&mut usage.tokens, name).map_or(0, |count| *count);
+        if count > 0 || matches!(name, "input" | "output") {
+            write!(f, " {prefix}{name}={count}")?;
+        }
+    }
+    usage.cost.map_or(Ok(()), |cost| write!(f, " {prefix}cost={}", cost.0.normalize()))
+}
+
+/// The counts of a usage, by their names in a marker.
+const COUNTS: [&str; 8] =
+    ["input", "cached", "written", "written_1h", "audio_input", "output", "reasoning", "audio_output"];
+
+fn of_usage<'a>(tokens: &'a mut Tokens, name: &str) -> Option<&'a mut u64> {
+    match name {
+        "input" => Some(&mut tokens.input),
+        "cached" => Some(&mut tokens.cached),
+        "written" => Some(&mut tokens.written),
+        "written_1h" => Some(&mut tokens.written_1h),
+        "audio_input" => Some(&mut tokens.audio_input),
+        "output" => Some(&mut tokens.output),
+        "reasoning" => Some(&mut tokens.reasoning),
+        "audio_output" => Some(&mut tokens.audio_output),
+        _ => None,
     }
 }
 
@@ -107,13 +146,12 @@ impl Marker {
             match name {
                 "trial" => marker.trial = value.to_owned(),
                 "request" => marker.request = value.parse().ok()?,
-                "input" => marker.usage.input_tokens = value.parse().ok()?,
-                "output" => marker.usage.output_tokens = value.parse().ok()?,
                 "cost" => marker.usage.cost = Some(value.parse().ok()?),
                 "model" => marker.model = Some(value.to_owned()),
                 "fallback" => fallback.0 = value.to_owned(),
-                "fallback_input" => fallback.1.input_tokens = value.parse().ok()?,
-                "fallback_output" => fallback.1.output_tokens = value.parse().ok()?,
+                "shape" => marker.shape = Shape::ALL.into_iter().find(|shape| shape.word() == value)?,
+                "tier" => marker.tier = Some(Tier::ALL.into_iter().find(|tier| tier.word() == value)?),
+                "same_id" => marker.same_id = value == "1",
                 "fallback_cost" => fallback.1.cost = Some(value.parse().ok()?),
                 "fail" => marker.fail_with = Some(value.parse().ok()?),
                 "fail_calls" => marker.fail_calls = Some(value.parse().ok()?),
@@ -121,7 +159,13 @@ impl Marker {
                 "chunks" => marker.chunks = value.parse().ok()?,
                 "pause" => marker.pause = Duration::from_millis(value.parse().ok()?),
                 "break_after" => marker.break_after = Some(value.parse().ok()?),
-                _ => return None,
+                name => {
+                    let (usage, name) = match name.strip_prefix("fallback_") {
+                        Some(name) => (&mut fallback.1, name),
+                        None => (&mut marker.usage, name),
+                    };
+                    *of_usage(&mut usage.tokens, name)? = value.parse().ok()?;
+                }
             }
         }
         marker.fallback = Some(fallback).filter(|(model, _)| !model.is_empty());
@@ -138,9 +182,15 @@ mod tests {
         let marker = Marker {
             trial: "r1-t2".into(),
             request: 3,
-            usage: Usage { input_tokens: 4, output_tokens: 1999, cost: Some("0.02".parse().unwrap()) },
+            usage: Usage {
+                tokens: Tokens { cached: 2, reasoning: 7, ..Tokens::plain(4, 1999) },
+                cost: Some("0.02".parse().unwrap()),
+            },
             model: Some("gpt-4o".into()),
-            fallback: Some(("gpt-4o".into(), Usage { input_tokens: 1, output_tokens: 2, cost: None })),
+            fallback: Some(("gpt-4o".into(), Usage { tokens: Tokens::plain(1, 2), cost: None })),
+            shape: Shape::Twice,
+            tier: Some(Tier::Flex),
+            same_id: true,
             fail_with: Some(503),
             fail_calls: Some(2),
             late: Duration::from_millis(1500),

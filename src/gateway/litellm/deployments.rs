@@ -13,8 +13,8 @@ use std::fmt::Write as _;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use crate::gateway::price::{Cost, Priced, RATE};
-use crate::scenario::{Api, PricedBy};
+use crate::gateway::price::{Cost, KNOWN, KNOWN_MODEL, Parts, Priced, RATE};
+use crate::scenario::{Api, PartRates, PricedBy, Provider, Rates};
 
 /// A model of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Deployment {
     pub path: PricedBy,
     /// Where it is asked.
     pub api: Api,
+    /// Who answers.
+    pub provider: Provider,
     /// The name that requests use.
     pub model: &'static str,
     /// LiteLLM's own name for what is behind it: provider and model.
@@ -39,7 +41,7 @@ enum Price {
     ModelInfo,
     /// [`KNOWN_MODEL`] as `base_model` in `model_info`.
     BaseModel,
-    /// Its name is [`KNOWN_MODEL`].
+    /// Its name is [`KNOWN_MODEL`], or [`KNOWN_OF_ANTHROPIC`].
     CostMap,
     /// [`KNOWN_MODEL`] as `base_model` in `litellm_params`: how Azure's deployments, which have names of their own, are
     /// often configured. 1.82.3 charges by it, but does not see it before the call.
@@ -66,11 +68,26 @@ enum Price {
 /// USD for one image, where the configuration states it.
 const IMAGE: Decimal = Decimal::from_parts(2, 0, 0, false, 2);
 
-/// A model of LiteLLM's cost map, and its rates there: 2.5 and 10 USD for a million input and output tokens,
-/// the same in 1.81.0, 1.82.3 and 1.108.7. Most prices people choose are whole numbers of such tokens.
-const KNOWN_MODEL: &str = "gpt-4o";
-const KNOWN_INPUT: Decimal = Decimal::from_parts(25, 0, 0, false, 7);
-const KNOWN_OUTPUT: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
+/// USD for one token of each part, where the configuration states it: not in the proportions of any provider, so that one
+/// taken for another shows.
+const PARTS: Parts = Parts {
+    cached: Some(Decimal::from_parts(1, 0, 0, false, 4)),
+    written: Some(Decimal::from_parts(125, 0, 0, false, 5)),
+    written_1h: Some(Decimal::from_parts(2, 0, 0, false, 3)),
+    reasoning: Some(Decimal::from_parts(3, 0, 0, false, 3)),
+};
+
+/// A model of Anthropic's in LiteLLM's cost map, and its rates there, the same in 1.81.0, 1.82.3, 1.108.7 and 1.110.2.
+const KNOWN_OF_ANTHROPIC: Cost = Cost::Tokens {
+    input: Decimal::from_parts(1, 0, 0, false, 6),
+    output: Decimal::from_parts(5, 0, 0, false, 6),
+    parts: Parts {
+        cached: Some(Decimal::from_parts(1, 0, 0, false, 7)),
+        written: Some(Decimal::from_parts(125, 0, 0, false, 8)),
+        written_1h: Some(Decimal::from_parts(2, 0, 0, false, 6)),
+        reasoning: None,
+    },
+};
 
 /// USD for one image by Recraft V3, the same in the cost maps of 1.81.0, 1.82.3, 1.108.7 and 1.110.2. OpenAI's
 /// dall-e-3, which was asked before, is only in the first two.
@@ -129,6 +146,46 @@ static OF_TOKENS: [[Deployment; 5]; 10] = [
     on_each_api!(Unpriced, "unpriced", "openai/nobody-knows", Nowhere),
 ];
 
+/// Those that Anthropic answers: LiteLLM has to translate what is asked on chat.
+static OF_ANTHROPIC: [Deployment; 6] = [
+    Deployment::of_anthropic(PricedBy::Token, Api::Chat, "anthropic-by-token", "anthropic/fixed-cost", Price::Params),
+    Deployment::of_anthropic(
+        PricedBy::Token,
+        Api::Messages,
+        "anthropic-by-token-on-messages",
+        "anthropic/fixed-cost-on-messages",
+        Price::Params,
+    ),
+    Deployment::of_anthropic(
+        PricedBy::ModelInfo,
+        Api::Chat,
+        "anthropic-by-model-info",
+        "anthropic/fixed-cost-in-info",
+        Price::ModelInfo,
+    ),
+    Deployment::of_anthropic(
+        PricedBy::ModelInfo,
+        Api::Messages,
+        "anthropic-by-model-info-on-messages",
+        "anthropic/fixed-cost-in-info-on-messages",
+        Price::ModelInfo,
+    ),
+    Deployment::of_anthropic(
+        PricedBy::CostMap,
+        Api::Chat,
+        "anthropic-by-cost-map",
+        "anthropic/claude-haiku-4-5",
+        Price::CostMap,
+    ),
+    Deployment::of_anthropic(
+        PricedBy::CostMap,
+        Api::Messages,
+        "anthropic-by-cost-map-on-messages",
+        "anthropic/claude-haiku-4-5",
+        Price::CostMap,
+    ),
+];
+
 static OTHERS: [Deployment; 3] = [
     Deployment::new(PricedBy::Token, Api::Images, "priced-by-image", "openai/fixed-cost-image", Price::Image),
     Deployment::new(
@@ -149,29 +206,44 @@ impl Deployment {
         provider_model: &'static str,
         price: Price,
     ) -> Deployment {
-        Deployment { path, api, model, provider_model, price }
+        Deployment { path, api, provider: Provider::Openai, model, provider_model, price }
+    }
+
+    const fn of_anthropic(
+        path: PricedBy,
+        api: Api,
+        model: &'static str,
+        provider_model: &'static str,
+        price: Price,
+    ) -> Deployment {
+        Deployment { path, api, provider: Provider::Anthropic, model, provider_model, price }
     }
 
     fn all() -> impl Iterator<Item = &'static Deployment> {
-        OF_TOKENS.iter().flatten().chain(&OTHERS)
+        OF_TOKENS.iter().flatten().chain(&OTHERS).chain(&OF_ANTHROPIC)
     }
 
-    /// The deployment of a pricing path, for an API; none if that API cannot be priced that way. What is passed through
-    /// is priced by the cost map, whatever deployments say.
-    pub fn of(path: PricedBy, api: Api) -> Option<&'static Deployment> {
-        Deployment::all().find(|of| of.api == api && (of.path == path || api == Api::Passthrough))
+    /// The deployment of a pricing path, for an API and a provider; none if that API cannot be priced that way. What is
+    /// passed through is priced by the cost map, whatever deployments say.
+    pub fn of(path: PricedBy, api: Api, provider: Provider) -> Option<&'static Deployment> {
+        let is_it = |of: &&Deployment| of.api == api && (of.path == path || api == Api::Passthrough);
+        Deployment::all().find(|of| of.provider == provider && is_it(of))
     }
 
     /// The names of a pricing path, for those who may ask its models and no others.
     pub(super) fn names(path: PricedBy) -> impl Iterator<Item = &'static str> {
-        OF_TOKENS.iter().flatten().filter(move |of| of.path == path).map(|of| of.model)
+        let of_tokens = OF_TOKENS.iter().flatten().chain(&OF_ANTHROPIC);
+        of_tokens.filter(move |of| of.path == path).map(|of| of.model)
     }
 
     /// What it is called, and what it costs.
     pub fn priced(&self) -> Priced {
-        let known = Cost::Tokens { input: KNOWN_INPUT, output: KNOWN_OUTPUT };
+        let known = match self.provider {
+            Provider::Openai => KNOWN,
+            Provider::Anthropic => KNOWN_OF_ANTHROPIC,
+        };
         let cost = match self.price {
-            Price::Params | Price::ModelInfo => Cost::Tokens { input: RATE, output: RATE },
+            Price::Params | Price::ModelInfo => Cost::Tokens { input: RATE, output: RATE, parts: PARTS },
             Price::BaseModel | Price::CostMap | Price::ParamsBaseModel | Price::AnswerNames | Price::PassedThrough => {
                 known
             }
@@ -192,23 +264,27 @@ impl Deployment {
     fn definition(&self, upstream: &str) -> Option<Value> {
         let mut params = json!({ "model": self.provider_model, "api_key": "not-a-real-one" });
         let mut info = json!({});
-        let rates = |of: &mut Value, rate: Decimal| {
+        let flat = |of: &mut Value, rate: Decimal| {
             of["input_cost_per_token"] = number(rate);
             of["output_cost_per_token"] = number(rate);
         };
-        params["api_base"] = format!("{upstream}/v1").into();
+        params["api_base"] = match self.provider {
+            Provider::Openai => format!("{upstream}/v1").into(),
+            Provider::Anthropic => upstream.into(),
+        };
+        let stated = self.priced().cost.rates().unwrap_or_default();
         match self.price {
-            Price::Params => rates(&mut params, RATE),
-            Price::ModelInfo => rates(&mut info, RATE),
+            Price::Params => state(&mut params, &stated),
+            Price::ModelInfo => state(&mut info, &stated),
             Price::BaseModel => info["base_model"] = KNOWN_MODEL.into(),
             Price::ParamsBaseModel => {
                 params["api_base"] = upstream.into();
                 params["api_version"] = "2024-06-01".into();
                 params["base_model"] = KNOWN_MODEL.into();
             }
-            Price::Zero => rates(&mut params, Decimal::ZERO),
+            Price::Zero => flat(&mut params, Decimal::ZERO),
             Price::Image => {
-                rates(&mut params, RATE);
+                flat(&mut params, RATE);
                 params["input_cost_per_image"] = number(IMAGE);
                 info["mode"] = "image_generation".into();
             }
@@ -223,13 +299,50 @@ impl Deployment {
     }
 }
 
-/// The body that defines a model of a pricing path through the admin API. Unless its provider's name is its price, that
-/// name is one no other model has: LiteLLM would find the price of a namesake.
-pub(super) fn model_json(name: &str, path: PricedBy, upstream: &str) -> Value {
-    let deployment = Deployment::of(path, Api::Chat);
+/// Writes rates under LiteLLM's names for them.
+fn state(of: &mut Value, rates: &Rates) {
+    let each = |of: &mut Value, parts: &PartRates, suffix: &str| {
+        for (part, rate) in parts.stated() {
+            let name = match part {
+                "input" => "input_cost_per_token",
+                "cached" => "cache_read_input_token_cost",
+                "written" => "cache_creation_input_token_cost",
+                "written_1h" => "cache_creation_input_token_cost_above_1hr",
+                "audio_input" => "input_cost_per_audio_token",
+                "output" => "output_cost_per_token",
+                "reasoning" => "output_cost_per_reasoning_token",
+                _ => "output_cost_per_audio_token",
+            };
+            of[format!("{name}{suffix}")] = number(rate.0);
+        }
+    };
+    each(of, &rates.parts(), "");
+    for (tokens, parts) in &rates.above {
+        each(of, parts, &format!("_above_{}k_tokens", tokens / 1000));
+    }
+    for (tier, parts) in &rates.tier {
+        each(of, parts, &format!("_{}", tier.word()));
+    }
+}
+
+/// The body that defines a model of a pricing path through the admin API, with these rates instead of the path's if there
+/// are any. Unless its provider's name is its price, that name is one no other model has: LiteLLM would find the price of
+/// a namesake.
+pub(super) fn model_json(
+    name: &str,
+    path: PricedBy,
+    provider: Provider,
+    rates: Option<&Rates>,
+    upstream: &str,
+) -> Value {
+    let deployment = Deployment::of(path, Api::Chat, provider);
     let definition = deployment.and_then(|deployment| deployment.definition(upstream));
     let mut body = definition.unwrap_or_else(|| json!({}));
     body["model_name"] = name.into();
+    if let Some(rates) = rates {
+        let part = if path == PricedBy::ModelInfo { "model_info" } else { "litellm_params" };
+        state(&mut body[part], rates);
+    }
     if let Some(deployment) = deployment.filter(|deployment| deployment.price != Price::CostMap) {
         let provider = deployment.provider_model.split_once('/').map_or("openai", |(provider, _)| provider);
         body["litellm_params"]["model"] = format!("{provider}/{name}").into();
@@ -251,7 +364,7 @@ pub fn config_yaml(upstream: &str, redis: Option<(&str, u16)>) -> String {
     let mut yaml = String::from("model_list:\n");
     let mut aliases = String::new();
     for deployment in Deployment::all() {
-        let free = Deployment::of(PricedBy::Free, deployment.api);
+        let free = Deployment::of(PricedBy::Free, deployment.api, deployment.provider);
         if let (Price::AnotherName, Some(free)) = (deployment.price, free) {
             let _ = writeln!(aliases, "    {}: {}", deployment.model, free.model);
         }
@@ -338,13 +451,13 @@ mod tests {
     fn a_deployment_stands_for_its_path_and_api() {
         for path in PricedBy::ALL {
             for api in [Api::Chat, Api::Completions, Api::Messages, Api::Responses, Api::Embeddings] {
-                let deployment = Deployment::of(path, api).unwrap();
+                let deployment = Deployment::of(path, api, Provider::Openai).unwrap();
                 assert_eq!((deployment.path, deployment.api), (path, api));
             }
         }
-        assert_eq!(Deployment::of(PricedBy::Token, Api::Images).unwrap().model, "priced-by-image");
-        assert_eq!(Deployment::of(PricedBy::CostMap, Api::Passthrough).unwrap().model, "gpt-4o");
-        assert_eq!(Deployment::of(PricedBy::Alias, Api::Images), None);
+        assert_eq!(Deployment::of(PricedBy::Token, Api::Images, Provider::Openai).unwrap().model, "priced-by-image");
+        assert_eq!(Deployment::of(PricedBy::CostMap, Api::Passthrough, Provider::Openai).unwrap().model, "gpt-4o");
+        assert_eq!(Deployment::of(PricedBy::Alias, Api::Images, Provider::Openai), None);
     }
 
     #[test]
@@ -379,12 +492,12 @@ mod tests {
     fn usage_costs_exactly_the_price() {
         let price: Usd = "0.02".parse().unwrap();
         for path in PricedBy::ALL.into_iter().filter(|path| path.costs()) {
-            let deployment = Deployment::of(path, Api::Chat).unwrap();
+            let deployment = Deployment::of(path, Api::Chat, Provider::Openai).unwrap();
             let priced = deployment.priced();
             let usage = priced.usage(price, Api::Chat).unwrap();
             let cost = match priced.cost {
-                Cost::Tokens { input, output } => {
-                    input * Decimal::from(usage.input_tokens) + output * Decimal::from(usage.output_tokens)
+                Cost::Tokens { input, output, .. } => {
+                    input * Decimal::from(usage.tokens.input) + output * Decimal::from(usage.tokens.output)
                 }
                 Cost::Reported | Cost::Image(_) | Cost::Nothing => usage.cost.unwrap().0,
             };
@@ -394,10 +507,10 @@ mod tests {
 
     #[test]
     fn a_price_that_no_tokens_make_has_no_usage() {
-        let by_token = Deployment::of(PricedBy::Token, Api::Chat).unwrap().priced();
+        let by_token = Deployment::of(PricedBy::Token, Api::Chat, Provider::Openai).unwrap().priced();
         assert_eq!(by_token.usage("0.0123456".parse().unwrap(), Api::Chat), None);
-        assert_eq!(by_token.usage("0.02".parse().unwrap(), Api::Embeddings).unwrap().input_tokens, 20);
-        let images = Deployment::of(PricedBy::Token, Api::Images).unwrap().priced();
+        assert_eq!(by_token.usage("0.02".parse().unwrap(), Api::Embeddings).unwrap().tokens.input, 20);
+        let images = Deployment::of(PricedBy::Token, Api::Images, Provider::Openai).unwrap().priced();
         assert_eq!(images.images("0.06".parse().unwrap()), Some(3));
         assert_eq!(images.usage("0.05".parse().unwrap(), Api::Images), None);
     }

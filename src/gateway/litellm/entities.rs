@@ -13,7 +13,7 @@ use super::deployments::{Deployment, model_json};
 use crate::gateway::adapter::lacks;
 use crate::gateway::connection::{Connection, amount, number};
 use crate::gateway::{AdminError, Definition, Differing, Entity, LogRow};
-use crate::scenario::{Fields, Kind, Model, PricedBy, Routes, Usd};
+use crate::scenario::{Fields, Kind, Model, PricedBy, Provider, Routes, Usd};
 use crate::secret::{Secret, redact};
 
 /// Makes an entity; `as_whom` is the administrator's key, or that of a dashboard session.
@@ -109,7 +109,8 @@ async fn made_key(
 
 fn model(to: &Connection, name: &str, fields: &Fields) -> Value {
     let path = fields.priced_by.as_deref().copied().unwrap_or(PricedBy::Token);
-    model_json(name, path, &to.upstream)
+    let provider = fields.provider.as_deref().copied().unwrap_or(Provider::Openai);
+    model_json(name, path, provider, fields.rates.as_deref(), &to.upstream)
 }
 
 /// Sets some fields of an entity.

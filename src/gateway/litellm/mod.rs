@@ -31,7 +31,7 @@ use super::price::Priced;
 use super::recipe::{Recipe, Surroundings};
 use super::{AdminError, Ask, Definition, Differing, Entity, LogRow};
 use crate::scenario::read::Mistakes;
-use crate::scenario::{Api, Fields, PricedBy, Usd};
+use crate::scenario::{Api, Fields, PricedBy, Provider, Usd};
 use crate::secret::{Secret, redact};
 use deployments::Deployment;
 
@@ -77,8 +77,8 @@ impl Adapter for LiteLlm {
         &ABOUT
     }
 
-    fn priced(&self, path: PricedBy, api: Api) -> Option<Priced> {
-        Deployment::of(path, api).map(Deployment::priced)
+    fn priced(&self, path: PricedBy, api: Api, provider: Provider) -> Option<Priced> {
+        Deployment::of(path, api, provider).map(Deployment::priced)
     }
 
     fn recipe(&self, place: &Surroundings<'_>) -> Recipe {

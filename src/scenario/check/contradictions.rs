@@ -1,7 +1,7 @@
 //! The scenario's own numbers against its own budgets.
 
 use super::Checked;
-use crate::scenario::arithmetic::{Allowed, allowed};
+use crate::scenario::arithmetic::{Allowed, allowed, price_of};
 use crate::scenario::{Count, ErrorKind, Expect, Settle, Step};
 
 impl Checked<'_> {
@@ -24,7 +24,7 @@ impl Checked<'_> {
                     let more_may = fields.at_once.is_some() || scenario.settle == Settle::AtCheck;
                     let wrong = |count: &Count| (count.least > allowed.most && !more_may) || count.most < allowed.least;
                     if let Some(accepted) = fields.accepted.as_ref().filter(|count| wrong(count)) {
-                        let price = scenario.price.value;
+                        let price = price_of(scenario, fields).unwrap_or(scenario.price.value);
                         let title = format!(
                             "{} requests of {price} cannot be right: the budgets allow {allowed}",
                             accepted.value

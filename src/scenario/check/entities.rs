@@ -16,6 +16,7 @@ impl Checked<'_> {
             self.fields_of(entity.kind, &entity.fields);
             self.budgets(entity.state(), &entity.fields);
             self.state(entity);
+            self.rates(entity);
         }
     }
 

@@ -4,12 +4,13 @@
 mod contradictions;
 mod entities;
 mod rollout;
+mod usage;
 
 use std::path::Path;
 
 use super::diagnostic::Diagnostic;
 use super::{
-    Act, Alone, Api, AskFields, At, Disturbance, Expect, IncludeUsage, Kind, Name, Part, Place, Scenario, State, Step,
+    Act, Alone, Api, AskFields, At, Disturbance, Expect, IncludeUsage, Kind, Name, Part, Place, Provider, Scenario, State, Step,
     Usd,
 };
 
@@ -67,6 +68,9 @@ impl Checked<'_> {
         if !scenario.include_usage.0.contains(&IncludeUsage::Asked) && !scenario.stream.0.contains(&true) {
             let title = "`include_usage` applies to streams, and nothing here is streamed";
             self.mistake(scenario.include_usage.place, title, "add `stream: true`, or remove it");
+        }
+        if let Some(provider) = scenario.provider.0.iter().find(|provider| **provider == Provider::Anthropic) {
+            self.provider(&At { value: *provider, place: scenario.provider.place });
         }
         self.rollout();
         let disturbs = scenario.steps.iter().find(|step| matches!(step, Step::Disturb { .. }));
@@ -204,7 +208,9 @@ impl Checked<'_> {
                 self.mistake(calls.place, "which status does it fail with?", "add `status`");
             }
         }
+        self.usage(fields);
         let of_streams = [
+            fields.upstream.as_ref().and_then(|does| does.shape.as_ref()).filter(|at| at.is_of_streams()).map(|at| at.place),
             fields.leave_after.as_ref().map(|at| at.place),
             fields.upstream.as_ref().and_then(|upstream| upstream.pause.as_ref()).map(|at| at.place),
             fields.upstream.as_ref().and_then(|upstream| upstream.break_after.as_ref()).map(|at| at.place),

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{AnswerHead, TEXT, item_id, message, response, response_item, response_part, usage};
-use crate::scenario::Api;
+use super::{AnswerHead, TEXT, item_id, message, message_usage, name_tier, response, response_item, response_part, shaped, usage};
+use crate::scenario::{Api, Shape};
 
 /// One event of a stream, as it is on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,49 +41,97 @@ pub(in crate::upstream) fn streamed(
 ) -> Option<Vec<Event>> {
     let text = |number| if number == 0 { TEXT.to_owned() } else { format!(" {TEXT}") };
     let texts: Vec<String> = (0..chunks.max(1)).map(text).collect();
-    let usage = with_usage.then(|| usage(said.usage));
     match api {
-        Api::Chat | Api::Passthrough => Some(chat(said, &texts, usage)),
-        Api::Completions => Some(completion(said, &texts, usage)),
+        Api::Chat | Api::Passthrough => Some(chat(said, &texts, with_usage)),
+        Api::Completions => Some(completion(said, &texts, with_usage)),
         Api::Messages => Some(messages(said, &texts)),
         Api::Responses => Some(responses(said, &texts)),
         Api::Embeddings | Api::Images => None,
     }
 }
 
-fn chat(said: AnswerHead<'_>, texts: &[String], usage: Option<Value>) -> Vec<Event> {
-    let chunk = |choices: Value, usage: Value| {
-        let chunk = json!({
+/// Where a stream of chat completions, or of completions, tells its usage.
+struct Told {
+    /// With this chunk of text: the tokens of the output grow.
+    beside_text: Vec<Option<Value>>,
+    with_finish: Option<Value>,
+    /// In a chunk after that, and whether it has an empty choice.
+    after: Option<(Value, bool)>,
+}
+
+impl Told {
+    /// What is as documented has to be asked for.
+    fn of(said: AnswerHead<'_>, texts: usize, is_asked: bool) -> Told {
+        let whole = usage(said);
+        let asked = || whole.clone().filter(|_| is_asked);
+        let none = vec![None; texts];
+        match said.shape {
+            Shape::WithFinish => Told { beside_text: none, with_finish: whole, after: None },
+            Shape::AfterFinish => Told { beside_text: none, with_finish: None, after: whole.map(|usage| (usage, true)) },
+            Shape::InEveryChunk => {
+                let grown = |text: usize| {
+                    let mut usage = said.usage.clone();
+                    usage.tokens.output = usage.tokens.output * (text as u64 + 1) / texts.max(1) as u64;
+                    super::usage(AnswerHead { usage: &usage, ..said })
+                };
+                Told { beside_text: (0..texts).map(grown).collect(), with_finish: whole, after: None }
+            }
+            Shape::Twice => Told { beside_text: none, with_finish: asked(), after: asked().map(|usage| (usage, false)) },
+            Shape::AsDocumented | Shape::Nowhere | Shape::Null | Shape::Zero | Shape::Negative => {
+                Told { beside_text: none, with_finish: None, after: asked().map(|usage| (usage, false)) }
+            }
+        }
+    }
+}
+
+fn chat(said: AnswerHead<'_>, texts: &[String], with_usage: bool) -> Vec<Event> {
+    let chunk = |choices: Value, usage: Option<Value>| {
+        let mut chunk = json!({
             "id": format!("chatcmpl-{}", said.id), "object": "chat.completion.chunk", "created": 0, "model": said.model,
             "choices": choices, "usage": usage
         });
+        name_tier(&mut chunk, said);
         format!("data: {chunk}\n\n")
     };
-    let delta = |delta: Value, finish: Value| {
-        chunk(json!([{ "index": 0, "delta": delta, "finish_reason": finish }]), Value::Null)
+    let delta = |delta: Value, finish: Value, usage: Option<Value>| {
+        chunk(json!([{ "index": 0, "delta": delta, "finish_reason": finish }]), usage)
     };
-    let mut events = vec![Event::Around(delta(json!({ "role": "assistant", "content": "" }), Value::Null))];
-    events.extend(texts.iter().map(|text| Event::Text(delta(json!({ "content": text }), Value::Null))));
-    events.push(Event::Around(delta(json!({}), "stop".into())));
-    events.extend(usage.map(|usage| Event::Around(chunk(json!([]), usage))));
+    let Told { beside_text, with_finish, after } = Told::of(said, texts.len(), with_usage);
+    let mut events = vec![Event::Around(delta(json!({ "role": "assistant", "content": "" }), Value::Null, None))];
+    let texts = texts.iter().zip(beside_text);
+    events.extend(texts.map(|(text, usage)| Event::Text(delta(json!({ "content": text }), Value::Null, usage))));
+    events.push(Event::Around(delta(json!({}), "stop".into(), with_finish)));
+    events.extend(after.map(|(usage, has_choice)| {
+        Event::Around(match has_choice {
+            true => delta(json!({ "content": "" }), Value::Null, Some(usage)),
+            false => chunk(json!([]), Some(usage)),
+        })
+    }));
     events.push(Event::Around("data: [DONE]\n\n".to_owned()));
     events
 }
 
-fn completion(said: AnswerHead<'_>, texts: &[String], usage: Option<Value>) -> Vec<Event> {
-    let chunk = |choices: Value, usage: Value| {
+fn completion(said: AnswerHead<'_>, texts: &[String], with_usage: bool) -> Vec<Event> {
+    let chunk = |choices: Value, usage: Option<Value>| {
         let chunk = json!({
             "id": format!("cmpl-{}", said.id), "object": "text_completion", "created": 0, "model": said.model,
             "choices": choices, "usage": usage
         });
         format!("data: {chunk}\n\n")
     };
-    let piece = |text: &str, finish: Value| {
-        chunk(json!([{ "index": 0, "text": text, "logprobs": null, "finish_reason": finish }]), Value::Null)
+    let piece = |text: &str, finish: Value, usage: Option<Value>| {
+        chunk(json!([{ "index": 0, "text": text, "logprobs": null, "finish_reason": finish }]), usage)
     };
-    let mut events: Vec<Event> = texts.iter().map(|text| Event::Text(piece(text, Value::Null))).collect();
-    events.push(Event::Around(piece("", "stop".into())));
-    events.extend(usage.map(|usage| Event::Around(chunk(json!([]), usage))));
+    let Told { beside_text, with_finish, after } = Told::of(said, texts.len(), with_usage);
+    let texts = texts.iter().zip(beside_text);
+    let mut events: Vec<Event> = texts.map(|(text, usage)| Event::Text(piece(text, Value::Null, usage))).collect();
+    events.push(Event::Around(piece("", "stop".into(), with_finish)));
+    events.extend(after.map(|(usage, has_choice)| {
+        Event::Around(match has_choice {
+            true => piece("", Value::Null, Some(usage)),
+            false => chunk(json!([]), Some(usage)),
+        })
+    }));
     events.push(Event::Around("data: [DONE]\n\n".to_owned()));
     events
 }
@@ -105,9 +153,16 @@ fn messages(said: AnswerHead<'_>, texts: &[String]) -> Vec<Event> {
         Event::Text(named("content_block_delta", delta))
     }));
     let delta = json!({ "stop_reason": "end_turn", "stop_sequence": null });
+    let output = said.usage.tokens.output;
+    // Anthropic itself says all of it again at the end of newer streams, as the sum so far.
+    let usage = match said.shape {
+        Shape::InEveryChunk | Shape::Twice => message_usage(said.usage, output),
+        _ => json!({ "output_tokens": output }),
+    };
+    let usage = shaped(said.shape, usage).unwrap_or_default();
     events.extend([
         around("content_block_stop", json!({ "index": 0 })),
-        around("message_delta", json!({ "delta": delta, "usage": { "output_tokens": said.usage.output_tokens } })),
+        around("message_delta", json!({ "delta": delta, "usage": usage })),
         around("message_stop", json!({})),
     ]);
     events

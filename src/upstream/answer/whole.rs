@@ -2,33 +2,35 @@
 
 use serde_json::{Value, json};
 
-use super::{AnswerHead, TEXT, message, response, usage};
+use super::{AnswerHead, TEXT, message, name_tier, response, usage};
 use crate::scenario::Api;
 
 /// The answer of an API; `images` is how many it was asked for, if it is about images.
 pub(in crate::upstream) fn whole(api: Api, said: AnswerHead<'_>, images: u64) -> Value {
     let AnswerHead { id, model, .. } = said;
-    let usage = || usage(said.usage);
-    match api {
+    let mut answer = match api {
         Api::Chat | Api::Passthrough => json!({
             "id": format!("chatcmpl-{id}"), "object": "chat.completion", "created": 0, "model": model,
-            "choices": [{ "index": 0, "message": { "role": "assistant", "content": TEXT }, "finish_reason": "stop" }],
-            "usage": usage()
+            "choices": [{ "index": 0, "message": { "role": "assistant", "content": TEXT }, "finish_reason": "stop" }]
         }),
         Api::Completions => json!({
             "id": format!("cmpl-{id}"), "object": "text_completion", "created": 0, "model": model,
-            "choices": [{ "index": 0, "text": TEXT, "logprobs": null, "finish_reason": "stop" }],
-            "usage": usage()
+            "choices": [{ "index": 0, "text": TEXT, "logprobs": null, "finish_reason": "stop" }]
         }),
-        Api::Messages => message(said, Some(TEXT)),
-        Api::Responses => response(said, Some(TEXT)),
+        Api::Messages => return message(said, Some(TEXT)),
+        Api::Responses => return response(said, Some(TEXT)),
         Api::Embeddings => json!({
-            "object": "list", "model": model, "usage": usage(),
+            "object": "list", "model": model,
             "data": [{ "object": "embedding", "index": 0, "embedding": [0.5, 0.25] }]
         }),
         Api::Images => {
             let image = json!({ "url": "https://gatecrash.invalid/image.png" });
-            json!({ "created": 0, "data": (0..images).map(|_| image.clone()).collect::<Vec<_>>() })
+            return json!({ "created": 0, "data": (0..images).map(|_| image.clone()).collect::<Vec<_>>() });
         }
+    };
+    if let Some(usage) = usage(said) {
+        answer["usage"] = usage;
     }
+    name_tier(&mut answer, said);
+    answer
 }

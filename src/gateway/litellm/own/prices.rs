@@ -8,7 +8,7 @@ use super::provider;
 use crate::gateway::connection::amount;
 use crate::gateway::litellm::configured::Models;
 use crate::gateway::own::{OwnConfig, OwnModel, OwnPriced};
-use crate::gateway::price::{Cost, KNOWN, KNOWN_MODEL, Priced};
+use crate::gateway::price::{Cost, KNOWN, KNOWN_MODEL, Parts, Priced};
 use crate::gateway::yaml::Node;
 use crate::scenario::{Api, PricedBy};
 
@@ -111,7 +111,7 @@ fn priced(model: &OwnModel, own: &OwnConfig, shown: &Shown, models: &Models) -> 
             let million = Decimal::from(1_000_000);
             let each = |rate: Decimal| (rate * million).normalize();
             let says = format!("{} and {} USD for a million tokens, by {}", each(input), each(output), stated.word());
-            (stated, Cost::Tokens { input, output }, says)
+            (stated, Cost::Tokens { input, output, parts: Parts::NONE }, says)
         }
         (PricedBy::ParamsBaseModel | PricedBy::BaseModel, true) => {
             let why = "its base model's price is not shown, so that it cannot be reckoned";

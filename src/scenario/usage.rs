@@ -1,0 +1,411 @@
+//! What an answer consumed, part by part, and what each part costs. Pure: the arithmetic that a reader does with a pencil
+//! and that the ledger does in a run. Not: how a provider reports it ([`crate::upstream`]), nor how a gateway is told of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::de::{Deserializer, Error as _};
+use serde::{Deserialize, Serialize};
+
+use super::money::Usd;
+use super::present;
+use super::value::At;
+
+/// Tokens of one answer, by what they are. `input` and `output` are all of them; every other count is a part of one of
+/// the two, whatever a provider's own shape says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tokens {
+    pub input: u64,
+    /// Of the input: read from the provider's prompt cache.
+    pub cached: u64,
+    /// Of the input: written to that cache, for five minutes.
+    pub written: u64,
+    /// Of the input: written to that cache, for an hour.
+    pub written_1h: u64,
+    /// Of the input: sound.
+    pub audio_input: u64,
+    pub output: u64,
+    /// Of the output: thought, and not shown.
+    pub reasoning: u64,
+    /// Of the output: sound.
+    pub audio_output: u64,
+}
+
+impl Tokens {
+    /// So many of input and output, none of a special kind.
+    pub fn plain(input: u64, output: u64) -> Tokens {
+        Tokens { input, output, ..Tokens::default() }
+    }
+
+    /// The input that is no part with a name of its own.
+    pub fn plain_input(&self) -> u64 {
+        self.input.saturating_sub(self.cached + self.written + self.written_1h + self.audio_input)
+    }
+
+    /// The same of the output.
+    pub fn plain_output(&self) -> u64 {
+        self.output.saturating_sub(self.reasoning + self.audio_output)
+    }
+
+    /// Whether there is a part that has a name of its own.
+    pub fn has_parts(&self) -> bool {
+        (self.plain_input(), self.plain_output()) != (self.input, self.output)
+    }
+}
+
+/// The usage that the provider reports, in tokens; what is left out is 0.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UsageFields {
+    /// All tokens of the prompt.
+    pub input: Option<At<u64>>,
+    /// Of `input`: read from the provider's prompt cache.
+    #[serde(default, deserialize_with = "present")]
+    pub cached: Option<At<u64>>,
+    /// Of `input`: written to that cache for five minutes. Anthropic reports it, OpenAI does not.
+    #[serde(default, deserialize_with = "present")]
+    pub written: Option<At<u64>>,
+    /// Of `input`: written to that cache for an hour. Anthropic reports it, OpenAI does not.
+    #[serde(default, deserialize_with = "present")]
+    pub written_1h: Option<At<u64>>,
+    /// Of `input`: sound. OpenAI reports it, Anthropic does not.
+    #[serde(default, deserialize_with = "present")]
+    pub audio_input: Option<At<u64>>,
+    /// All tokens of the answer.
+    #[serde(default, deserialize_with = "present")]
+    pub output: Option<At<u64>>,
+    /// Of `output`: thought, and not shown. OpenAI reports it, Anthropic does not.
+    #[serde(default, deserialize_with = "present")]
+    pub reasoning: Option<At<u64>>,
+    /// Of `output`: sound. OpenAI reports it, Anthropic does not.
+    #[serde(default, deserialize_with = "present")]
+    pub audio_output: Option<At<u64>>,
+}
+
+impl UsageFields {
+    pub fn tokens(&self) -> Tokens {
+        let count = |at: &Option<At<u64>>| at.as_ref().map_or(0, |at| at.value);
+        Tokens {
+            input: count(&self.input),
+            cached: count(&self.cached),
+            written: count(&self.written),
+            written_1h: count(&self.written_1h),
+            audio_input: count(&self.audio_input),
+            output: count(&self.output),
+            reasoning: count(&self.reasoning),
+            audio_output: count(&self.audio_output),
+        }
+    }
+
+    /// Each count that is said, by its name.
+    pub fn said(&self) -> impl Iterator<Item = (&'static str, &At<u64>)> {
+        let all = [
+            ("input", &self.input),
+            ("cached", &self.cached),
+            ("written", &self.written),
+            ("written_1h", &self.written_1h),
+            ("audio_input", &self.audio_input),
+            ("output", &self.output),
+            ("reasoning", &self.reasoning),
+            ("audio_output", &self.audio_output),
+        ];
+        all.into_iter().filter_map(|(name, at)| Some((name, at.as_ref()?)))
+    }
+}
+
+/// Which service a request asks for, or was given: providers charge less for slow answers and more for quick ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    Default,
+    Flex,
+    Priority,
+}
+
+impl Tier {
+    pub const ALL: [Tier; 3] = [Tier::Default, Tier::Flex, Tier::Priority];
+
+    /// As it is written in a scenario; providers and gateways use the same words.
+    pub fn word(self) -> &'static str {
+        match self {
+            Tier::Default => "default",
+            Tier::Flex => "flex",
+            Tier::Priority => "priority",
+        }
+    }
+}
+
+/// USD for one token of each kind. A kind without a rate of its own costs as what it is a part of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartRates {
+    #[serde(default, deserialize_with = "a_rate")]
+    pub input: Option<Usd>,
+    /// Of the input: read from the provider's prompt cache.
+    #[serde(default, deserialize_with = "a_rate")]
+    pub cached: Option<Usd>,
+    /// Of the input: written to that cache for five minutes.
+    #[serde(default, deserialize_with = "a_rate")]
+    pub written: Option<Usd>,
+    /// Of the input: written to that cache for an hour. Without it, as `written`.
+    #[serde(default, deserialize_with = "a_rate")]
+    pub written_1h: Option<Usd>,
+    /// Of the input: sound.
+    #[serde(default, deserialize_with = "a_rate")]
+    pub audio_input: Option<Usd>,
+    #[serde(default, deserialize_with = "a_rate")]
+    pub output: Option<Usd>,
+    /// Of the output: thought, and not shown.
+    #[serde(default, deserialize_with = "a_rate")]
+    pub reasoning: Option<Usd>,
+    /// Of the output: sound.
+    #[serde(default, deserialize_with = "a_rate")]
+    pub audio_output: Option<Usd>,
+}
+
+impl PartRates {
+    /// Each rate that is stated, by its name.
+    pub fn stated(&self) -> impl Iterator<Item = (&'static str, Usd)> {
+        let all = [
+            ("input", self.input),
+            ("cached", self.cached),
+            ("written", self.written),
+            ("written_1h", self.written_1h),
+            ("audio_input", self.audio_input),
+            ("output", self.output),
+            ("reasoning", self.reasoning),
+            ("audio_output", self.audio_output),
+        ];
+        all.into_iter().filter_map(|(name, rate)| Some((name, rate?)))
+    }
+
+    /// These, and where they say nothing, the others.
+    fn or(&self, other: &PartRates) -> PartRates {
+        PartRates {
+            input: self.input.or(other.input),
+            cached: self.cached.or(other.cached),
+            written: self.written.or(other.written),
+            written_1h: self.written_1h.or(other.written_1h),
+            audio_input: self.audio_input.or(other.audio_input),
+            output: self.output.or(other.output),
+            reasoning: self.reasoning.or(other.reasoning),
+            audio_output: self.audio_output.or(other.audio_output),
+        }
+    }
+}
+
+/// What a model costs: its rates, and those that take their place for long prompts and other services.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rates {
+    #[serde(deserialize_with = "rate")]
+    pub input: Usd,
+    #[serde(default, deserialize_with = "a_rate")]
+    pub cached: Option<Usd>,
+    #[serde(default, deserialize_with = "a_rate")]
+    pub written: Option<Usd>,
+    #[serde(default, deserialize_with = "a_rate")]
+    pub written_1h: Option<Usd>,
+    #[serde(default, deserialize_with = "a_rate")]
+    pub audio_input: Option<Usd>,
+    #[serde(deserialize_with = "rate")]
+    pub output: Usd,
+    #[serde(default, deserialize_with = "a_rate")]
+    pub reasoning: Option<Usd>,
+    #[serde(default, deserialize_with = "a_rate")]
+    pub audio_output: Option<Usd>,
+    /// The rates of all tokens of a request whose input is above so many tokens.
+    #[serde(default)]
+    pub above: BTreeMap<u64, PartRates>,
+    /// The rates of another service.
+    #[serde(default)]
+    pub tier: BTreeMap<Tier, PartRates>,
+}
+
+impl Rates {
+    /// The same rate for input and output, and nothing else.
+    pub fn flat(input: Usd, output: Usd) -> Rates {
+        Rates { input, output, ..Rates::default() }
+    }
+
+    /// Without what depends on a request.
+    pub fn parts(&self) -> PartRates {
+        PartRates {
+            input: Some(self.input),
+            cached: self.cached,
+            written: self.written,
+            written_1h: self.written_1h,
+            audio_input: self.audio_input,
+            output: Some(self.output),
+            reasoning: self.reasoning,
+            audio_output: self.audio_output,
+        }
+    }
+
+    /// What this many tokens cost, served so.
+    pub fn sum(&self, tokens: &Tokens, tier: Tier) -> Sum {
+        let long = self.above.range(..tokens.input).next_back().map(|(_, rates)| rates.clone()).unwrap_or_default();
+        let served = self.tier.get(&tier).cloned().unwrap_or_default();
+        let rates = served.or(&long).or(&self.parts());
+        let input = rates.input.unwrap_or_default();
+        let output = rates.output.unwrap_or_default();
+        let written = rates.written.unwrap_or(input);
+        Sum(vec![
+            (tokens.plain_input(), input),
+            (tokens.cached, rates.cached.unwrap_or(input)),
+            (tokens.written, written),
+            (tokens.written_1h, rates.written_1h.unwrap_or(written)),
+            (tokens.audio_input, rates.audio_input.unwrap_or(input)),
+            (tokens.plain_output(), output),
+            (tokens.reasoning, rates.reasoning.unwrap_or(output)),
+            (tokens.audio_output, rates.audio_output.unwrap_or(output)),
+        ])
+    }
+}
+
+/// What a usage costs, as a sum that can be read: how many, and for how much each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sum(Vec<(u64, Usd)>);
+
+impl Sum {
+    pub fn total(&self) -> Usd {
+        let terms = self.0.iter().map(|(count, rate)| Decimal::from(*count) * rate.0);
+        Usd(terms.sum::<Decimal>().normalize())
+    }
+}
+
+impl fmt::Display for Sum {
+    /// `100 × 0.001 + 900 × 0.0001 + 10 × 0.002`; each rate with all its digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut terms = self.0.iter().filter(|(count, _)| *count > 0).peekable();
+        if terms.peek().is_none() {
+            return f.write_str("0");
+        }
+        for (at, (count, rate)) in terms.enumerate() {
+            let plus = if at > 0 { " + " } else { "" };
+            write!(f, "{plus}{count} × {}", rate.0.normalize())?;
+        }
+        Ok(())
+    }
+}
+
+/// How a stream tells its usage. OpenAI-compatible providers differ in it, and gateways must count all of them once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// As the API says: for chat, in a chunk of its own without choices, after the one with the finish reason.
+    #[default]
+    AsDocumented,
+    /// In the chunk that has the finish reason.
+    WithFinish,
+    /// After the chunk with the finish reason, in one that has an empty choice, as OpenRouter does.
+    AfterFinish,
+    /// In every chunk, growing.
+    InEveryChunk,
+    /// At the end, two times.
+    Twice,
+    /// Nowhere, though it was asked for.
+    Nowhere,
+    /// As `null`.
+    Null,
+    /// As zero.
+    Zero,
+    /// Below zero.
+    Negative,
+}
+
+impl Shape {
+    pub const ALL: [Shape; 9] = [
+        Shape::AsDocumented,
+        Shape::WithFinish,
+        Shape::AfterFinish,
+        Shape::InEveryChunk,
+        Shape::Twice,
+        Shape::Nowhere,
+        Shape::Null,
+        Shape::Zero,
+        Shape::Negative,
+    ];
+
+    /// As it is written in a scenario.
+    pub fn word(self) -> &'static str {
+        match self {
+            Shape::AsDocumented => "as_documented",
+            Shape::WithFinish => "with_finish",
+            Shape::AfterFinish => "after_finish",
+            Shape::InEveryChunk => "in_every_chunk",
+            Shape::Twice => "twice",
+            Shape::Nowhere => "nowhere",
+            Shape::Null => "null",
+            Shape::Zero => "zero",
+            Shape::Negative => "negative",
+        }
+    }
+
+    /// Whether the provider says what was consumed. If not, nobody can foresee what is charged.
+    pub fn says_usage(self) -> bool {
+        !matches!(self, Shape::Nowhere | Shape::Null | Shape::Zero | Shape::Negative)
+    }
+
+    /// Whether only streams can have it.
+    pub fn is_of_streams(self) -> bool {
+        matches!(self, Shape::WithFinish | Shape::AfterFinish | Shape::InEveryChunk | Shape::Twice)
+    }
+}
+
+/// Reads a rate.
+fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Usd, D::Error> {
+    let rate = Usd::deserialize(deserializer)?;
+    match rate < Usd::ZERO {
+        true => Err(D::Error::custom(format!("the rate is {rate}: it cannot be negative"))),
+        false => Ok(rate),
+    }
+}
+
+/// The same where it may be left out, but not be empty.
+fn a_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Usd>, D::Error> {
+    rate(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usd(text: &str) -> Usd {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_sum_reads_as_a_pencil_writes_it() {
+        let rates = Rates { cached: Some(usd("0.0001")), ..Rates::flat(usd("0.001"), usd("0.002")) };
+        let tokens = Tokens { cached: 900, ..Tokens::plain(1000, 10) };
+        let sum = rates.sum(&tokens, Tier::Default);
+        assert_eq!(sum.to_string(), "100 × 0.001 + 900 × 0.0001 + 10 × 0.002");
+        assert_eq!(sum.total(), usd("0.21"));
+        assert_eq!(rates.sum(&Tokens::default(), Tier::Default).to_string(), "0");
+    }
+
+    #[test]
+    fn a_part_without_a_rate_costs_as_its_whole() {
+        let rates = Rates { written: Some(usd("0.003")), ..Rates::flat(usd("0.001"), usd("0.002")) };
+        let tokens = Tokens { cached: 1, written: 1, written_1h: 1, reasoning: 2, ..Tokens::plain(4, 3) };
+        assert_eq!(rates.sum(&tokens, Tier::Default).total(), usd("0.014"));
+    }
+
+    #[test]
+    fn long_prompts_and_services_have_rates_of_their_own_from_the_first_token() {
+        let long = PartRates { input: Some(usd("0.0002")), ..PartRates::default() };
+        let flex = PartRates { output: Some(usd("0.5")), ..PartRates::default() };
+        let rates = Rates {
+            above: BTreeMap::from([(128_000, long)]),
+            tier: BTreeMap::from([(Tier::Flex, flex)]),
+            ..Rates::flat(usd("0.0001"), usd("1"))
+        };
+        let cost = |input, tier| rates.sum(&Tokens::plain(input, 1), tier).total();
+        assert_eq!(cost(128_000, Tier::Default), usd("13.8"));
+        assert_eq!(cost(128_001, Tier::Default), usd("26.6002"));
+        assert_eq!(cost(128_000, Tier::Flex), usd("13.3"));
+    }
+}
