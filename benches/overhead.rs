@@ -17,7 +17,7 @@ use gatecrash::run::again::Retries;
 use gatecrash::run::lengths::Lengths;
 use gatecrash::run::schedule::Schedule;
 use gatecrash::scenario::plan::plan;
-use gatecrash::scenario::{Api, PricedBy};
+use gatecrash::scenario::{Api, PricedBy, Provider};
 use gatecrash::secret::Secret;
 use gatecrash::target::{Compromised, Target};
 use gatecrash::upstream::{Marker, Upstream};
@@ -121,7 +121,7 @@ async fn bare_trial(client: &reqwest::Client, url: &str, number: usize) {
     let get = |route: &str, name: &str, id: &str| {
         client.get(format!("{url}{route}")).query(&[(name, id)]).bearer_auth("sk-admin")
     };
-    let deployment = Deployment::of(PricedBy::Provider, Api::Chat).expect("there is such a model");
+    let deployment = Deployment::of(PricedBy::Provider, Api::Chat, Provider::Openai).expect("there is such a model");
     let usage = deployment.priced().usage("0.02".parse().expect("an amount"), Api::Chat).expect("it can be made");
     for request in 1..=5 {
         let marker = Marker { trial: user.clone(), request, usage: usage.clone(), ..Marker::default() };

@@ -238,18 +238,141 @@ impl PricedModel {
 
     /// Whether it is stated to cost nothing.
     pub(super) fn is_free(&self) -> bool {
-        self.before.as_ref().is_some_and(|(rates, _)| rates.is_free()) && self.per_image.is_none_or(|price| price.is_zero())
+        self.before.as_ref().is_some_and(|(rates, _)| rates.is_free())
+            && self.per_image.is_none_or(|price| price.is_zero())
     }
 }
 
 fn cost_map(model: &str) -> Option<Rates> {
     let rates = match model {
-        "gpt-4o" => r#"{"input_cost_per_token":0.0000025,"cache_read_input_token_cost":0.00000125,
-            "output_cost_per_token":0.00001}"#,
-        "claude-haiku-4-5" => r#"{"input_cost_per_token":0.000001,"cache_read_input_token_cost":0.0000001,
+        "gpt-4o" => {
+            r#"{"input_cost_per_token":0.0000025,"cache_read_input_token_cost":0.00000125,
+            "output_cost_per_token":0.00001}"#
+        }
+        "claude-haiku-4-5" => {
+            r#"{"input_cost_per_token":0.000001,"cache_read_input_token_cost":0.0000001,
             "cache_creation_input_token_cost":0.00000125,"cache_creation_input_token_cost_above_1hr":0.000002,
-            "output_cost_per_token":0.000005}"#,
+            "output_cost_per_token":0.000005}"#
+        }
         _ => return None,
     };
     serde_json::from_str(rates).ok().map(Rates)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::scenario::usage::Tiers;
+    use crate::scenario::{PartRates, Rates as Ledger, Tier, Tokens, Usd};
+
+    /// Numbers by chance, the same each time: xorshift.
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, most: u64) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0 % most
+        }
+
+        /// A rate of up to eight decimals.
+        fn rate(&mut self) -> Usd {
+            let scale = 3 + self.below(6) as u32;
+            Usd(Decimal::new(self.below(100_000) as i64, scale))
+        }
+
+        fn maybe(&mut self) -> Option<Usd> {
+            (self.below(2) == 0).then(|| self.rate())
+        }
+
+        fn parts(&mut self) -> PartRates {
+            PartRates {
+                input: self.maybe(),
+                cached: self.maybe(),
+                written: self.maybe(),
+                written_1h: self.maybe(),
+                audio_input: self.maybe(),
+                output: self.maybe(),
+                reasoning: self.maybe(),
+                audio_output: self.maybe(),
+            }
+        }
+
+        fn rates(&mut self) -> Ledger {
+            let PartRates { cached, written, written_1h, audio_input, reasoning, audio_output, .. } = self.parts();
+            let (input, output) = (self.rate(), self.rate());
+            let above = if self.below(3) == 0 { BTreeMap::from([(128_000, self.parts())]) } else { BTreeMap::new() };
+            let flex = (self.below(3) == 0).then(|| self.parts());
+            let tier = Tiers { flex, priority: None };
+            Ledger { input, cached, written, written_1h, audio_input, output, reasoning, audio_output, above, tier }
+        }
+
+        fn tokens(&mut self) -> Tokens {
+            let most = [10, 1_000, 300_000][self.below(3) as usize];
+            let mut part = || self.below(most);
+            let (cached, written, written_1h, audio_input) = (part(), part(), part(), part());
+            let (reasoning, audio_output) = (part(), part());
+            let input = cached + written + written_1h + audio_input + part();
+            let output = reasoning + audio_output + part();
+            Tokens { input, cached, written, written_1h, audio_input, output, reasoning, audio_output }
+        }
+    }
+
+    /// As a configuration states them.
+    fn stated(rates: &Ledger) -> Value {
+        let mut all = json!({});
+        let mut add = |parts: &PartRates, suffix: &str| {
+            for (name, rate) in [
+                ("input_cost_per_token", parts.input),
+                ("cache_read_input_token_cost", parts.cached),
+                ("cache_creation_input_token_cost", parts.written),
+                ("cache_creation_input_token_cost_above_1hr", parts.written_1h),
+                ("input_cost_per_audio_token", parts.audio_input),
+                ("output_cost_per_token", parts.output),
+                ("output_cost_per_reasoning_token", parts.reasoning),
+                ("output_cost_per_audio_token", parts.audio_output),
+            ] {
+                if let Some(rate) = rate {
+                    all[format!("{name}{suffix}")] = rate.0.to_string().into();
+                }
+            }
+        };
+        add(&rates.parts(), "");
+        rates.above.values().for_each(|parts| add(parts, "_above_128k_tokens"));
+        rates.tier.flex.iter().for_each(|parts| add(parts, "_flex"));
+        all
+    }
+
+    /// The ledger and this gateway reckon by themselves; what they agree on is no one's slip.
+    #[test]
+    fn a_hundred_thousand_usages_cost_what_the_ledger_says() {
+        let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
+        for _ in 0..1_000 {
+            let ledger = dice.rates();
+            let rates = Rates::stated(&stated(&ledger)).unwrap();
+            for _ in 0..100 {
+                let tokens = dice.tokens();
+                let tier = if dice.below(2) == 0 { Tier::Flex } else { Tier::Default };
+                let usage = Tally {
+                    tier: tier.word().to_owned(),
+                    input: tokens.input,
+                    cached: tokens.cached,
+                    written: tokens.written,
+                    written_1h: tokens.written_1h,
+                    audio_input: tokens.audio_input,
+                    output: tokens.output,
+                    reasoning: tokens.reasoning,
+                    audio_output: tokens.audio_output,
+                    ..Tally::default()
+                };
+                let sum = ledger.sum(&tokens, tier);
+                assert_eq!(rates.cost(&usage, None), sum.total().0, "{sum} at {ledger:?}");
+            }
+        }
+    }
 }

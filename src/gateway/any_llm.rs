@@ -84,8 +84,11 @@ static ABOUT: About = About {
 
 /// What is configured: all prices are in one list, by the names of models. A model of unknown price is not in it.
 const MODELS: [(PricedBy, Priced); 4] = [
-    (PricedBy::Token, model("openai:fixed-cost", "fixed-cost", Cost::Tokens { input: RATE, output: RATE, parts: Parts::NONE })),
-    (PricedBy::CostMap, model("openai:gpt-4o", KNOWN_MODEL, KNOWN)),
+    (
+        PricedBy::Token,
+        model("openai:fixed-cost", "fixed-cost", Cost::Tokens { input: RATE, output: RATE, parts: Parts::NONE }),
+    ),
+    (PricedBy::CostMap, model("openai:gpt-4o", KNOWN_MODEL, KNOWN.without_parts())),
     (PricedBy::Free, model("openai:free-of-charge", "free-of-charge", Cost::Nothing)),
     (PricedBy::Unpriced, model("openai:nobody-knows", "nobody-knows", Cost::Nothing)),
 ];

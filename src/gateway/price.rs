@@ -61,6 +61,14 @@ pub const KNOWN: Cost = Cost::Tokens {
 };
 
 impl Cost {
+    /// The same, on a gateway that knows no rates of parts.
+    pub const fn without_parts(self) -> Cost {
+        match self {
+            Cost::Tokens { input, output, .. } => Cost::Tokens { input, output, parts: Parts::NONE },
+            other => other,
+        }
+    }
+
     /// What a model of these rates costs, for prompts and services without rates of their own.
     pub fn of(rates: &Rates) -> Cost {
         let of = |rate: Option<Usd>| rate.map(|rate| rate.0);

@@ -24,7 +24,8 @@ pub struct Exchange {
     pub sent: Option<Sent>,
     /// The budgets that hold for it, and what was spent of them.
     pub before: Vec<Standing>,
-    /// What the provider's usage costs, as a sum, if the scenario says its parts: `100 × 0.001 + 900 × 0.0001`.
+    /// What the provider's usage costs, as a sum, if the scenario says its parts: `100 × 0.001 + 900 ×
+    /// 0.0001 = 0.19`.
     #[serde(default)]
     pub costs: Option<String>,
     /// What the answer had to be: `accepted, or budget_exceeded`. Absent if the trial ended before that was judged.

@@ -12,6 +12,12 @@ pub fn legend(results: &[TrialResult]) -> Option<&'static str> {
     standings.any(Standing::is_spent).then_some("! the budget is spent: the request has to be refused")
 }
 
+/// What an accepted request of each step costs, as a sum, where the scenario says what it consumes: by the line of the step.
+pub fn sums(results: &[TrialResult]) -> BTreeMap<usize, &str> {
+    let exchanges = results.iter().flat_map(|result| &result.exchanges);
+    exchanges.filter_map(|exchange| Some((exchange.line, exchange.costs.as_deref()?))).collect()
+}
+
 /// The nth request of a step, beside the nth of the same step on the other targets.
 #[derive(Debug, Clone)]
 pub struct ExchangeRow<'a> {
@@ -82,7 +88,8 @@ pub fn as_text(results: &[TrialResult]) -> String {
         lines.push(line);
     }
     let legend = legend(results).map(|legend| format!("  ({legend})\n")).unwrap_or_default();
-    aligned(&lines) + &legend
+    let sums = sums(results).into_iter().map(|(line, sum)| format!("  (line {line} costs {sum})\n"));
+    aligned(&lines) + &sums.collect::<String>() + &legend
 }
 
 fn aligned(lines: &[Vec<String>]) -> String {

@@ -302,7 +302,8 @@ impl Draft {
 
     /// The most tokens that a request has.
     fn tokens(&self) -> u64 {
-        let of = |path: &PricedBy| Deployment::of(*path, self.api, Provider::Openai)?.priced().usage(self.price, self.api);
+        let of =
+            |path: &PricedBy| Deployment::of(*path, self.api, Provider::Openai)?.priced().usage(self.price, self.api);
         let usages = self.paths.iter().filter_map(of);
         usages.map(|usage| usage.tokens.input + usage.tokens.output).max().unwrap_or_default()
     }

@@ -292,7 +292,7 @@ impl<'a> Steps<'a> {
             on: instance,
             sent,
             before,
-            costs: self.sum(fields).filter(|_| fields.costs.is_none()).map(|sum| sum.to_string()),
+            costs: self.sum(fields).map(|sum| format!("{sum} = {}", sum.total())),
             expected: None,
             answer,
             upstream_calls: calls().await? - calls_before,

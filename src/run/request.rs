@@ -42,10 +42,9 @@ impl Steps<'_> {
             priced_model.cost = Cost::of(rates);
         }
         let usage = match fields.usage() {
-            Some(usage) => Usage {
-                tokens: usage.tokens(),
-                cost: (priced_model.cost == Cost::Reported).then_some(price),
-            },
+            Some(usage) => {
+                Usage { tokens: usage.tokens(), cost: (priced_model.cost == Cost::Reported).then_some(price) }
+            }
             None => usage_of(&priced_model, path, price, api)?,
         };
         let does = fields.upstream.clone().unwrap_or_default();

@@ -17,8 +17,8 @@ use crate::scenario::arithmetic::{Allowed, allowed};
 use crate::scenario::charge::{Asker, bounds, find};
 use crate::scenario::usage::Sum;
 use crate::scenario::{
-    Alone, AskFields, Count, Instance, Name, Period, Place, PricedBy, Provider, Rates, Scenario, Settle, Step, Tier, Trial,
-    Usd,
+    Alone, AskFields, Count, Instance, Name, Period, Place, PricedBy, Provider, Rates, Scenario, Settle, Step, Tier,
+    Trial, Usd,
 };
 use crate::verdict::oracle::{Zone, zone};
 

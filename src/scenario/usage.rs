@@ -141,6 +141,7 @@ impl Tier {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartRates {
+    /// The prompt, in USD for one token.
     #[serde(default, deserialize_with = "a_rate")]
     pub input: Option<Usd>,
     /// Of the input: read from the provider's prompt cache.
@@ -155,6 +156,7 @@ pub struct PartRates {
     /// Of the input: sound.
     #[serde(default, deserialize_with = "a_rate")]
     pub audio_input: Option<Usd>,
+    /// The answer, in USD for one token.
     #[serde(default, deserialize_with = "a_rate")]
     pub output: Option<Usd>,
     /// Of the output: thought, and not shown.
@@ -200,20 +202,28 @@ impl PartRates {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rates {
+    /// The prompt, in USD for one token.
     #[serde(deserialize_with = "rate")]
     pub input: Usd,
+    /// Of the input: read from the provider's prompt cache.
     #[serde(default, deserialize_with = "a_rate")]
     pub cached: Option<Usd>,
+    /// Of the input: written to that cache for five minutes.
     #[serde(default, deserialize_with = "a_rate")]
     pub written: Option<Usd>,
+    /// Of the input: written to that cache for an hour. Without it, as `written`.
     #[serde(default, deserialize_with = "a_rate")]
     pub written_1h: Option<Usd>,
+    /// Of the input: sound.
     #[serde(default, deserialize_with = "a_rate")]
     pub audio_input: Option<Usd>,
+    /// The answer, in USD for one token.
     #[serde(deserialize_with = "rate")]
     pub output: Usd,
+    /// Of the output: thought, and not shown.
     #[serde(default, deserialize_with = "a_rate")]
     pub reasoning: Option<Usd>,
+    /// Of the output: sound.
     #[serde(default, deserialize_with = "a_rate")]
     pub audio_output: Option<Usd>,
     /// The rates of all tokens of a request whose input is above so many tokens.
@@ -221,7 +231,30 @@ pub struct Rates {
     pub above: BTreeMap<u64, PartRates>,
     /// The rates of another service.
     #[serde(default)]
-    pub tier: BTreeMap<Tier, PartRates>,
+    pub tier: Tiers,
+}
+
+/// The rates of services other than the usual one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tiers {
+    /// For answers that may take long.
+    #[serde(default, deserialize_with = "present")]
+    pub flex: Option<PartRates>,
+    /// For answers that come first.
+    #[serde(default, deserialize_with = "present")]
+    pub priority: Option<PartRates>,
+}
+
+impl Tiers {
+    /// The rates of a service, if there are any.
+    pub fn of(&self, tier: Tier) -> Option<&PartRates> {
+        match tier {
+            Tier::Default => None,
+            Tier::Flex => self.flex.as_ref(),
+            Tier::Priority => self.priority.as_ref(),
+        }
+    }
 }
 
 impl Rates {
@@ -247,7 +280,7 @@ impl Rates {
     /// What this many tokens cost, served so.
     pub fn sum(&self, tokens: &Tokens, tier: Tier) -> Sum {
         let long = self.above.range(..tokens.input).next_back().map(|(_, rates)| rates.clone()).unwrap_or_default();
-        let served = self.tier.get(&tier).cloned().unwrap_or_default();
+        let served = self.tier.of(tier).cloned().unwrap_or_default();
         let rates = served.or(&long).or(&self.parts());
         let input = rates.input.unwrap_or_default();
         let output = rates.output.unwrap_or_default();
@@ -400,7 +433,7 @@ mod tests {
         let flex = PartRates { output: Some(usd("0.5")), ..PartRates::default() };
         let rates = Rates {
             above: BTreeMap::from([(128_000, long)]),
-            tier: BTreeMap::from([(Tier::Flex, flex)]),
+            tier: Tiers { flex: Some(flex), priority: None },
             ..Rates::flat(usd("0.0001"), usd("1"))
         };
         let cost = |input, tier| rates.sum(&Tokens::plain(input, 1), tier).total();

@@ -114,6 +114,7 @@ mod tests {
             on: Instance::First,
             sent: None,
             before: Vec::new(),
+            costs: None,
             expected: None,
             answer: Answer::Refused { status: *status, kind: None, error_type: None, message: status.to_string() },
             upstream_calls: 0,

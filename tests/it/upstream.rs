@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use gatecrash::scenario::Api;
+use gatecrash::scenario::{Api, Shape, Tier, Tokens};
 use gatecrash::upstream::{Marker, Upstream, Usage};
 use serde_json::{Value, json};
 
 fn marker(request: usize) -> Marker {
-    let usage = Usage { input_tokens: 4, output_tokens: 1999, cost: Some("0.02".parse().unwrap()) };
+    let usage = Usage { tokens: Tokens::plain(4, 1999), cost: Some("0.02".parse().unwrap()) };
     Marker { trial: "t1".into(), request, usage, model: Some("gpt-4o".into()), ..Marker::default() }
 }
 
@@ -208,7 +208,7 @@ async fn only_the_first_calls_of_a_request_fail_if_they_are_counted() {
 #[tokio::test]
 async fn a_fallback_never_fails_and_costs_what_it_costs() {
     let (_upstream, url) = start().await;
-    let usage = Usage { input_tokens: 1, output_tokens: 2, cost: None };
+    let usage = Usage { tokens: Tokens::plain(1, 2), cost: None };
     let fallback = Some(("another".to_owned(), usage));
     let failing = Marker { fail_with: Some(500), break_after: Some(1), fallback, ..marker(1) };
     assert_eq!(ask(&url, Api::Chat, &failing).await.0, 500);
@@ -309,4 +309,75 @@ async fn dropping_it_frees_its_address() {
     };
     let upstream = tokio::time::timeout(Duration::from_secs(10), again).await.expect("the address is free");
     assert_eq!(upstream.address(), address);
+}
+
+/// What each provider says of the same tokens.
+#[tokio::test]
+async fn parts_of_a_usage_are_told_in_each_providers_own_shape() {
+    let (_upstream, url) = start().await;
+    let tokens = Tokens { cached: 600, reasoning: 4, ..Tokens::plain(1000, 10) };
+    let written = Tokens { cached: 500, written: 200, written_1h: 100, ..Tokens::plain(1000, 10) };
+    let asked = |tokens, request| Marker { usage: Usage { tokens, cost: None }, ..marker(request) };
+    let usage = async |api, marker: Marker| ask(&url, api, &marker).await.1["usage"].clone();
+    assert_eq!(
+        usage(Api::Chat, asked(tokens, 1)).await,
+        json!({
+            "prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 1010,
+            "prompt_tokens_details": { "cached_tokens": 600, "audio_tokens": 0 },
+            "completion_tokens_details": { "reasoning_tokens": 4, "audio_tokens": 0 }
+        })
+    );
+    assert_eq!(
+        usage(Api::Responses, asked(tokens, 2)).await,
+        json!({
+            "input_tokens": 1000, "input_tokens_details": { "cached_tokens": 600 },
+            "output_tokens": 10, "output_tokens_details": { "reasoning_tokens": 4 }, "total_tokens": 1010
+        })
+    );
+    assert_eq!(
+        usage(Api::Messages, asked(written, 3)).await,
+        json!({
+            "input_tokens": 200, "output_tokens": 10, "cache_read_input_tokens": 500,
+            "cache_creation_input_tokens": 300,
+            "cache_creation": { "ephemeral_5m_input_tokens": 200, "ephemeral_1h_input_tokens": 100 }
+        })
+    );
+}
+
+/// The usages that a stream tells, in their order, and where: beside the text, with the finish reason, after it.
+#[tokio::test]
+async fn a_stream_tells_its_usage_in_the_shape_it_is_told_to() {
+    let (_upstream, url) = start().await;
+    let mut told = String::new();
+    for (number, shape) in Shape::ALL.into_iter().enumerate() {
+        let usage = Usage { tokens: Tokens::plain(30, 10), cost: None };
+        let marker = Marker { shape, usage, chunks: 2, tier: Some(Tier::Flex), same_id: true, ..marker(number + 1) };
+        let (_, stream) = post(&format!("{url}{}", route(Api::Chat)), &streamed(Api::Chat, &marker)).await;
+        let mut where_to = Vec::new();
+        for chunk in data(&stream).iter().filter(|chunk| chunk.is_object()) {
+            assert_eq!((&chunk["id"], &chunk["service_tier"]), (&json!("chatcmpl-t1"), &json!("flex")));
+            let choice = &chunk["choices"][0];
+            let place = match choice {
+                Value::Null => "alone",
+                _ if choice["finish_reason"].is_string() => "finish",
+                _ if choice["delta"]["content"] == "" => "empty choice",
+                _ => "text",
+            };
+            if let Some(output) = chunk["usage"]["completion_tokens"].as_i64() {
+                where_to.push(format!("{place} {output}"));
+            }
+        }
+        told.push_str(&format!("{} ({})\n", shape.word(), where_to.join(", ")));
+    }
+    insta::assert_snapshot!(told, @r"
+    as_documented (alone 10)
+    with_finish (finish 10)
+    after_finish (empty choice 10)
+    in_every_chunk (text 5, text 10, finish 10)
+    twice (finish 10, alone 10)
+    nowhere ()
+    null ()
+    zero (alone 0)
+    negative (alone -10)
+    ");
 }

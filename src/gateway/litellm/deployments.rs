@@ -14,7 +14,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::gateway::price::{Cost, KNOWN, KNOWN_MODEL, Parts, Priced, RATE};
-use crate::scenario::{Api, PartRates, PricedBy, Provider, Rates};
+use crate::scenario::{Api, PartRates, PricedBy, Provider, Rates, Tier};
 
 /// A model of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -320,8 +320,10 @@ fn state(of: &mut Value, rates: &Rates) {
     for (tokens, parts) in &rates.above {
         each(of, parts, &format!("_above_{}k_tokens", tokens / 1000));
     }
-    for (tier, parts) in &rates.tier {
-        each(of, parts, &format!("_{}", tier.word()));
+    for tier in Tier::ALL {
+        if let Some(parts) = rates.tier.of(tier) {
+            each(of, parts, &format!("_{}", tier.word()));
+        }
     }
 }
 

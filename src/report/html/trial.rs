@@ -174,6 +174,7 @@ fn asked(trial: &TrialReport) -> Markup {
                     }
                 }
             }
+            @for (line, sum) in transcript::sums(&trial.results) { p class="note" { "line " (line) " costs " (sum) } }
             @if let Some(legend) = transcript::legend(&trial.results) { p class="note" { (legend) } }
         }
     }

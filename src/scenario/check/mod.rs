@@ -10,8 +10,8 @@ use std::path::Path;
 
 use super::diagnostic::Diagnostic;
 use super::{
-    Act, Alone, Api, AskFields, At, Disturbance, Expect, IncludeUsage, Kind, Name, Part, Place, Provider, Scenario, State, Step,
-    Usd,
+    Act, Alone, Api, AskFields, At, Disturbance, Expect, IncludeUsage, Kind, Name, Part, Place, Provider, Scenario,
+    State, Step, Usd,
 };
 
 /// The most requests one `chat` step makes, tools it describes, and characters of system prompt.
@@ -210,7 +210,12 @@ impl Checked<'_> {
         }
         self.usage(fields);
         let of_streams = [
-            fields.upstream.as_ref().and_then(|does| does.shape.as_ref()).filter(|at| at.is_of_streams()).map(|at| at.place),
+            fields
+                .upstream
+                .as_ref()
+                .and_then(|does| does.shape.as_ref())
+                .filter(|at| at.is_of_streams())
+                .map(|at| at.place),
             fields.leave_after.as_ref().map(|at| at.place),
             fields.upstream.as_ref().and_then(|upstream| upstream.pause.as_ref()).map(|at| at.place),
             fields.upstream.as_ref().and_then(|upstream| upstream.break_after.as_ref()).map(|at| at.place),

@@ -25,10 +25,6 @@ impl Checked<'_> {
             let title = format!("`above: {tokens}` is no number of thousands");
             self.mistake(rates.place, title, "gateways know thresholds such as 128000 and 200000");
         }
-        if rates.tier.contains_key(&Tier::Default) {
-            let title = "`default` is the service whose rates stand beside `tier`";
-            self.mistake(rates.place, title, "expected flex or priority");
-        }
     }
 
     /// The usage and the service that requests are answered with.
@@ -90,7 +86,12 @@ impl Checked<'_> {
         let of_input = tokens.cached + tokens.written + tokens.written_1h + tokens.audio_input;
         for (whole, all, sum, place) in [
             ("input", tokens.input, of_input, parts(["cached", "written", "written_1h", "audio_input"])),
-            ("output", tokens.output, tokens.reasoning + tokens.audio_output, parts(["reasoning", "audio_output", "", ""])),
+            (
+                "output",
+                tokens.output,
+                tokens.reasoning + tokens.audio_output,
+                parts(["reasoning", "audio_output", "", ""]),
+            ),
         ] {
             if let Some(place) = place.filter(|_| sum > all) {
                 let title = format!("the parts of `{whole}` are {sum} tokens, but all of it is {all}");
@@ -106,7 +107,7 @@ impl Checked<'_> {
         let Some(rates) = model.and_then(|model| model.fields.rates.as_ref()) else { return };
         let served = fields.upstream.as_ref().and_then(|does| does.tier.as_ref());
         for tier in [fields.tier.as_ref(), served].into_iter().flatten() {
-            if tier.value != Tier::Default && !rates.tier.contains_key(&tier.value) {
+            if tier.value != Tier::Default && rates.tier.of(tier.value).is_none() {
                 let title = format!("the model has no price for `{}`", tier.value.word());
                 let label = format!("give its `rates` a `tier: {{ {}: ... }}`", tier.value.word());
                 self.mistake(tier.place, title, &label);

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{AnswerHead, TEXT, item_id, message, message_usage, name_tier, response, response_item, response_part, shaped, usage};
+use super::{
+    AnswerHead, TEXT, item_id, message, message_usage, name_tier, response, response_item, response_part, shaped, usage,
+};
 use crate::scenario::{Api, Shape};
 
 /// One event of a stream, as it is on the wire.
@@ -67,7 +69,9 @@ impl Told {
         let none = vec![None; texts];
         match said.shape {
             Shape::WithFinish => Told { beside_text: none, with_finish: whole, after: None },
-            Shape::AfterFinish => Told { beside_text: none, with_finish: None, after: whole.map(|usage| (usage, true)) },
+            Shape::AfterFinish => {
+                Told { beside_text: none, with_finish: None, after: whole.map(|usage| (usage, true)) }
+            }
             Shape::InEveryChunk => {
                 let grown = |text: usize| {
                     let mut usage = said.usage.clone();
@@ -76,7 +80,9 @@ impl Told {
                 };
                 Told { beside_text: (0..texts).map(grown).collect(), with_finish: whole, after: None }
             }
-            Shape::Twice => Told { beside_text: none, with_finish: asked(), after: asked().map(|usage| (usage, false)) },
+            Shape::Twice => {
+                Told { beside_text: none, with_finish: asked(), after: asked().map(|usage| (usage, false)) }
+            }
             Shape::AsDocumented | Shape::Nowhere | Shape::Null | Shape::Zero | Shape::Negative => {
                 Told { beside_text: none, with_finish: None, after: asked().map(|usage| (usage, false)) }
             }
