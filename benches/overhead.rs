@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gatecrash::config::{Config, Limits};
-use gatecrash::gateway::litellm::deployments::{Deployment, config_yaml};
+use gatecrash::gateway::litellm::config_yaml::config_yaml;
+use gatecrash::gateway::litellm::deployments::Deployment;
 use gatecrash::host::gate::Gate;
 use gatecrash::launch::{RunId, launch};
 use gatecrash::outcome::Outcome;

@@ -1,5 +1,5 @@
 //! Somebody else's LiteLLM `config.yaml`: its models, and how LiteLLM may know what each costs. Not: the one that it is
-//! launched with here ([`super::deployments`]).
+//! launched with here ([`super::config_yaml`]).
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! The deployments that LiteLLM is launched with: one for every pricing path and API, as data, and the
-//! configuration made of them. Not: launching.
+//! The deployments that LiteLLM is launched with: one for every pricing path, API and provider, as data, and how LiteLLM is
+//! told of each. Not: the configuration made of them ([`super::config_yaml`]).
 //!
 //! No API shares a deployment with another: from 1.93.2 to 1.108.7 a request may cost nothing while its deployment is
 //! asked on another API (docs/findings.md, 16), and a trial would be judged for what its neighbour asks.
@@ -7,8 +7,6 @@
 //! What each path does on real versions was measured on 1.81.0, 1.82.3 and 1.108.7; the two without any price
 //! are the ones on which 1.82.3 skips every budget (BerriAI/litellm#26672: `_is_model_cost_zero` reads a missing
 //! price as a free model).
-
-use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -29,12 +27,12 @@ pub struct Deployment {
     pub model: &'static str,
     /// LiteLLM's own name for what is behind it: provider and model.
     provider_model: &'static str,
-    price: Price,
+    pub(super) price: Price,
 }
 
 /// How LiteLLM knows the price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Price {
+pub(super) enum Price {
     /// [`RATE`] in `litellm_params`.
     Params,
     /// [`RATE`] in `model_info`.
@@ -92,11 +90,6 @@ const KNOWN_OF_ANTHROPIC: Cost = Cost::Tokens {
 /// USD for one image by Recraft V3, the same in the cost maps of 1.81.0, 1.82.3, 1.108.7 and 1.110.2. OpenAI's
 /// dall-e-3, which was asked before, is only in the first two.
 const KNOWN_IMAGE: Decimal = Decimal::from_parts(4, 0, 0, false, 2);
-
-/// The budget object for end users that the gateway does not know, or that have no budget of their own: named in the
-/// configuration, and made by [`super::LiteLlm`]. (`max_end_user_budget`, an amount, does nothing on 1.81.0, 1.82.3 and
-/// 1.108.7.)
-pub(super) const DEFAULT_END_USER_BUDGET: &str = "gatecrash-default-end-user";
 
 /// A pricing path on every API that is paid by the token: for each a deployment with a name of its own, and behind it a
 /// model of its own. With `as is` the provider's name is the same everywhere, because that name is the price. LiteLLM's
@@ -219,7 +212,7 @@ impl Deployment {
         Deployment { path, api, provider: Provider::Anthropic, model, provider_model, price }
     }
 
-    fn all() -> impl Iterator<Item = &'static Deployment> {
+    pub(super) fn all() -> impl Iterator<Item = &'static Deployment> {
         OF_TOKENS.iter().flatten().chain(&OTHERS).chain(&OF_ANTHROPIC)
     }
 
@@ -261,7 +254,7 @@ impl Deployment {
     }
 
     /// What `litellm_params` and `model_info` hold for it: the same in the configuration and in the admin API.
-    fn definition(&self, upstream: &str) -> Option<Value> {
+    pub(super) fn definition(&self, upstream: &str) -> Option<Value> {
         let mut params = json!({ "model": self.provider_model, "api_key": "not-a-real-one" });
         let mut info = json!({});
         let flat = |of: &mut Value, rate: Decimal| {
@@ -356,94 +349,6 @@ fn number(amount: Decimal) -> Value {
     amount.normalize().to_string().parse().map_or(Value::Null, Value::Number)
 }
 
-/// The `config.yaml` that LiteLLM needs, with the upstream at this base URL, and a Redis at this host and port if there is one.
-///
-/// Spend is written every second (LiteLLM adds up to 5 s) and budgets are reset every second, instead of every 10 s and
-/// 10 min, so that a trial need not wait. A failing upstream must not take a deployment away from the other trials: no
-/// cooldown, no retries but those that a request asks for. Responses are cached for requests that ask for it; the same
-/// Redis also lets instances share rate limits and, where a version can, spend.
-pub fn config_yaml(upstream: &str, redis: Option<(&str, u16)>) -> String {
-    let mut yaml = String::from("model_list:\n");
-    let mut aliases = String::new();
-    for deployment in Deployment::all() {
-        let free = Deployment::of(PricedBy::Free, deployment.api, deployment.provider);
-        if let (Price::AnotherName, Some(free)) = (deployment.price, free) {
-            let _ = writeln!(aliases, "    {}: {}", deployment.model, free.model);
-        }
-        let Some(definition) = deployment.definition(upstream) else { continue };
-        let _ = writeln!(yaml, "  - model_name: {}", deployment.model);
-        for part in ["litellm_params", "model_info"] {
-            let fields = definition[part].as_object().filter(|fields| !fields.is_empty());
-            if fields.is_some() {
-                let _ = writeln!(yaml, "    {part}:");
-            }
-            for (name, value) in fields.into_iter().flatten() {
-                let _ = writeln!(yaml, "      {name}: {value}");
-            }
-        }
-    }
-    let cache = match redis {
-        None => "    type: local\n".to_owned(),
-        Some((host, port)) => format!("    type: redis\n    host: {host}\n    port: {port}\n"),
-    };
-    let _ = write!(
-        yaml,
-        "
-litellm_settings:
-  telemetry: false
-  max_end_user_budget_id: {DEFAULT_END_USER_BUDGET}
-  cache: true
-  cache_params:
-    mode: default_off
-{cache}
-router_settings:
-  num_retries: 0
-  disable_cooldowns: true
-  model_group_alias:
-{aliases}
-general_settings:
-  master_key: os.environ/LITELLM_MASTER_KEY
-  database_url: os.environ/DATABASE_URL
-  store_model_in_db: true
-  proxy_batch_write_at: 1
-  proxy_budget_rescheduler_min_time: 1
-  proxy_budget_rescheduler_max_time: 1
-"
-    );
-    yaml
-}
-
-/// A configuration with only those of its models, and other names for them, that these bodies ask for.
-pub(super) fn excerpt(config: &str, bodies: &[&Value]) -> String {
-    const ENTRY: &str = "  - model_name: ";
-    const ALIASES: &str = "  model_group_alias:";
-    let mut asked: Vec<&str> =
-        bodies.iter().flat_map(|body| [&body["model"], &body["fallbacks"][0]]).filter_map(Value::as_str).collect();
-    let aliases: Vec<(&str, &str)> = config
-        .lines()
-        .skip_while(|line| *line != ALIASES)
-        .skip(1)
-        .map_while(|line| line.strip_prefix("    ")?.split_once(": "))
-        .collect();
-    let (named, unnamed): (Vec<_>, Vec<_>) = aliases.into_iter().partition(|(alias, _)| asked.contains(alias));
-    asked.extend(named.iter().map(|(_, model)| *model));
-    let mut text = String::new();
-    let mut is_told = true;
-    for line in config.lines() {
-        match line.strip_prefix(ENTRY) {
-            Some(model) => is_told = asked.contains(&model),
-            None if !line.starts_with(' ') => is_told = true,
-            None => {}
-        }
-        let is_unnamed = unnamed.iter().any(|(alias, model)| line == format!("    {alias}: {model}"));
-        if is_told && !is_unnamed && !(line == ALIASES && named.is_empty()) {
-            text.push_str(line);
-            text.push('\n');
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -472,22 +377,6 @@ mod tests {
             let behind = behind.filter(|other| other.api != deployment.api).count();
             assert!(!is_registered || behind == 0, "{} is another's, too", deployment.provider_model);
         }
-    }
-
-    #[test]
-    fn an_excerpt_has_what_was_asked_and_its_other_name() {
-        let config = config_yaml("http://10.0.0.1:9099", None);
-        let models = |asked: &str| {
-            let text = excerpt(&config, &[&json!({ "model": asked })]);
-            let config: Value = serde_saphyr::from_str(&text).unwrap();
-            let name = |model: &Value| model["model_name"].as_str().map(str::to_owned);
-            let models: Vec<String> = config["model_list"].as_array().unwrap().iter().filter_map(name).collect();
-            (models, config["router_settings"]["model_group_alias"].clone())
-        };
-        assert_eq!(models("priced-by-token"), (vec!["priced-by-token".to_owned()], Value::Null));
-        let (asked, aliases) = models("free-by-another-name-on-messages");
-        assert_eq!(asked, ["free-on-messages"]);
-        assert_eq!(aliases, json!({ "free-by-another-name-on-messages": "free-on-messages" }));
     }
 
     #[test]

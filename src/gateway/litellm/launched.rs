@@ -1,6 +1,6 @@
 //! How LiteLLM's proxy is launched: its package and image, its command line and environment.
 
-use super::deployments::config_yaml;
+use super::config_yaml::config_yaml;
 use super::own;
 use crate::gateway::recipe::{How, Image, Package, Prisma, Recipe, Schema, Surroundings};
 

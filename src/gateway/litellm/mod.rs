@@ -4,6 +4,7 @@
 //! Routes and fields were read in the 1.82.3 wheel (`proxy/_types.py`); statuses and bodies of refusals were
 //! measured on 1.81.0, 1.82.3 and 1.108.7.
 
+pub mod config_yaml;
 pub mod configured;
 pub mod deployments;
 mod entities;
@@ -95,7 +96,7 @@ impl Adapter for LiteLlm {
     }
 
     fn excerpt(&self, config: &str, bodies: &[&Value]) -> String {
-        deployments::excerpt(config, bodies)
+        config_yaml::excerpt(config, bodies)
     }
 
     fn is_reading(&self, line: &str) -> bool {
@@ -122,7 +123,7 @@ impl Adapter for LiteLlm {
     }
 
     async fn prepare(&self, to: &Connection) -> Result<(), AdminError> {
-        let budget = json!({ "budget_id": deployments::DEFAULT_END_USER_BUDGET, "max_budget": DEFAULT_END_USER_USD });
+        let budget = json!({ "budget_id": config_yaml::DEFAULT_END_USER_BUDGET, "max_budget": DEFAULT_END_USER_USD });
         match to.admin("/budget/new", &budget).await {
             Ok(_) => Ok(()),
             // It is there already: 500 on 1.81.0 and 1.82.3, 400 later.

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use gatecrash::builtin::{Builtin, Fault};
-use gatecrash::gateway::litellm::deployments::config_yaml;
+use gatecrash::gateway::litellm::config_yaml::config_yaml;
 use gatecrash::secret::Secret;
 
 use super::write;

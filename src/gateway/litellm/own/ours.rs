@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::Changes;
-use crate::gateway::litellm::deployments::config_yaml;
+use crate::gateway::litellm::config_yaml::config_yaml;
 use crate::gateway::own::{OwnConfig, REDIS_HOST, REDIS_PORT, UPSTREAM};
 use crate::gateway::yaml::{Node, parse};
 
