@@ -1,6 +1,7 @@
 //! The search for the version in which something changed: which one to try next, from what is known of the others; and
 //! whether a version has the finding that is searched for. Pure: [`run`] launches and runs, and [`tell`] reports.
 
+mod learned;
 pub mod order;
 pub mod run;
 pub mod tell;

@@ -1,30 +1,23 @@
 //! A search among versions: each is launched, tried and taken away again, one after the other, the two ends first. What
-//! the next one needs is fetched while one runs. Results are kept as they come, so that a search that was stopped goes
-//! on where it was. What happens is told as events. Not: which version is next ([`crate::bisect`]).
+//! the next one needs is fetched while one runs. What happens is told as events. Not: which version is next ([`crate::bisect`]).
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::StreamExt as _;
-use sha2::{Digest as _, Sha256};
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::learned::{Learned, Results};
 use crate::bisect::{Between, Search, Side, Sought, Told};
 use crate::config::{KnownDeviation, Limits};
 use crate::host::gate::Gate;
-use crate::launch::cache::Cache;
 use crate::launch::{LaunchError, Live, RunId, launch, prepare};
 use crate::outcome::{Outcome, TrialResult};
 use crate::run::jobs::AT_FIRST;
 use crate::run::rollout::{self, Together};
 use crate::run::run_trial;
-use crate::run::under::Under;
 use crate::scenario::{Rollout, Trial, TrialId};
-use crate::secret::Redacted;
-use crate::target::{Target, parts};
+use crate::target::Target;
 use crate::verdict::deviation;
 
 /// What to do.
@@ -120,68 +113,6 @@ pub async fn bisect(plan: &SearchPlan, run: &RunId, gate: &Gate, tell: &(dyn Fn(
         work.state.forget();
     }
     tell(SearchEvent::Ended(end));
-}
-
-/// What one target did in each trial, once for each run of it.
-type Results = BTreeMap<TrialId, Vec<TrialResult>>;
-
-/// What was learned of each target, by its name.
-#[derive(Debug, Default)]
-struct Learned {
-    file: Option<PathBuf>,
-    kept: BTreeMap<String, Results>,
-}
-
-impl Learned {
-    /// What is left of a search for the same, on the same versions, with the same build of this program.
-    fn of(plan: &SearchPlan) -> Result<Learned, String> {
-        let cache = Cache::find().map_err(|error| error.to_string())?;
-        let under =
-            Under::of(plan.limits, 0, plan.from.as_ref()).ok_or("which build of gatecrash this is cannot be told")?;
-        let mut digest = Sha256::new();
-        digest.update(under.digest());
-        for target in &plan.targets {
-            // It does not matter why it is launched in this way.
-            digest.update(format!("{:?}", Target { chosen: None, ..target.clone() }));
-        }
-        for trial in &plan.trials {
-            digest.update(format!("{}\n{}", trial.id, trial.file.text));
-        }
-        digest.update(format!("{:?}", plan.known));
-        let key = format!("{:x}", digest.finalize());
-        let ends = [plan.targets.first(), plan.targets.last()].map(|target| target.map_or("", |target| &target.name));
-        let gateway = plan.targets.first().map_or("", |target| target.gateway.name());
-        let folder = cache.make().map_err(|error| error.to_string())?;
-        let file = folder.join(format!("{gateway}-{}-{key:.16}.bisection", versions(ends)));
-        // A file that was cut off, or comes from another build, says nothing.
-        let kept = fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok());
-        Ok(Learned { file: Some(file), kept: kept.unwrap_or_default() })
-    }
-
-    /// Keeps what is known, whole or not at all. If that fails, more is run again, and nothing worse.
-    fn keep(&self) -> Result<(), String> {
-        let Some(file) = &self.file else { return Ok(()) };
-        let text = serde_json::to_string(&Redacted(&self.kept)).map_err(|error| error.to_string())?;
-        let folder = file.parent().unwrap_or(Path::new("."));
-        let write = || {
-            let mut part = tempfile::NamedTempFile::new_in(folder)?;
-            part.write_all(text.as_bytes())?;
-            part.persist(file).map(drop).map_err(|error| error.error)
-        };
-        write().map_err(|error| format!("{}: {error}", file.display()))
-    }
-
-    fn forget(&self) {
-        if let Some(file) = &self.file {
-            let _ = fs::remove_file(file);
-        }
-    }
-}
-
-/// `1.81.0..1.82.3`, as it can be in a file's name.
-fn versions(ends: [&str; 2]) -> String {
-    let version = |name: &str| parts(name).1.unwrap_or(name).replace([':', '/'], "_");
-    format!("{}..{}", version(ends[0]), version(ends[1]))
 }
 
 /// Whether a trial's results differ.

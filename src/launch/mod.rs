@@ -1,7 +1,7 @@
 //! Bringing a target to life, and taking it away again without leaving anything behind.
 //!
-//! One file for each launcher. What they share is here: a [`Live`] target, why there is none ([`LaunchError`]),
-//! and whether it still lives ([`Health`]). What else can be done with one is in `disturb`.
+//! One file for each launcher. What they share is here, and why a target could not be launched ([`LaunchError`]). What runs
+//! is a [`Live`] target.
 
 mod attached;
 mod builtin;
@@ -12,6 +12,7 @@ mod docker;
 pub mod doctor;
 mod external;
 pub mod keeper;
+mod live;
 mod process;
 mod pulse;
 pub mod reaper;
@@ -22,7 +23,6 @@ mod sweep;
 mod template;
 mod turns;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,13 +33,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Limits;
-use crate::gateway::own::{OwnConfig, OwnPriced};
-use crate::gateway::price::Priced;
-use crate::gateway::{ADAPTERS, AdminError, Gateway, Pace};
+use crate::gateway::ADAPTERS;
 use crate::host::failure::Failure;
 use crate::host::gate::Gate;
 use crate::host::stage::{Ended, play};
-use crate::outcome::Broken;
 use crate::secret::redact;
 use crate::target::{GatewayName, Launcher, Target};
 use crate::upstream::Upstream;
@@ -47,39 +44,13 @@ pub use choice::settled;
 pub use disturb::{Topology, Undisturbed};
 use keeper::Lookup;
 pub use keeper::Origin;
-use pulse::Pulse;
+use live::{Calls, Held};
+pub use live::{Health, Live};
 pub use pulse::Revived;
 pub use setup::Setup;
-use stack::Stack;
 pub use stack::config;
 pub use sweep::{LeftBehind, MARK};
-use turns::Turns;
 pub use turns::{Share, Turn};
-
-/// A target that runs, with its own upstream.
-pub struct Live {
-    pub target: Target,
-    /// Where it came from.
-    pub origin: Origin,
-    /// How long it took from the first step to readiness.
-    pub took: Duration,
-    /// Anything worth knowing about how it was launched.
-    pub remark: Option<String>,
-    /// What it was launched with, where that is known.
-    pub setup: Option<Setup>,
-    /// Models of the operator's own configuration, for trials that ask one.
-    pub own: BTreeMap<String, Priced>,
-    turns: Turns,
-    pulse: Pulse,
-    calls: Calls,
-    kept: Held,
-}
-
-/// Who counts the calls to its upstream.
-enum Calls {
-    Here(Upstream),
-    AtKeeper(Arc<attached::Attached>),
-}
 
 /// What the key that administers a gateway is called.
 const ADMIN_KEY: &str = "master key";
@@ -96,20 +67,6 @@ fn end_of_log(text: &str) -> Vec<String> {
     let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !is_reading(line));
     let lines: Vec<&str> = lines.collect();
     lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| redact(line)).collect()
-}
-
-/// How long an engine may be silent before it counts as gone. On a busy machine it takes seconds for what it does at
-/// once elsewhere.
-const ENGINE: Duration = Duration::from_secs(30);
-
-/// What to hold for a target to run, and to give back.
-enum Held {
-    Builtin(Box<builtin::InProcess>),
-    Docker(Box<Stack<docker::Containers>>),
-    External(Box<Gateway>),
-    Process(Box<Stack<process::Processes>>),
-    /// Another process has it.
-    Attached(Arc<attached::Attached>),
 }
 
 /// A run's own mark, which tells all it made from what others made, so that it can be taken away.
@@ -206,16 +163,6 @@ impl LaunchError {
         self.log = log;
         self
     }
-}
-
-/// How a live target is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Health {
-    Well,
-    /// It runs, but does not answer on its health endpoint.
-    Unresponsive(String),
-    /// It, or its database, is gone; this is what is known of it.
-    Dead(String),
 }
 
 /// Brings a target to life, or takes the one that `gatecrash up` keeps.
@@ -341,159 +288,4 @@ async fn upstream(target: &Target, address: SocketAddr) -> Result<Upstream, Laun
         LaunchError::new(target, format!("the upstream cannot listen on {address}: {error}"))
             .help("is the port in use? set another one as `upstream` in harness.toml")
     })
-}
-
-impl Live {
-    fn new(target: &Target, upstream: Upstream, kept: Held) -> Live {
-        Live::with(target, Calls::Here(upstream), kept)
-    }
-
-    fn with(target: &Target, calls: Calls, kept: Held) -> Live {
-        let (origin, turns, pulse) = (Origin::Launched, Turns::new(), Pulse::default());
-        let target = target.clone();
-        Live {
-            target,
-            origin,
-            took: Duration::ZERO,
-            remark: None,
-            setup: None,
-            own: BTreeMap::new(),
-            turns,
-            pulse,
-            calls,
-            kept,
-        }
-    }
-
-    /// How often these requests of this trial have reached the upstream, together.
-    ///
-    /// # Errors
-    /// When a keeper counts them and does not answer.
-    pub async fn calls(&self, trial: &str, requests: &[usize]) -> Result<usize, Undisturbed> {
-        match &self.calls {
-            Calls::Here(upstream) => Ok(upstream.calls_of(trial, requests.iter().copied())),
-            Calls::AtKeeper(attached) => attached.calls(trial, requests).await,
-        }
-    }
-
-    /// How it is, all instances together, once something broke. A container that was just killed counts as running for
-    /// a moment, so this looks more than once before it says so.
-    pub async fn health(&self) -> Health {
-        if let Held::Attached(attached) = &self.kept {
-            return attached.health().await;
-        }
-        let limit = Instant::now() + Duration::from_secs(5);
-        loop {
-            let dead = match &self.kept {
-                Held::Builtin(in_process) => (!in_process.is_running()).then(|| "it has stopped".to_owned()),
-                Held::Docker(containers) => {
-                    let silent = format!("its Docker engine has not answered within {} s", ENGINE.as_secs());
-                    tokio::time::timeout(ENGINE, containers.dead()).await.unwrap_or(Some(silent))
-                }
-                Held::External(_) | Held::Attached(_) => None,
-                Held::Process(processes) => processes.dead().await,
-            };
-            if let Some(how) = dead {
-                return Health::Dead(how);
-            }
-            match self.all_ready().await {
-                Ok(()) => return Health::Well,
-                Err(error) if Instant::now() >= limit => return self.not_ready(&error),
-                Err(_) => tokio::time::sleep(Duration::from_millis(250)).await,
-            }
-        }
-    }
-
-    /// The same, but asks for this long while it seems well: what has just gone may not show at once.
-    pub async fn health_within(&self, patience: Duration) -> Health {
-        let limit = Instant::now() + patience;
-        loop {
-            match self.health().await {
-                Health::Well if Instant::now() < limit => tokio::time::sleep(Duration::from_millis(250)).await,
-                health => return health,
-            }
-        }
-    }
-
-    /// How long its answers took, all instances together, since this was last asked.
-    pub fn tempo(&self) -> Vec<Duration> {
-        self.clients().iter().flat_map(|gateway| gateway.tempo().take()).collect()
-    }
-
-    /// How each model of an operator's own configuration is priced, as the gateway says.
-    ///
-    /// # Errors
-    /// When it does not say.
-    pub async fn price_own(&self, own: &OwnConfig) -> Result<Vec<OwnPriced>, AdminError> {
-        match self.clients().first() {
-            Some(gateway) => gateway.price_own(own).await,
-            None => Ok(Vec::new()),
-        }
-    }
-
-    async fn prepare(&self) -> Result<(), AdminError> {
-        for gateway in self.clients() {
-            gateway.prepare().await?;
-        }
-        Ok(())
-    }
-
-    async fn all_ready(&self) -> Result<(), AdminError> {
-        for gateway in self.clients() {
-            gateway.ready().await?;
-        }
-        Ok(())
-    }
-
-    /// The clients of every instance there is now.
-    fn clients(&self) -> Vec<Gateway> {
-        match &self.kept {
-            Held::Builtin(in_process) => in_process.clients(),
-            Held::Docker(containers) => containers.clients(),
-            Held::External(gateway) => vec![(**gateway).clone()],
-            Held::Process(processes) => processes.clients(),
-            Held::Attached(attached) => attached.clients(),
-        }
-    }
-
-    fn not_ready(&self, error: &AdminError) -> Health {
-        match (&self.kept, error) {
-            // We do not see an external gateway's process: if it refuses connections, it is gone.
-            (Held::External(_), AdminError::Broken { how: Broken::Lost(how), .. }) => {
-                Health::Dead(format!("it is gone: {how}"))
-            }
-            _ => Health::Unresponsive(error.to_string()),
-        }
-    }
-
-    /// When the gateway's books can be expected, and how fast its clock runs.
-    pub fn pace(&self) -> Pace {
-        match &self.kept {
-            Held::Builtin(_) => builtin::PACE,
-            Held::Docker(_) | Held::Process(_) => self.target.gateway.adapter().about().pace,
-            Held::External(gateway) => gateway.pace,
-            Held::Attached(attached) => attached.pace,
-        }
-    }
-
-    /// The end of its log, if it has one.
-    pub async fn log_tail(&self) -> Vec<String> {
-        match &self.kept {
-            Held::Docker(containers) => tokio::time::timeout(ENGINE, containers.log_tail()).await.unwrap_or_default(),
-            Held::Process(processes) => processes.log_tail().await,
-            Held::Attached(attached) => attached.log_tail().await,
-            Held::Builtin(_) | Held::External(_) => Vec::new(),
-        }
-    }
-
-    /// Takes away all that was made for it; what is kept stays.
-    pub async fn stop(self) {
-        match self.kept {
-            // If the engine is silent, the sweep finds what it leaves, or nobody does.
-            Held::Docker(containers) => drop(tokio::time::timeout(ENGINE, containers.remove()).await),
-            Held::Process(processes) => processes.remove().await,
-            Held::Builtin(in_process) => drop(in_process),
-            Held::External(_) | Held::Attached(_) => {}
-        }
-    }
 }
