@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Said;
 use crate::scenario::{ErrorKind, Expect, Instance, Refusal, Usd};
 
 /// One request, and what was known before and after it.
@@ -28,6 +29,9 @@ pub struct Exchange {
     pub expected: Option<String>,
     /// What the gateway answered.
     pub answer: Answer,
+    /// What its answer says beside that.
+    #[serde(default)]
+    pub said: Said,
     /// How often it reached the upstream.
     pub upstream_calls: usize,
     /// How long it took.

@@ -10,6 +10,7 @@ mod behind;
 mod call;
 mod front;
 pub mod marker;
+pub mod provided;
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use behind::Behind;
 use call::{Call, CallCounts, Reply, api_at};
 use front::Front;
 pub use marker::{Marker, Usage};
+pub use provided::{Mark, Provided};
 
 use crate::scenario::Api;
 

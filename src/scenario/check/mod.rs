@@ -141,7 +141,7 @@ impl Checked<'_> {
                     for place in not_of_a_drain.into_iter().flatten() {
                         self.mistake(place, "a drain runs until it is refused; this field is for `chat`", "remove it");
                     }
-                    if let Some(expect) = fields.expect.as_ref().filter(|at| matches!(at.value, Expect::Accepted)) {
+                    if let Some(expect) = fields.expect.as_ref().filter(|at| matches!(at.value, Expect::Accepted(_))) {
                         self.mistake(expect.place, "a drain ends with a refusal", "expected a refusal");
                     }
                 }

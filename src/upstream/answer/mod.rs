@@ -20,9 +20,6 @@ pub(super) struct AnswerHead<'a> {
     pub(super) usage: &'a Usage,
 }
 
-/// The answer's text: nobody reads it.
-const TEXT: &str = "ok";
-
 /// The message of a failure that was asked for, which makes it recognisable behind a gateway.
 pub(super) const TOLD_TO_FAIL: &str = "gatecrash upstream: told to fail";
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{AnswerHead, TEXT, item_id, message, response, response_item, response_part, usage};
+use super::{AnswerHead, item_id, message, response, response_item, response_part, usage};
 use crate::scenario::Api;
 
 /// One event of a stream, as it is on the wire.
@@ -31,22 +31,20 @@ pub(in crate::upstream) fn broken_off(mut events: Vec<Event>, texts: u16) -> Vec
     events
 }
 
-/// The answer of an API that streams, its text in this many chunks. Completions send their usage only when asked to, in
+/// The answer of an API that streams, its text in these chunks. Completions send their usage only when asked to, in
 /// a chunk without choices; the others always do.
 pub(in crate::upstream) fn streamed(
     api: Api,
     said: AnswerHead<'_>,
-    chunks: u16,
+    texts: &[String],
     with_usage: bool,
 ) -> Option<Vec<Event>> {
-    let text = |number| if number == 0 { TEXT.to_owned() } else { format!(" {TEXT}") };
-    let texts: Vec<String> = (0..chunks.max(1)).map(text).collect();
     let usage = with_usage.then(|| usage(said.usage));
     match api {
-        Api::Chat | Api::Passthrough => Some(chat(said, &texts, usage)),
-        Api::Completions => Some(completion(said, &texts, usage)),
-        Api::Messages => Some(messages(said, &texts)),
-        Api::Responses => Some(responses(said, &texts)),
+        Api::Chat | Api::Passthrough => Some(chat(said, texts, usage)),
+        Api::Completions => Some(completion(said, texts, usage)),
+        Api::Messages => Some(messages(said, texts)),
+        Api::Responses => Some(responses(said, texts)),
         Api::Embeddings | Api::Images => None,
     }
 }

@@ -2,26 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::{AnswerHead, TEXT, message, response, usage};
+use super::{AnswerHead, message, response, usage};
 use crate::scenario::Api;
 
-/// The answer of an API; `images` is how many it was asked for, if it is about images.
-pub(in crate::upstream) fn whole(api: Api, said: AnswerHead<'_>, images: u64) -> Value {
+/// The answer of an API, with this text; `images` is how many it was asked for, if it is about images.
+pub(in crate::upstream) fn whole(api: Api, said: AnswerHead<'_>, text: &str, images: u64) -> Value {
     let AnswerHead { id, model, .. } = said;
     let usage = || usage(said.usage);
     match api {
         Api::Chat | Api::Passthrough => json!({
             "id": format!("chatcmpl-{id}"), "object": "chat.completion", "created": 0, "model": model,
-            "choices": [{ "index": 0, "message": { "role": "assistant", "content": TEXT }, "finish_reason": "stop" }],
+            "choices": [{ "index": 0, "message": { "role": "assistant", "content": text }, "finish_reason": "stop" }],
             "usage": usage()
         }),
         Api::Completions => json!({
             "id": format!("cmpl-{id}"), "object": "text_completion", "created": 0, "model": model,
-            "choices": [{ "index": 0, "text": TEXT, "logprobs": null, "finish_reason": "stop" }],
+            "choices": [{ "index": 0, "text": text, "logprobs": null, "finish_reason": "stop" }],
             "usage": usage()
         }),
-        Api::Messages => message(said, Some(TEXT)),
-        Api::Responses => response(said, Some(TEXT)),
+        Api::Messages => message(said, Some(text)),
+        Api::Responses => response(said, Some(text)),
         Api::Embeddings => json!({
             "object": "list", "model": model, "usage": usage(),
             "data": [{ "object": "embedding", "index": 0, "embedding": [0.5, 0.25] }]

@@ -1,0 +1,164 @@
+//! What the answers of a gateway tell beside a model's text: where, as data of its adapter, and reading it. An answer is
+//! read as it comes, event by event; of a text only the beginning is kept.
+
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use serde_json::Value;
+
+use super::connection::amount;
+use crate::outcome::{Said, SaidUsage, Text};
+use crate::scenario::{Api, Named, Usd};
+
+/// Where a gateway says what an answer cost, what is left of limits, and whom it refuses.
+#[derive(Debug)]
+pub struct Tells {
+    /// The header with the cost in USD.
+    pub cost: Option<&'static str>,
+    /// Whether the usage at the end of a stream may have the cost.
+    pub cost_in_streams: bool,
+    /// Whether an answer of this API, streamed or whole, has its cost. Where it has not, one that is there counts.
+    pub costs: fn(Api, bool) -> bool,
+    /// How the headers with the requests that are left begin and end.
+    pub remaining: Option<(&'static str, &'static str)>,
+    /// Whether an answer of this API, streamed or whole, has them.
+    pub remains: fn(Api, bool) -> bool,
+    /// Whether it says when to ask again.
+    pub retry_after: bool,
+    /// What its refusals contain when they name somebody; the first that is there counts.
+    pub names: &'static [(&'static str, Named)],
+}
+
+/// A gateway of which nobody knows that it says anything.
+pub const TELLS_NOTHING: Tells = Tells {
+    cost: None,
+    cost_in_streams: false,
+    costs: |_, _| false,
+    remaining: None,
+    remains: |_, _| false,
+    retry_after: false,
+    names: &[],
+};
+
+impl Tells {
+    /// What the headers say.
+    pub(super) fn in_headers(&self, headers: &HeaderMap) -> Said {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let remaining = self.remaining.and_then(|(begins, ends)| {
+            let left = headers.iter().filter(|(name, _)| {
+                let name = name.as_str();
+                name.starts_with(begins) && name.ends_with(ends)
+            });
+            left.filter_map(|(_, value)| value.to_str().ok()?.parse().ok()).min()
+        });
+        Said {
+            cost: self.cost.and_then(text).and_then(amount_said),
+            remaining_requests: remaining,
+            retry_after: text(RETRY_AFTER.as_str()).map(str::to_owned),
+            ..Said::default()
+        }
+    }
+
+    /// Whom a refusal names.
+    pub(super) fn named(&self, message: &str) -> Option<Named> {
+        self.names.iter().find(|(says, _)| message.contains(says)).map(|(_, named)| *named)
+    }
+}
+
+/// An amount, if it is one: Python writes `None` where there is none.
+fn amount_said(text: &str) -> Option<Usd> {
+    (text != "null").then(|| amount(text)).flatten()
+}
+
+/// Reads an answer in one piece.
+pub(super) fn read_whole(api: Api, body: &Value, said: &mut Said) {
+    match api {
+        Api::Chat | Api::Passthrough => {
+            text(&body["choices"][0]["message"]["content"], &mut said.text);
+            finish(&body["choices"][0]["finish_reason"], said);
+        }
+        Api::Completions => {
+            text(&body["choices"][0]["text"], &mut said.text);
+            finish(&body["choices"][0]["finish_reason"], said);
+        }
+        Api::Messages => {
+            items(&body["content"]).for_each(|part| text(&part["text"], &mut said.text));
+            finish(&body["stop_reason"], said);
+        }
+        Api::Responses => {
+            let parts = items(&body["output"]).flat_map(|item| items(&item["content"]));
+            parts.for_each(|part| text(&part["text"], &mut said.text));
+            finish(&body["status"], said);
+        }
+        Api::Embeddings | Api::Images => {}
+    }
+    usage(api, &body["usage"], said);
+}
+
+/// Reads an event of a stream; says whether it had text.
+pub(super) fn read_event(api: Api, event: &Value, with_cost: bool, said: &mut Said) -> bool {
+    let before = said.text.len();
+    match api {
+        Api::Chat | Api::Passthrough => {
+            text(&event["choices"][0]["delta"]["content"], &mut said.text);
+            finish(&event["choices"][0]["finish_reason"], said);
+            usage(api, &event["usage"], said);
+        }
+        Api::Completions => {
+            text(&event["choices"][0]["text"], &mut said.text);
+            finish(&event["choices"][0]["finish_reason"], said);
+            usage(api, &event["usage"], said);
+        }
+        Api::Messages => {
+            text(&event["delta"]["text"], &mut said.text);
+            finish(&event["delta"]["stop_reason"], said);
+            usage(api, &event["message"]["usage"], said);
+            usage(api, &event["usage"], said);
+        }
+        Api::Responses => {
+            if event["type"] == "response.output_text.delta" {
+                text(&event["delta"], &mut said.text);
+            }
+            if event["type"] == "response.completed" {
+                finish(&event["response"]["status"], said);
+            }
+            usage(api, &event["response"]["usage"], said);
+        }
+        Api::Embeddings | Api::Images => {}
+    }
+    let stated = [&event["usage"]["cost"], &event["response"]["usage"]["cost"]];
+    if let Some(cost) = stated.into_iter().find(|cost| cost.is_number()).filter(|_| with_cost && said.cost.is_none()) {
+        said.cost = amount_said(&cost.to_string());
+    }
+    said.text.len() > before
+}
+
+fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+fn text(piece: &Value, to: &mut Text) {
+    if let Some(piece) = piece.as_str() {
+        to.push(piece);
+    }
+}
+
+fn finish(reason: &Value, said: &mut Said) {
+    if let Some(reason) = reason.as_str() {
+        said.finish = Some(reason.to_owned());
+    }
+}
+
+/// Takes in a usage: what a later one does not say stays, for Anthropic's streams say it in two parts.
+fn usage(api: Api, usage: &Value, said: &mut Said) {
+    let (input, output) = match api {
+        Api::Messages | Api::Responses => ("input_tokens", "output_tokens"),
+        Api::Chat | Api::Completions | Api::Passthrough | Api::Embeddings | Api::Images => {
+            ("prompt_tokens", "completion_tokens")
+        }
+    };
+    let (input, output) = (usage[input].as_u64(), usage[output].as_u64());
+    if input.is_some() || output.is_some() {
+        let before = said.usage.unwrap_or_default();
+        said.usage =
+            Some(SaidUsage { input: input.unwrap_or(before.input), output: output.unwrap_or(before.output) });
+    }
+}
