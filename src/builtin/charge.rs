@@ -63,8 +63,8 @@ impl World {
         advance
     }
 
-    /// Ends a request that was let in.
-    pub(super) fn charge(&mut self, instance: usize, admitted: &Admitted, bill: &Bill<'_>) {
+    /// Ends a request that was let in; gives what it cost.
+    pub(super) fn charge(&mut self, instance: usize, admitted: &Admitted, bill: &Bill<'_>) -> Decimal {
         let cost = self.cost(instance, admitted, bill);
         for id in &admitted.charged {
             self.record(instance, id, cost - bill.advance);
@@ -94,6 +94,7 @@ impl World {
             account.ended.notify_waiters();
         }
         self.log(&admitted.charged, bill, cost);
+        cost
     }
 
     /// Books an amount.

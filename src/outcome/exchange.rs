@@ -43,6 +43,14 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// The answer for a table, with what it says if its step asks for that: `200 (states 0.02)`
+    pub fn answered(&self) -> String {
+        match self.said.to_string() {
+            said if self.said.is_asked && !said.is_empty() => format!("{} ({said})", self.answer),
+            _ => self.answer.to_string(),
+        }
+    }
+
     /// The key, and where it asked if not at the first instance.
     pub fn whose(&self) -> String {
         match self.on {

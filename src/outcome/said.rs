@@ -1,5 +1,7 @@
 //! What an answer says beside its status: of what it cost, what it consumed, how it ended, what is left, whom it names.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,9 @@ use crate::scenario::{Named, Usd};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Said {
+    /// Whether its step says what it has to state: then reports show it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_asked: bool,
     /// What it states as its cost, in USD.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
@@ -31,6 +36,21 @@ pub struct Said {
     /// The model's text.
     #[serde(skip)]
     pub text: Text,
+}
+
+impl fmt::Display for Said {
+    /// `states 0.02, 3 + 4 tokens`; nothing if there is nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            self.cost.map(|cost| format!("states {cost}")),
+            self.usage.map(|SaidUsage { input, output }| format!("{input} + {output} tokens")),
+            self.remaining_requests.map(|left| format!("{left} left")),
+            self.retry_after.as_ref().map(|when| format!("retry-after {when}")),
+            self.names.map(|named| format!("names {}", named.phrase())),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        f.write_str(&parts.join(", "))
+    }
 }
 
 /// The tokens that an answer states.

@@ -66,10 +66,12 @@ impl<'a> Steps<'a> {
         if let (Some(within), Some(expect)) = (&fields.within, fields.expect.as_deref()) {
             return self.until(key, fields, within, expect).await;
         }
-        let first = self.requests + 1;
+        let repeated = fields.repeats.as_deref().and_then(|other| self.texts_of.get(other)).copied();
+        let first = repeated.unwrap_or(self.requests + 1);
         for _ in 0..fields.count() {
             let zone = self.zone(&self.standing(Asker::of(key, fields), self.path(fields)), self.price(fields));
             let answer = match fields.cached.as_deref() {
+                _ if repeated.is_some() => self.ask_as(key, fields, first).await?,
                 Some(true) => self.ask_as(key, fields, first).await?,
                 Some(false) | None => self.ask(key, fields).await?,
             };
@@ -268,6 +270,8 @@ impl<'a> Steps<'a> {
         self.requests += 1;
         let (mut exchange, altered) = self.send(key, fields, text, Company::Alone).await?;
         exchange.request = self.requests;
+        let altered = altered.or_else(|| self.shared(key, fields, &exchange));
+        self.texts_of.insert(key.value.clone(), text);
         self.note_wrong(altered, key.place, exchange.request);
         let answer = exchange.answer.clone();
         let booked = self.book(key, fields, &exchange);
@@ -304,6 +308,7 @@ impl<'a> Steps<'a> {
         let calls_before = calls().await?;
         let began = Instant::now();
         let (sent, answer, said) = gateway.ask(secret, &ask).await;
+        let said = Said { is_asked: fields.expect.as_deref().is_some_and(Expect::asks), ..said };
         gateway.lacks_route(&answer, ask.api.word()).map_or(Ok(()), |why| Err(Stop::Lacks(why)))?;
         let ms = began.elapsed().as_millis() as u64;
         let exchange = Exchange {

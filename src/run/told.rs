@@ -4,7 +4,8 @@
 use super::Stop;
 use super::steps::Steps;
 use crate::outcome::{Answer, Exchange, Finding, FindingKind};
-use crate::scenario::{Api, AskFields, Expect, IncludeUsage, Place, Refusal, Stated};
+use crate::scenario::charge::may_share;
+use crate::scenario::{Api, AskFields, Expect, IncludeUsage, Name, Place, Refusal, Stated};
 use crate::upstream::Provided;
 use crate::verdict::fidelity::{self, Wrong};
 
@@ -23,6 +24,18 @@ impl Steps<'_> {
                 Api::Messages | Api::Responses | Api::Embeddings | Api::Images => true,
             };
         fidelity::altered(provided, &exchange.said, tells_usage)
+    }
+
+    /// Whether an accepted request got what somebody else was answered, who is not of its team.
+    pub(super) fn shared(&self, key: &Name, fields: &AskFields, exchange: &Exchange) -> Option<Wrong> {
+        let other = fields.repeats.as_deref()?;
+        let is_accepted = matches!(exchange.answer, Answer::Accepted { .. });
+        let is_shared = is_accepted && exchange.upstream_calls == 0 && !may_share(&self.world.given, key, other);
+        is_shared.then(|| Wrong {
+            kind: FindingKind::Leak,
+            expected: format!("an answer of the provider for {key}"),
+            got: format!("what {other} was answered, and no call of the provider"),
+        })
     }
 
     /// The API of a request, and whether its answer is streamed.

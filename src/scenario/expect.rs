@@ -20,6 +20,14 @@ pub enum Expect {
 impl Expect {
     /// Accepted, whatever the answer says.
     pub const ACCEPTED: Expect = Expect::Accepted(Stated::NOTHING);
+
+    /// Whether it asks what the answer says, beside its status and reason.
+    pub fn asks(&self) -> bool {
+        match self {
+            Expect::Accepted(stated) => *stated != Stated::NOTHING,
+            Expect::Refused(refusal) => refusal.names.is_some() || refusal.retry_after.is_some(),
+        }
+    }
 }
 
 /// What an accepted answer is expected to say of itself; what is left out may be anything.

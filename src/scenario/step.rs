@@ -188,6 +188,9 @@ pub struct AskFields {
     /// The longest answer that the requests allow, in tokens. Default: left out.
     #[serde(default, deserialize_with = "present")]
     pub max_tokens: Option<At<u32>>,
+    /// The key whose last request these repeat, word for word.
+    #[serde(default, deserialize_with = "present")]
+    pub repeats: Option<At<Name>>,
     /// How often the gateway is asked to try again when the provider fails.
     #[serde(default, deserialize_with = "present")]
     pub retries: Option<At<u16>>,
