@@ -162,3 +162,123 @@ fn usage(api: Api, usage: &Value, said: &mut Said) {
             Some(SaidUsage { input: input.unwrap_or(before.input), output: output.unwrap_or(before.output) });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Events and bodies as LiteLLM 1.82.3 and 1.110.2 sent them, shortened.
+    #[test]
+    fn each_api_says_it_in_its_own_shape() {
+        let whole = [
+            (
+                Api::Chat,
+                json!({ "choices": [{ "finish_reason": "stop", "message": { "content": "a ok" } }],
+                        "usage": { "completion_tokens": 19, "prompt_tokens": 1 } }),
+                "stop",
+            ),
+            (
+                Api::Messages,
+                json!({ "content": [{ "type": "text", "text": "a " }, { "type": "text", "text": "ok" }],
+                        "stop_reason": "end_turn", "usage": { "input_tokens": 1, "output_tokens": 19, "total_tokens": 20 } }),
+                "end_turn",
+            ),
+            (
+                Api::Responses,
+                json!({ "output": [{ "type": "message", "content": [{ "type": "output_text", "text": "a ok" }] }],
+                        "status": "completed", "usage": { "input_tokens": 1, "output_tokens": 19 } }),
+                "completed",
+            ),
+        ];
+        for (api, body, finish) in whole {
+            let mut said = Said::default();
+            read_whole(api, &body, &mut said);
+            is_as_sent(&said, finish, None);
+        }
+        let streams = [
+            (
+                Api::Chat,
+                vec![
+                    json!({ "choices": [{ "delta": { "content": "", "role": "assistant" } }] }),
+                    json!({ "choices": [{ "delta": { "content": "a" } }] }),
+                    json!({ "choices": [{ "delta": { "content": " ok" } }] }),
+                    json!({ "choices": [{ "finish_reason": "stop", "delta": {} }] }),
+                    json!({ "choices": [], "usage": { "completion_tokens": 19, "prompt_tokens": 1, "cost": 0.02 } }),
+                ],
+                "stop",
+                Some("0.02"),
+            ),
+            (
+                Api::Messages,
+                vec![
+                    json!({ "type": "message_start", "message": { "usage": { "input_tokens": 0, "output_tokens": 0 } } }),
+                    json!({ "type": "content_block_delta", "delta": { "type": "text_delta", "text": "a ok" } }),
+                    json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn" },
+                            "usage": { "input_tokens": 1, "output_tokens": 19 } }),
+                ],
+                "end_turn",
+                None,
+            ),
+            (
+                Api::Messages,
+                vec![
+                    json!({ "type": "message_start", "message": { "usage": { "input_tokens": 1, "output_tokens": 1 } } }),
+                    json!({ "type": "content_block_delta", "delta": { "type": "text_delta", "text": "a ok" } }),
+                    json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn" }, "usage": { "output_tokens": 19 } }),
+                ],
+                "end_turn",
+                None,
+            ),
+            (
+                Api::Responses,
+                vec![
+                    json!({ "type": "response.output_text.delta", "delta": "a ok" }),
+                    json!({ "type": "response.output_text.done", "text": "a ok" }),
+                    json!({ "type": "response.completed", "response": { "status": "completed",
+                            "usage": { "input_tokens": 1, "output_tokens": 19 } } }),
+                ],
+                "completed",
+                None,
+            ),
+        ];
+        for (api, events, finish, cost) in streams {
+            let mut said = Said::default();
+            let texts = events.iter().filter(|event| read_event(api, event, true, &mut said)).count();
+            assert!(texts > 0, "{api:?}");
+            is_as_sent(&said, finish, cost);
+        }
+    }
+
+    fn is_as_sent(said: &Said, finish: &str, cost: Option<&str>) {
+        let usage = Some(SaidUsage { input: 1, output: 19 });
+        assert_eq!((said.text.head(), said.finish.as_deref(), said.usage), ("a ok", Some(finish), usage));
+        assert_eq!(said.cost, cost.map(|cost| cost.parse().unwrap()));
+    }
+
+    #[test]
+    fn headers_are_read_where_the_adapter_says_they_are() {
+        let tells = Tells {
+            cost: Some("x-cost"),
+            remaining: Some(("x-ratelimit-", "-remaining-requests")),
+            ..TELLS_NOTHING
+        };
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("x-cost", "1.25e-05"),
+            ("x-ratelimit-api_key-remaining-requests", "2"),
+            ("x-ratelimit-team-remaining-requests", "7"),
+            ("llm_provider-x-ratelimit-remaining-requests", "0"),
+            ("retry-after", "60"),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let said = tells.in_headers(&headers);
+        assert_eq!((said.cost, said.remaining_requests), (Some("0.0000125".parse().unwrap()), Some(2)));
+        assert_eq!(said.retry_after.as_deref(), Some("60"));
+        headers.insert("x-cost", "None".parse().unwrap());
+        assert_eq!(tells.in_headers(&headers).cost, None);
+        assert_eq!(TELLS_NOTHING.in_headers(&headers).cost, None);
+    }
+}

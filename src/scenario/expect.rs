@@ -192,8 +192,8 @@ impl<'de> Deserialize<'de> for Expect {
                     (true, _) => Ok(Expect::Refused(refusal)),
                     (false, true) => Ok(Expect::Accepted(stated)),
                     (false, false) => Err(A::Error::custom(
-                        "this is of an accepted answer and of a refusal at once: `cost`, `usage` and `remaining` are of \
-                         the one, `status`, `error`, `retry_after` and `names` of the other",
+                        "`cost`, `usage` and `remaining` are of an accepted answer, `status`, `error`, `retry_after` and \
+                         `names` of a refusal: not both",
                     )),
                 }
             }

@@ -68,7 +68,7 @@ pub fn cost(booked: Usd, said: &Said) -> Option<Wrong> {
 
 /// Whether it says that this many requests a minute are left.
 pub fn remaining(requests: u32, said: &Said) -> Option<Wrong> {
-    let (kind, expected) = (FindingKind::Miscount, format!("{requests} requests left, by the answer"));
+    let (kind, expected) = (FindingKind::Miscount, format!("{requests} left of the requests, by the answer"));
     match said.remaining_requests {
         Some(left) if left == i64::from(requests) => None,
         Some(left) => Some(Wrong { kind, expected, got: left.to_string() }),
