@@ -70,7 +70,8 @@ impl World {
     /// What is passed on of a whole answer.
     pub(super) fn altered(&self, route: Route, body: Bytes) -> Bytes {
         let is_altered = matches!(self.fault, Some(Fault::FinishReasonChanged | Fault::AnswerUsageOfOneToken));
-        let Some(mut json) = Some(&body).filter(|_| is_altered).and_then(|body| serde_json::from_slice(body).ok()) else {
+        let Some(mut json) = Some(&body).filter(|_| is_altered).and_then(|body| serde_json::from_slice(body).ok())
+        else {
             return body;
         };
         match self.fault {
@@ -159,7 +160,9 @@ impl Rewriting {
     /// For a stream of this API; none for one that is passed on as it is.
     pub(super) fn of(route: Route) -> Option<Rewriting> {
         match route {
-            Route::Chat | Route::Completions | Route::Responses => Some(Rewriting { route, rest: Vec::new(), texts: 0 }),
+            Route::Chat | Route::Completions | Route::Responses => {
+                Some(Rewriting { route, rest: Vec::new(), texts: 0 })
+            }
             Route::Messages | Route::Embeddings | Route::Images | Route::Passthrough => None,
         }
     }

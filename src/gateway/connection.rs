@@ -196,8 +196,7 @@ impl Connection {
         let status = response.status();
         let accepted = Answer::Accepted { status: status.as_u16() };
         let said = self.tells.in_headers(response.headers());
-        let mut stream =
-            Stream::new(ask.api, self.stream_end).after(said.clone(), self.tells.cost_in_streams);
+        let mut stream = Stream::new(ask.api, self.stream_end).after(said.clone(), self.tells.cost_in_streams);
         let mut left = false;
         let body = self.body(response, |part| {
             stream.push(part);

@@ -158,8 +158,7 @@ fn usage(api: Api, usage: &Value, said: &mut Said) {
     let (input, output) = (usage[input].as_u64(), usage[output].as_u64());
     if input.is_some() || output.is_some() {
         let before = said.usage.unwrap_or_default();
-        said.usage =
-            Some(SaidUsage { input: input.unwrap_or(before.input), output: output.unwrap_or(before.output) });
+        said.usage = Some(SaidUsage { input: input.unwrap_or(before.input), output: output.unwrap_or(before.output) });
     }
 }
 
@@ -259,11 +258,8 @@ mod tests {
 
     #[test]
     fn headers_are_read_where_the_adapter_says_they_are() {
-        let tells = Tells {
-            cost: Some("x-cost"),
-            remaining: Some(("x-ratelimit-", "-remaining-requests")),
-            ..TELLS_NOTHING
-        };
+        let tells =
+            Tells { cost: Some("x-cost"), remaining: Some(("x-ratelimit-", "-remaining-requests")), ..TELLS_NOTHING };
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("x-cost", "1.25e-05"),

@@ -18,9 +18,7 @@ impl Steps<'_> {
         let (api, streamed) = self.form(exchange.request, fields);
         let tells_usage = !streamed
             || match api {
-                Api::Chat | Api::Completions | Api::Passthrough => {
-                    self.trial.case.include_usage == IncludeUsage::Asked
-                }
+                Api::Chat | Api::Completions | Api::Passthrough => self.trial.case.include_usage == IncludeUsage::Asked,
                 Api::Messages | Api::Responses | Api::Embeddings | Api::Images => true,
             };
         fidelity::altered(provided, &exchange.said, tells_usage)
@@ -47,9 +45,8 @@ impl Steps<'_> {
     /// Notes what is wrong with an answer: of each kind once for a step.
     pub(super) fn note_wrong(&mut self, wrong: Option<Wrong>, place: Place, request: usize) {
         let Some(Wrong { kind, expected, got }) = wrong else { return };
-        let is_new = |finding: &Finding| {
-            (finding.kind, finding.place.line, &finding.expected) != (kind, place.line, &expected)
-        };
+        let is_new =
+            |finding: &Finding| (finding.kind, finding.place.line, &finding.expected) != (kind, place.line, &expected);
         if self.findings.iter().all(is_new) {
             // A figure that an answer states does not come later.
             self.exceeded += usize::from(kind == FindingKind::Miscount);
@@ -96,12 +93,7 @@ impl Steps<'_> {
             match api {
                 Api::Images => return Err(lacks("its usage")),
                 // What it says, and where it has to say it, was judged before.
-                Api::Chat
-                | Api::Completions
-                | Api::Messages
-                | Api::Responses
-                | Api::Embeddings
-                | Api::Passthrough => {}
+                Api::Chat | Api::Completions | Api::Messages | Api::Responses | Api::Embeddings | Api::Passthrough => {}
             }
         }
         Ok(())

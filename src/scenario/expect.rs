@@ -174,7 +174,9 @@ impl<'de> Deserialize<'de> for Expect {
         impl<'de> Visitor<'de> for Expected {
             type Value = Expect;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`accepted`, `refused`, or what the answer says, such as { status: 429, error: budget_exceeded }")
+                f.write_str(
+                    "`accepted`, `refused`, or what the answer says, such as { status: 429, error: budget_exceeded }",
+                )
             }
             fn visit_str<E: Error>(self, text: &str) -> Result<Expect, E> {
                 match text {

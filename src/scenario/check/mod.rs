@@ -9,8 +9,8 @@ use std::path::Path;
 
 use super::diagnostic::Diagnostic;
 use super::{
-    Act, Alone, Api, AskFields, At, Disturbance, Expect, IncludeUsage, Kind, Name, Part, Place, Scenario, State, Stated,
-    Step, Usd,
+    Act, Alone, Api, AskFields, At, Disturbance, Expect, IncludeUsage, Kind, Name, Part, Place, Scenario, State,
+    Stated, Step, Usd,
 };
 
 /// The most requests one `chat` step makes, tools it describes, and characters of system prompt.
