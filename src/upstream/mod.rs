@@ -83,7 +83,10 @@ pub fn answered(route: &str, body: &Value) -> Option<Answered> {
     body.as_object_mut()?.extend(asked.as_object().cloned()?);
     let call = Call::read(api, body.to_string().as_bytes()).ok()?;
     match call.answer(&CallCounts::default()) {
-        Reply::Whole { status: 200, mut body } => {
+        Reply::Whole { status: 200, body } => {
+            // The mark means something only where it is looked at.
+            let body = body.to_string().replace(&format!("{} ", call.marker.mark()), "");
+            let mut body: Value = serde_json::from_str(&body).ok()?;
             let names_model_asked_for = body["model"] == MODEL;
             if body["id"].is_string() {
                 body["id"] = "".into();
