@@ -226,6 +226,12 @@ pub(super) struct RateCount {
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl RateCount {
+    /// How many seconds of its own clock the minute still has, at least one.
+    pub(super) fn left(&self) -> u64 {
+        let passed = self.began.map_or(Duration::ZERO, |began| began.elapsed() * SPEED);
+        MINUTE.saturating_sub(passed).as_secs().max(1)
+    }
+
     /// Begins a new minute when the last one is over.
     pub(super) fn roll(&mut self) {
         if self.began.is_none_or(|began| began.elapsed() >= MINUTE / SPEED) {

@@ -67,6 +67,14 @@ impl Route {
         }
     }
 
+    /// Whether its whole answers say what is left of limits.
+    pub(super) fn tells_left(self) -> bool {
+        match self {
+            Route::Chat | Route::Completions | Route::Responses | Route::Embeddings | Route::Images => true,
+            Route::Messages | Route::Passthrough => false,
+        }
+    }
+
     /// Whether its streams end with their usage only when asked to.
     fn asks_for_usage(self) -> bool {
         match self {
@@ -95,7 +103,7 @@ pub(super) struct Asked {
     pub(super) tier: String,
     pub(super) retries: u64,
     pub(super) fallbacks: Vec<String>,
-    /// Its key in the response cache, if it may be answered from there.
+    /// Its key in the response cache, if it may be answered from there: the same for all who ask.
     pub(super) cache_key: Option<String>,
     body: Value,
 }

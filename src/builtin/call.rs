@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use rust_decimal::Decimal;
@@ -21,6 +21,7 @@ use super::charge::{Bill, LATE, RequestEnd};
 use super::faults::Fault;
 use super::refusal::refuse;
 use super::store::Cached;
+use super::told::Rewriting;
 use super::usage::{Reader, Tally};
 
 /// A request that was let in, until it ends: when this is dropped at the latest.
@@ -42,15 +43,20 @@ impl Ticket {
         Ticket { node, asked, admitted, model, attempts: 0, advance: None, is_open: true }
     }
 
-    pub(super) fn close(&mut self, end: RequestEnd, usage: &Tally) {
+    /// Ends it; gives the headers in which a whole answer says what it cost, and what is left.
+    pub(super) fn close(&mut self, end: RequestEnd, usage: &Tally) -> HeaderMap {
         if !std::mem::take(&mut self.is_open) {
-            return;
+            return HeaderMap::new();
         }
         let Ticket { asked, model, attempts, advance, .. } = self;
         let advance = advance.unwrap_or_default();
         let bill = Bill { asked, end, model, usage, attempts: *attempts, advance };
         let mut world = self.node.lock();
-        world.charge(self.node.instance, &self.admitted, &bill);
+        let cost = world.charge(self.node.instance, &self.admitted, &bill);
+        let mut headers = world.tells(asked, end, cost, world.price(model, usage));
+        if asked.route.tells_left() {
+            headers.extend(self.admitted.left.drain());
+        }
         if world.has(Fault::SpendWrittenLate) {
             let node = self.node.clone();
             tokio::spawn(async move {
@@ -58,6 +64,7 @@ impl Ticket {
                 node.lock().write_late();
             });
         }
+        headers
     }
 
     /// Charges for a stream that begins: a client that leaves has paid for what it saw before anyone misses it.
@@ -85,7 +92,8 @@ impl Ticket {
             let inner = Box::pin(response.bytes_stream());
             let reader = Reader::new(self.node.lock().fault);
             let translated = self.is_translated().then(|| Translated::new(!self.asked.hides_usage));
-            let passing = Passing { inner, reader, translated, seen: Vec::new(), ticket: self };
+            let rewriting = Rewriting::of(self.asked.route);
+            let passing = Passing { inner, reader, translated, seen: Vec::new(), rewriting, ticket: self };
             return (status, [(CONTENT_TYPE, content_type)], Body::from_stream(passing)).into_response();
         }
         match response.bytes().await {
@@ -100,10 +108,13 @@ impl Ticket {
                 if status.is_success() {
                     self.keep(content_type.clone(), body.clone(), &usage);
                 }
-                self.close(end, &usage);
-                match is_broken && status.is_success() {
-                    true => axum::Json(json!({ "ok": true })).into_response(),
-                    false => (status, [(CONTENT_TYPE, content_type)], body).into_response(),
+                let headers = self.close(end, &usage);
+                match (is_broken, status.is_success()) {
+                    (true, true) => axum::Json(json!({ "ok": true })).into_response(),
+                    (false, true) => {
+                        (status, headers, [(CONTENT_TYPE, content_type)], self.passed_on(body)).into_response()
+                    }
+                    (_, false) => (status, [(CONTENT_TYPE, content_type)], body).into_response(),
                 }
             }
         }
@@ -112,6 +123,19 @@ impl Ticket {
     /// Whether its answer comes in another API's words than the client's.
     fn is_translated(&self) -> bool {
         is_translated(&self.node, &self.asked, &self.model)
+    }
+
+    /// What the client gets of a whole answer.
+    fn passed_on(&self, body: Bytes) -> Bytes {
+        let mut world = self.node.lock();
+        let body = world.altered(self.asked.route, body);
+        if !world.has(Fault::CrowdAnswersMixedUp) {
+            return body;
+        }
+        let is_crowded = self.admitted.charged.first().and_then(|key| world.store.accounts.get(key));
+        let is_crowded = is_crowded.is_some_and(|key| key.rate.running > 0);
+        let last = world.store.last_answers.insert(self.model.clone(), body.clone());
+        last.filter(|_| is_crowded).unwrap_or(body)
     }
 
     /// The first answer that is not a failure of the provider, else the last failure.
@@ -139,9 +163,10 @@ impl Ticket {
 
     /// Keeps an answer, if it may be given again.
     fn keep(&self, content_type: HeaderValue, body: Bytes, usage: &Tally) {
-        if let Some(key) = self.asked.cache_key.clone() {
+        let mut world = self.node.lock();
+        if let Some(key) = world.cache_key(&self.asked) {
             let cached = Cached { content_type, body, usage: usage.clone() };
-            self.node.lock().store.cache.insert(key, cached);
+            world.store.cache.insert(key, cached);
         }
     }
 }
@@ -179,6 +204,8 @@ struct Passing {
     translated: Option<Translated>,
     /// What has passed, if it may be given again.
     seen: Vec<u8>,
+    /// None if it is passed on as it is.
+    rewriting: Option<Rewriting>,
     ticket: Ticket,
 }
 
@@ -187,7 +214,7 @@ impl Stream for Passing {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Poll::Ready(chunk) = self.inner.as_mut().poll_next(context) else { return Poll::Pending };
-        let Passing { reader, translated, seen, ticket, .. } = &mut *self;
+        let Passing { reader, translated, seen, ticket, rewriting, .. } = &mut *self;
         let mut chunk = chunk;
         match &mut chunk {
             Some(Ok(bytes)) => {
@@ -207,9 +234,19 @@ impl Stream for Passing {
                     ticket.begin(&reader.usage());
                 }
             }
-            Some(Err(_)) | None => ticket.close(RequestEnd::BrokenOff, &reader.usage()),
+            Some(Err(_)) | None => {
+                ticket.close(RequestEnd::BrokenOff, &reader.usage());
+            }
         }
-        Poll::Ready(chunk)
+        let pass = |chunk: Bytes| match rewriting {
+            Some(rewriting) => {
+                let world = ticket.node.lock();
+                let cost = world.price(&ticket.model, &reader.usage());
+                rewriting.piece(&world, &chunk, cost)
+            }
+            None => chunk,
+        };
+        Poll::Ready(chunk.map(|chunk| chunk.map(pass)))
     }
 }
 

@@ -63,8 +63,8 @@ impl World {
         advance
     }
 
-    /// Ends a request that was let in.
-    pub(super) fn charge(&mut self, instance: usize, admitted: &Admitted, bill: &Bill<'_>) {
+    /// Ends a request that was let in; gives what it cost.
+    pub(super) fn charge(&mut self, instance: usize, admitted: &Admitted, bill: &Bill<'_>) -> Decimal {
         let cost = self.cost(instance, admitted, bill);
         for id in &admitted.charged {
             self.record(instance, id, cost - bill.advance);
@@ -101,6 +101,7 @@ impl World {
             account.ended.notify_waiters();
         }
         self.log(&admitted.charged, bill, cost);
+        cost
     }
 
     /// Books an amount.
@@ -126,7 +127,7 @@ impl World {
     }
 
     /// What an answer costs.
-    fn price(&self, model: &str, usage: &Tally) -> Decimal {
+    pub(super) fn price(&self, model: &str, usage: &Tally) -> Decimal {
         self.models.cost(model, usage, self.fault)
     }
 

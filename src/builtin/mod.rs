@@ -21,6 +21,7 @@ mod rate;
 mod refusal;
 mod serve;
 mod store;
+mod told;
 mod usage;
 
 use std::net::{Ipv4Addr, SocketAddr};

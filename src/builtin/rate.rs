@@ -1,13 +1,14 @@
 //! How many requests and tokens a minute, and how many requests at the same time. Each fault of these limits is a switch
 //! in here.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use tokio::sync::futures::OwnedNotified;
 
 use super::World;
 use super::account::{AccountKind, Id, Terms};
 use super::faults::Fault;
 use super::refusal::{Refusal, refuse};
+use super::told::scope;
 
 /// Limits that hold for an account: its own, else those of its budget object.
 struct RateLimits {
@@ -39,6 +40,7 @@ impl World {
             if !forever || rate.requests == 0 {
                 rate.roll();
             }
+            let left = rate.left();
             let tokens = if early { rate.tokens * 2 } else { rate.tokens };
             let reached = |limit: Option<u64>, used: u64| limit.filter(|limit| used >= *limit);
             let limited = if let Some(limit) = reached(parallel, rate.running) {
@@ -50,8 +52,10 @@ impl World {
                 reached(tpm, tokens).map(|limit| format!("tokens. Current limit: {limit}"))
             };
             if let Some(what) = limited {
-                let message = format!("Rate limit exceeded. Limit type: {what}");
-                return Err(refuse(StatusCode::TOO_MANY_REQUESTS, "None", message));
+                let message = format!("Rate limit exceeded for {}. Limit type: {what}", scope(id.kind));
+                let refusal = refuse(StatusCode::TOO_MANY_REQUESTS, "None", message);
+                let retry_after = Some(left).filter(|_| !self.has(Fault::RateRefusalWithoutRetryAfter));
+                return Err(Refusal { retry_after, ..refusal });
             }
             if let Some(limit) = tpm.filter(|_| rate.running > 0) {
                 let expected = last_tokens.unwrap_or(limit).saturating_mul(rate.running);
@@ -72,6 +76,20 @@ impl World {
             tpm: own.tpm.or_else(|| object(|terms| terms.tpm)),
             parallel: own.parallel.or_else(|| object(|terms| terms.parallel)),
         })
+    }
+
+    /// What the answer to a request that was let in says is left of limits.
+    pub(super) fn left(&self, instance: usize, charged: &[Id]) -> HeaderMap {
+        let per_instance = self.has(Fault::RatesPerInstance);
+        let of = |id: &Id| {
+            let limit = self.limits_of(id)?.rpm?;
+            let rate = match per_instance {
+                true => self.memories[instance].rates.get(id)?,
+                false => &self.store.accounts.get(id)?.rate,
+            };
+            self.tells_left(id.kind, limit, rate.requests)
+        };
+        charged.iter().filter_map(of).collect()
     }
 
     /// A request has come in.

@@ -44,10 +44,14 @@ pub(super) async fn ask(State(node): Shared, uri: Uri, headers: HeaderMap, body:
         }
     };
     let mut ticket = Ticket::new(node.clone(), Arc::clone(&asked), admitted);
-    let cached = asked.cache_key.as_ref().and_then(|key| node.lock().store.cache.get(key).cloned());
+    let cached = {
+        let world = node.lock();
+        world.cache_key(&asked).and_then(|key| world.store.cache.get(&key).cloned())
+    };
     if let Some(cached) = cached {
-        ticket.close(RequestEnd::Cached, &cached.usage);
-        return ([(CONTENT_TYPE, cached.content_type)], cached.body).into_response();
+        let headers = ticket.close(RequestEnd::Cached, &cached.usage);
+        let headers = if asked.stream { Default::default() } else { headers };
+        return (headers, [(CONTENT_TYPE, cached.content_type)], cached.body).into_response();
     }
     // In a task of its own: the provider is paid for a call even if the client does not wait for its end.
     match tokio::spawn(ticket.call()).await {

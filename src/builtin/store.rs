@@ -19,6 +19,8 @@ pub(super) struct Store {
     pub(super) passwords: HashMap<String, (String, String)>,
     /// Answers that may be given again.
     pub(super) cache: HashMap<String, Cached>,
+    /// In a faulty one: the last answer of each model.
+    pub(super) last_answers: HashMap<String, Bytes>,
     /// In a faulty one: keys that were deleted, or given another secret.
     pub(super) revoked: Vec<(Id, Account)>,
     /// Nobody can reach the database.

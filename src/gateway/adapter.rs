@@ -17,6 +17,7 @@ use super::own::{OwnConfig, OwnPriced};
 use super::price::Priced;
 use super::recipe::{Image, Package, Recipe, Surroundings};
 use super::refusal::Refusals;
+use super::told::Tells;
 use super::{AdminError, Ask, Definition, Differing, Entity, LogRow};
 use crate::scenario::read::Mistakes;
 use crate::scenario::{Api, Fields, Kind, PricedBy, Provider, Usd};
@@ -102,6 +103,8 @@ pub struct About {
     pub features: &'static [Feature],
     pub charged: Charged,
     pub stream_end: StreamEnd,
+    /// What its answers say beside a model's text, and where.
+    pub tells: &'static Tells,
     /// How far its books are behind when it is launched here.
     pub pace: Pace,
     pub package: Package,

@@ -21,6 +21,7 @@ use super::connection::{Connection, Credential, amount, number};
 use super::price::{Cost, KNOWN, KNOWN_MODEL, Parts, Priced, RATE};
 use super::recipe::{Package, Recipe, Surroundings};
 use super::refusal::{KnownRefusal, Refusals};
+use super::told::TELLS_NOTHING;
 use super::{AdminError, Ask, Definition, Differing, Entity, LogRow, openai};
 use crate::scenario::{Api, ErrorKind, Fields, Kind, PricedBy, Provider, Usd};
 use crate::secret::{Secret, redact};
@@ -67,6 +68,7 @@ static ABOUT: About = About {
     features: &[Feature::List],
     charged: Charged::After,
     stream_end: StreamEnd::Done,
+    tells: &TELLS_NOTHING,
     pace: Pace { poll: Duration::from_millis(50), behind: Duration::ZERO, clock: 1 },
     package: Package {
         name: "any-llm-sdk",

@@ -13,7 +13,7 @@ use super::connection::{Connection, Notes};
 use super::own::{OwnConfig, OwnPriced};
 use super::tempo::Tempo;
 use super::{AdminError, Ask, Definition, Differing, Entity, LogRow};
-use crate::outcome::{AdminAnswer, Answer, Broken, Sent};
+use crate::outcome::{AdminAnswer, Answer, Broken, Said, Sent};
 use crate::scenario::{Fields, Usd};
 use crate::secret::{Secret, redact_json};
 
@@ -36,7 +36,7 @@ impl Gateway {
         admin_key: Secret,
         limit: Duration,
     ) -> Gateway {
-        let About { credential, refusals, stream_end, pace, .. } = *adapter.about();
+        let About { credential, refusals, stream_end, tells, pace, .. } = *adapter.about();
         let (base_url, upstream) = (base_url.into(), upstream.into());
         let (notes, tempo) = (None, Tempo::default());
         let connection = Connection {
@@ -49,6 +49,7 @@ impl Gateway {
             credential,
             refusals,
             stream_end,
+            tells,
             notes,
             tempo,
         };
@@ -125,13 +126,17 @@ impl Gateway {
         self.adapter.price_own(&self.connection, own).await
     }
 
-    /// Asks a model with a key; also gives what it sent, unless that could not be sent.
-    pub async fn ask(&self, key: &Secret, ask: &Ask) -> (Option<Sent>, Answer) {
+    /// Asks a model with a key; also gives what it sent, unless that could not be sent, and what its answer says.
+    pub async fn ask(&self, key: &Secret, ask: &Ask) -> (Option<Sent>, Answer, Said) {
         let to = self.connection.of_models();
         let request = to.to_model(self.adapter.ask(&to, key, ask)).timeout(to.limit + ask.late);
         match request.build() {
-            Ok(request) => (Some(Sent::of(&request)), to.answer(request, ask).await),
-            Err(error) => (None, Answer::Broken { how: Broken::Lost(error.to_string()) }),
+            Ok(request) => {
+                let sent = Some(Sent::of(&request));
+                let (answer, said) = to.answer(request, ask).await;
+                (sent, answer, said)
+            }
+            Err(error) => (None, Answer::Broken { how: Broken::Lost(error.to_string()) }, Said::default()),
         }
     }
 

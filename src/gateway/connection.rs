@@ -14,8 +14,9 @@ use super::adapter::StreamEnd;
 use super::refusal::Refusals;
 use super::stream::Stream;
 use super::tempo::Tempo;
+use super::told::Tells;
 use super::{AdminError, Ask, openai};
-use crate::outcome::{AdminCall, Answer, Broken, Gives, Sent};
+use crate::outcome::{AdminCall, Answer, Broken, Gives, Said, Sent};
 use crate::scenario::value::shortened;
 use crate::scenario::{Budget, Usd};
 use crate::secret::{Secret, redact};
@@ -79,6 +80,7 @@ pub struct Connection {
     pub(super) credential: Credential,
     pub(super) refusals: &'static Refusals,
     pub(super) stream_end: StreamEnd,
+    pub(super) tells: &'static Tells,
     pub(super) notes: Option<Notes>,
     pub(super) tempo: Tempo,
 }
@@ -184,16 +186,17 @@ impl Connection {
         }
     }
 
-    /// What a model request gets as its answer.
-    pub(super) async fn answer(&self, request: Request, ask: &Ask) -> Answer {
+    /// What a model request gets as its answer, and what that says.
+    pub(super) async fn answer(&self, request: Request, ask: &Ask) -> (Answer, Said) {
         let began = Instant::now();
         let response = match self.http.execute(request).await {
             Ok(response) => response,
-            Err(error) => return Answer::Broken { how: self.broken(&error) },
+            Err(error) => return (Answer::Broken { how: self.broken(&error) }, Said::default()),
         };
         let status = response.status();
         let accepted = Answer::Accepted { status: status.as_u16() };
-        let mut stream = Stream::new(ask.api, self.stream_end);
+        let said = self.tells.in_headers(response.headers());
+        let mut stream = Stream::new(ask.api, self.stream_end).after(said.clone(), self.tells.cost_in_streams);
         let mut left = false;
         let body = self.body(response, |part| {
             stream.push(part);
@@ -205,14 +208,27 @@ impl Connection {
         // The provider's time is not the gateway's.
         self.tempo.note(began.elapsed().saturating_sub(ask.late));
         match body {
-            _ if left || (status.is_success() && ask.is_broken_off) => accepted,
-            Err(how) => Answer::Broken { how },
-            Ok(body) if !status.is_success() => self.refusals.read(status.as_u16(), &body),
-            Ok(body) => {
-                let is_answer = if ask.stream { stream.is_answer() } else { openai::is_answer(ask.api, &body) };
-                if is_answer { accepted } else { no_answer(&body) }
-            }
+            _ if left || (status.is_success() && ask.is_broken_off) => (accepted, said),
+            Err(how) => (Answer::Broken { how }, said),
+            Ok(body) if !status.is_success() => self.refusal(status.as_u16(), &body, said),
+            Ok(body) if ask.stream => match stream.ended() {
+                (true, said) => (accepted, said),
+                (false, said) => (no_answer(&body), said),
+            },
+            Ok(body) => match openai::answer(ask.api, &body, said) {
+                Some(said) => (accepted, said),
+                None => (no_answer(&body), Said::default()),
+            },
         }
+    }
+
+    fn refusal(&self, status: u16, body: &str, said: Said) -> (Answer, Said) {
+        let answer = self.refusals.read(status, body);
+        let names = match &answer {
+            Answer::Refused { message, .. } => self.tells.named(message),
+            Answer::Accepted { .. } | Answer::Broken { .. } => None,
+        };
+        (answer, Said { names, ..said })
     }
 
     /// What a request for a list of models gets as its answer.

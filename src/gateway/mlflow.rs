@@ -21,6 +21,7 @@ use super::connection::{Connection, Credential, amount, number};
 use super::price::{Cost, KNOWN, KNOWN_MODEL, Parts, Priced, RATE};
 use super::recipe::{Package, Recipe, Surroundings};
 use super::refusal::{KnownRefusal, Refusals};
+use super::told::TELLS_NOTHING;
 use super::{AdminError, Ask, Definition, Differing, Entity, openai};
 use crate::scenario::{Api, Budget, ErrorKind, Fields, Kind, PricedBy, Provider, Usd};
 use crate::secret::{Secret, know, redact};
@@ -68,6 +69,7 @@ static ABOUT: About = About {
     charged: Charged::After,
     // Seen on 3.11.1 to 3.17.2: its unified API leaves out `[DONE]`.
     stream_end: StreamEnd::FinishReason,
+    tells: &TELLS_NOTHING,
     pace: Pace { poll: Duration::from_millis(100), behind: Duration::ZERO, clock: 1 },
     package: Package {
         name: "mlflow",

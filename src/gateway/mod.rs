@@ -18,6 +18,7 @@ pub mod refusal;
 pub mod shown;
 pub mod stream;
 pub mod tempo;
+pub mod told;
 pub mod yaml;
 
 use std::time::Duration;

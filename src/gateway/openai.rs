@@ -3,7 +3,9 @@
 
 use serde_json::{Value, json};
 
+use super::told::read_whole;
 use crate::gateway::Ask;
+use crate::outcome::Said;
 use crate::scenario::{Api, Carrier, IncludeUsage};
 
 /// The body of a request, as its API wants it.
@@ -84,16 +86,16 @@ fn tool(api: Api, number: u16) -> Value {
     }
 }
 
-/// Whether a successful body that is not a stream is an answer of a model.
-pub(super) fn is_answer(api: Api, body: &str) -> bool {
-    let Ok(body) = serde_json::from_str::<Value>(body) else {
-        return false;
-    };
+/// What a successful body that is not a stream says, after its headers; nothing if it is no answer of a model.
+pub(super) fn answer(api: Api, body: &str, mut said: Said) -> Option<Said> {
+    let body = serde_json::from_str::<Value>(body).ok()?;
     let list = match api {
         Api::Chat | Api::Completions | Api::Passthrough => &body["choices"],
         Api::Messages => &body["content"],
         Api::Responses => &body["output"],
         Api::Embeddings | Api::Images => &body["data"],
     };
-    list.as_array().is_some_and(|items| !items.is_empty())
+    list.as_array().filter(|items| !items.is_empty())?;
+    read_whole(api, &body, &mut said);
+    Some(said)
 }

@@ -1,9 +1,11 @@
-//! Reading a streamed answer while it arrives: server-sent events, byte by byte, each looked at once. Not: what is
-//! asked (`super::litellm`), nor the connection it comes from.
+//! Reading a streamed answer while it arrives: server-sent events, byte by byte, each looked at once. Not: what one of
+//! them says ([`super::told`]), nor the connection it comes from.
 
 use serde_json::Value;
 
 use super::adapter::StreamEnd;
+use super::told::read_event;
+use crate::outcome::Said;
 use crate::scenario::Api;
 
 /// A streamed answer of a model, as far as it has come. It keeps one line, however long the stream.
@@ -17,11 +19,20 @@ pub struct Stream {
     chunks: usize,
     failed: bool,
     ended: bool,
+    said: Said,
+    /// Whether its usage may have a cost.
+    with_cost: bool,
 }
 
 impl Stream {
     pub fn new(api: Api, end: StreamEnd) -> Stream {
-        Stream { api, end, line: Vec::new(), events: 0, chunks: 0, failed: false, ended: false }
+        let (line, said) = (Vec::new(), Said::default());
+        Stream { api, end, line, events: 0, chunks: 0, failed: false, ended: false, said, with_cost: false }
+    }
+
+    /// The same, after what its headers said.
+    pub(super) fn after(self, said: Said, with_cost: bool) -> Stream {
+        Stream { said, with_cost, ..self }
     }
 
     /// Takes in the next part. Parts may end anywhere, even within a character.
@@ -41,9 +52,14 @@ impl Stream {
     }
 
     /// Nothing more comes: whether it was a whole answer of a model.
-    pub fn is_answer(mut self) -> bool {
+    pub fn is_answer(self) -> bool {
+        self.ended().0
+    }
+
+    /// The same, and what it said.
+    pub(super) fn ended(mut self) -> (bool, Said) {
         self.end_line();
-        self.ended && !self.failed && self.events > 1
+        (self.ended && !self.failed && self.events > 1, self.said)
     }
 
     fn end_line(&mut self) {
@@ -51,32 +67,21 @@ impl Stream {
         let line = String::from_utf8_lossy(&line);
         let Some(event) = line.strip_prefix("data:").map(str::trim) else { return };
         self.events += 1;
-        self.chunks += usize::from(has_text(event));
         self.failed |= event.starts_with("{\"error\"");
+        let read: Option<Value> = serde_json::from_str(event).ok();
+        if let Some(event) = &read {
+            self.chunks += usize::from(read_event(self.api, event, self.with_cost, &mut self.said));
+        }
         self.ended = match self.api {
             Api::Chat | Api::Completions | Api::Passthrough | Api::Embeddings | Api::Images => match self.end {
                 // What comes after the end is not part of a whole answer.
                 StreamEnd::Done => event == "[DONE]",
-                StreamEnd::FinishReason => self.ended || says_why_it_ended(event),
+                StreamEnd::FinishReason => self.ended || self.said.finish.is_some(),
             },
             Api::Messages => self.ended || event.contains("\"message_stop\""),
             Api::Responses => self.ended || event.contains("\"response.completed\""),
         };
     }
-}
-
-fn says_why_it_ended(event: &str) -> bool {
-    let event: Result<Value, _> = serde_json::from_str(event);
-    event.is_ok_and(|event| event["choices"][0]["finish_reason"].is_string())
-}
-
-fn has_text(event: &str) -> bool {
-    let Ok(event) = serde_json::from_str::<Value>(event) else { return false };
-    let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
-    is_text(&event["choices"][0]["delta"]["content"])
-        || is_text(&event["choices"][0]["text"])
-        || is_text(&event["delta"]["text"])
-        || is_text(&event["delta"])
 }
 
 #[cfg(test)]
@@ -105,7 +110,7 @@ mod tests {
         let chat = "data: {\"choices\":[{\"delta\":{\"content\":\"h\u{e9}\"}}]}\r\n\r\ndata: [DONE]\n\n";
         let messages =
             "event: x\ndata: {\"delta\":{\"text\":\"a\"}}\n\ndata: {\"type\": \"message_stop\"}\n\ndata: {}\n";
-        let responses = "data: {\"delta\":\"a\"}\n\ndata: {\"type\":\"response.completed\"}";
+        let responses = "data: {\"type\":\"response.output_text.delta\",\"delta\":\"a\"}\n\ndata: {\"type\":\"response.completed\"}";
         let failed = "data: {\"error\":{\"code\":500}}\n\ndata: [DONE]\n\n";
         for (api, text, is_answer, chunks) in [
             (Api::Chat, chat, true, 1),
@@ -114,7 +119,7 @@ mod tests {
             (Api::Chat, failed, false, 0),
             (Api::Messages, messages, true, 1),
             (Api::Responses, responses, true, 1),
-            (Api::Responses, chat, false, 1),
+            (Api::Responses, chat, false, 0),
             (Api::Chat, "", false, 0),
         ] {
             for size in [1, 2, 7, text.len().max(1)] {

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Said;
 use crate::scenario::{ErrorKind, Expect, Instance, Refusal, Usd};
 
 /// One request, and what was known before and after it.
@@ -32,6 +33,9 @@ pub struct Exchange {
     pub expected: Option<String>,
     /// What the gateway answered.
     pub answer: Answer,
+    /// What its answer says beside that.
+    #[serde(default)]
+    pub said: Said,
     /// How often it reached the upstream.
     pub upstream_calls: usize,
     /// How long it took.
@@ -43,6 +47,14 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// The answer for a table, with what it says if its step asks for that: `200 (states 0.02)`
+    pub fn answered(&self) -> String {
+        match self.said.to_string() {
+            said if self.said.is_asked && !said.is_empty() => format!("{} ({said})", self.answer),
+            _ => self.answer.to_string(),
+        }
+    }
+
     /// The key, and where it asked if not at the first instance.
     pub fn whose(&self) -> String {
         match self.on {

@@ -41,15 +41,18 @@ pub enum FindingKind {
     /// Accepted what had to be refused.
     #[serde(rename = "bypass")]
     Bypass,
-    /// Refused, yet the upstream was called.
+    /// Refused, yet the upstream was called; or another's answer was given.
     #[serde(rename = "leak")]
     Leak,
     /// Accepted more beyond the budget than the scenario allows.
     #[serde(rename = "overrun")]
     Overrun,
-    /// Recorded spend differs from the ledger.
+    /// Recorded spend, or the cost that an answer states, differs from the ledger.
     #[serde(rename = "miscount")]
     Miscount,
+    /// The client got another answer than the provider gave.
+    #[serde(rename = "altered")]
+    Altered,
     /// Refused what had to be accepted.
     #[serde(rename = "false refusal")]
     FalseRefusal,
@@ -63,11 +66,12 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// The most severe first.
-    pub const ALL: [FindingKind; 7] = [
+    pub const ALL: [FindingKind; 8] = [
         FindingKind::Bypass,
         FindingKind::Leak,
         FindingKind::Overrun,
         FindingKind::Miscount,
+        FindingKind::Altered,
         FindingKind::FalseRefusal,
         FindingKind::WrongRefusal,
         FindingKind::Fault,
@@ -80,6 +84,7 @@ impl FindingKind {
             FindingKind::Leak => "leak",
             FindingKind::Overrun => "overrun",
             FindingKind::Miscount => "miscount",
+            FindingKind::Altered => "altered",
             FindingKind::FalseRefusal => "false refusal",
             FindingKind::WrongRefusal => "wrong refusal",
             FindingKind::Fault => "fault",
@@ -89,8 +94,10 @@ impl FindingKind {
     /// `1 bypass`, `22 bypasses`
     pub fn counted(self, count: usize) -> String {
         let plural = match (count, self) {
+            (1, FindingKind::Altered) => " answer",
             (1, _) => "",
             (_, FindingKind::Bypass) => "es",
+            (_, FindingKind::Altered) => " answers",
             _ => "s",
         };
         format!("{count} {}{plural}", self.word())
@@ -100,9 +107,10 @@ impl FindingKind {
     pub fn sentence(self) -> &'static str {
         match self {
             FindingKind::Bypass => "accepted a request that had to be refused",
-            FindingKind::Leak => "refused a request, yet sent it to the provider",
+            FindingKind::Leak => "refused a request, yet sent it to the provider, or gave another's answer",
             FindingKind::Overrun => "accepted more beyond the budget than is allowed",
-            FindingKind::Miscount => "recorded figures that differ from what happened",
+            FindingKind::Miscount => "recorded or stated figures that differ from what happened",
+            FindingKind::Altered => "gave another answer than the provider",
             FindingKind::FalseRefusal => "refused a request that it had to accept",
             FindingKind::WrongRefusal => "refused, but not as promised",
             FindingKind::Fault => "gave no proper answer",

@@ -5,6 +5,7 @@ mod evidence;
 mod exchange;
 mod finding;
 mod rollout;
+mod said;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +19,7 @@ pub use evidence::{Acted, AdminAnswer, AdminCall, Evidence, Gives};
 pub use exchange::{Answer, Broken, Company, Exchange, Sent, Standing};
 pub use finding::{Finding, FindingKind};
 pub use rollout::{Moved, MovedAt, RolledOut, SchemaChange};
+pub use said::{Said, SaidUsage, Text};
 
 /// What came of one trial on one target, with all that is known about how.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -13,7 +13,7 @@ use crate::verdict::deviation::Deviation;
 use crate::verdict::fail_on::FailOn;
 
 /// Grows with every change that could break readers of a report.
-const FORMAT: u32 = 6;
+const FORMAT: u32 = 7;
 
 /// A run of gatecrash, judged.
 #[derive(Serialize, Deserialize, JsonSchema)]

@@ -80,7 +80,7 @@ pub fn as_text(results: &[TrialResult]) -> String {
         let mut line = vec![row.line.to_string(), row.key];
         for exchange in row.exchanges {
             line.extend(match exchange {
-                Some(exchange) => [exchange.request.to_string(), spent_before(exchange), exchange.answer.to_string()],
+                Some(exchange) => [exchange.request.to_string(), spent_before(exchange), exchange.answered()],
                 None if row.moved.is_some() => ["--".to_owned(), String::new(), String::new()],
                 None => ["-".to_owned(), String::new(), String::new()],
             });

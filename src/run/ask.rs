@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use super::Stop;
 use super::steps::{ASK_AGAIN, BEYOND, Steps, drain_range, undisturbed};
 use crate::gateway::adapter::{Feature, Statuses};
-use crate::outcome::{Answer, Company, Exchange, Finding, FindingKind};
+use crate::outcome::{Answer, Company, Exchange, Finding, FindingKind, Said};
 use crate::scenario::arithmetic::{Allowed, drains_into};
 use crate::scenario::charge::{Asker, charged};
 use crate::scenario::{AskFields, At, Count, Expect, Instance, ListFields, Name, Period, Place, Settle, Usd};
+use crate::verdict::fidelity::Wrong;
 use crate::verdict::oracle::{Wanted, Zone, broken, judge};
 
 impl<'a> Steps<'a> {
@@ -57,7 +58,7 @@ impl<'a> Steps<'a> {
             }
             self.findings.push(finding);
         }
-        Ok(())
+        self.hold_last(fields)
     }
 
     /// Asks once, several times in a row, or again and again until the answer is as expected.
@@ -65,18 +66,29 @@ impl<'a> Steps<'a> {
         if let (Some(within), Some(expect)) = (&fields.within, fields.expect.as_deref()) {
             return self.until(key, fields, within, expect).await;
         }
-        let first = self.requests + 1;
+        let repeated = fields.repeats.as_deref().and_then(|other| self.texts_of.get(other)).copied();
+        let first = repeated.unwrap_or(self.requests + 1);
         for _ in 0..fields.count() {
             let zone = self.zone(&self.standing(Asker::of(key, fields), self.path(fields)), self.price(fields));
             let answer = match fields.cached.as_deref() {
+                _ if repeated.is_some() => self.ask_as(key, fields, first).await?,
                 Some(true) => self.ask_as(key, fields, first).await?,
                 Some(false) | None => self.ask(key, fields).await?,
             };
             let wanted = self.wanted(Wanted::of(fields.expect.as_deref(), zone, fields.fails()));
             let finding = self.judge(&wanted, &answer, key.place);
             self.findings.extend(finding);
+            self.hold_last(fields)?;
         }
         Ok(())
+    }
+
+    /// Holds what the last answer says against what its step expects.
+    fn hold_last(&mut self, fields: &AskFields) -> Result<(), Stop> {
+        match (&fields.expect, self.exchanges.last().cloned()) {
+            (Some(expect), Some(exchange)) => self.hold(expect, fields, &exchange),
+            (Some(_), None) | (None, _) => Ok(()),
+        }
     }
 
     /// What is wanted, with a status only where scenarios decide it.
@@ -110,7 +122,8 @@ impl<'a> Steps<'a> {
         let mut kept = 0;
         loop {
             self.requests += 1;
-            let mut exchange = self.send(key, fields, self.requests, Company::Again).await?;
+            let (mut exchange, altered) = self.send(key, fields, self.requests, Company::Again).await?;
+            self.note_wrong(altered, key.place, self.requests);
             exchange.expected = Some(wanted.to_string());
             let answer = exchange.answer.clone();
             let finding = judge(&wanted, &answer, key.place, self.requests);
@@ -129,6 +142,7 @@ impl<'a> Steps<'a> {
                     let expected = format!("{} within {} s", finding.expected, within.duration.as_secs());
                     self.findings.push(Finding { expected, ..finding });
                 }
+                self.hold_last(fields)?;
                 return match answer {
                     Answer::Accepted { .. } => self.settle_charged(key, fields).await,
                     Answer::Refused { .. } | Answer::Broken { .. } => Ok(()),
@@ -157,7 +171,11 @@ impl<'a> Steps<'a> {
         let first = self.requests + 1;
         self.requests += size;
         let sent = (first..first + size).map(|number| self.send(key, fields, number, Company::AtOnce));
-        let mut exchanges = futures_util::future::join_all(sent).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let answered = futures_util::future::join_all(sent).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let (mut exchanges, altered): (Vec<_>, Vec<_>) = answered.into_iter().unzip();
+        for (exchange, altered) in exchanges.iter().zip(altered) {
+            self.note_wrong(altered, key.place, exchange.request);
+        }
         let wanted = self.wanted(Wanted::Either(drains_into(fields)));
         exchanges.iter_mut().for_each(|exchange| exchange.expected = Some(wanted.to_string()));
         let mut odd: Vec<Finding> = Vec::new();
@@ -166,6 +184,9 @@ impl<'a> Steps<'a> {
             let finding = judge(&wanted, &exchange.answer, key.place, exchange.request);
             // One of each kind is enough.
             odd.extend(finding.filter(|finding| odd.iter().all(|other| other.kind != finding.kind)));
+            if let Some(expect) = &fields.expect {
+                self.hold(expect, fields, exchange)?;
+            }
         }
         self.findings.extend(odd);
         let is_accepted = |exchange: &&Exchange| matches!(exchange.answer, Answer::Accepted { .. });
@@ -218,12 +239,13 @@ impl<'a> Steps<'a> {
             costs: None,
             expected: None,
             answer: answer.clone(),
+            said: Said::default(),
             upstream_calls: 0,
             ms: took.as_millis() as u64,
             company: Company::Alone,
             is_settled: false,
         });
-        let wanted = fields.expect.as_deref().or(Some(&Expect::Accepted));
+        let wanted = fields.expect.as_deref().or(Some(&Expect::ACCEPTED));
         let wanted = self.wanted(Wanted::of(wanted, Zone::Either, false));
         let finding = self.judge(&wanted, &answer, key.place);
         self.findings.extend(finding);
@@ -247,8 +269,11 @@ impl<'a> Steps<'a> {
     async fn ask_unsettled(&mut self, key: &'a At<Name>, fields: &'a AskFields, text: usize) -> Result<Answer, Stop> {
         self.wait_for_pace().await;
         self.requests += 1;
-        let mut exchange = self.send(key, fields, text, Company::Alone).await?;
+        let (mut exchange, altered) = self.send(key, fields, text, Company::Alone).await?;
         exchange.request = self.requests;
+        let altered = altered.or_else(|| self.shared(key, fields, &exchange));
+        self.texts_of.insert(key.value.clone(), text);
+        self.note_wrong(altered, key.place, exchange.request);
         let answer = exchange.answer.clone();
         let booked = self.book(key, fields, &exchange);
         self.exchanges.push(exchange);
@@ -256,14 +281,15 @@ impl<'a> Steps<'a> {
         Ok(answer)
     }
 
-    /// Sends one request, and returns what came of it. Nothing is charged or judged yet.
+    /// Sends one request, and returns what came of it, and how that differs from what the provider sent. Nothing is charged
+    /// or judged yet.
     async fn send(
         &self,
         key: &'a At<Name>,
         fields: &'a AskFields,
         number: usize,
         company: Company,
-    ) -> Result<Exchange, Stop> {
+    ) -> Result<(Exchange, Option<Wrong>), Stop> {
         let instance = fields.on.as_deref().copied().unwrap_or_default();
         let gateway = self.node(instance).await?;
         let features = [
@@ -274,7 +300,7 @@ impl<'a> Steps<'a> {
         for (_, feature) in features.into_iter().filter(|(is_asked, _)| *is_asked) {
             gateway.lacks_feature(feature).map_or(Ok(()), |why| Err(Stop::Lacks(why)))?;
         }
-        let ask = self.request(number, fields)?;
+        let (ask, provided) = self.request(number, fields)?;
         let Some(secret) = self.world.key(key) else {
             return Err(Stop::Failed(format!("there is no key `{}`", key.value)));
         };
@@ -282,10 +308,11 @@ impl<'a> Steps<'a> {
         let calls = || async { self.live.calls(self.name, &[number]).await.map_err(undisturbed) };
         let calls_before = calls().await?;
         let began = Instant::now();
-        let (sent, answer) = gateway.ask(secret, &ask).await;
+        let (sent, answer, said) = gateway.ask(secret, &ask).await;
+        let said = Said { is_asked: fields.expect.as_deref().is_some_and(Expect::asks), ..said };
         gateway.lacks_route(&answer, ask.api.word()).map_or(Ok(()), |why| Err(Stop::Lacks(why)))?;
         let ms = began.elapsed().as_millis() as u64;
-        Ok(Exchange {
+        let exchange = Exchange {
             request: number,
             line: key.place.line,
             key: key.value.to_string(),
@@ -295,17 +322,28 @@ impl<'a> Steps<'a> {
             costs: self.sum(fields).map(|sum| format!("{sum} = {}", sum.total())),
             expected: None,
             answer,
+            said,
             upstream_calls: calls().await? - calls_before,
             ms,
             company,
             is_settled: false,
-        })
+        };
+        let altered = self.altered(&provided, fields, &exchange);
+        Ok((exchange, altered))
     }
 
     /// Everyone that a request is charged to, as they are now.
     fn charged(&self, key: &Name, fields: &AskFields) -> Vec<Name> {
         let charged = charged(&self.world.given, Asker::of(key, fields));
         charged.into_iter().map(|entity| entity.name.value.clone()).collect()
+    }
+
+    /// What an accepted answer costs: nothing, if it came from a cache.
+    pub(super) fn booked(&self, fields: &AskFields, exchange: &Exchange) -> Usd {
+        match fields.cached.is_some() && exchange.upstream_calls == 0 {
+            true => Usd::ZERO,
+            false => self.price(fields),
+        }
     }
 
     /// Charges the ledger for an answer, and notes what it must not have done.
@@ -320,8 +358,7 @@ impl<'a> Steps<'a> {
                     // An unknown end user is made by its first request.
                     self.world.is_known(end_user);
                 }
-                let from_cache = fields.cached.is_some() && exchange.upstream_calls == 0;
-                let price = if from_cache { Usd::ZERO } else { self.price(fields) };
+                let price = self.booked(fields, exchange);
                 self.ledger.charge(&charged, price);
             }
             Answer::Refused { .. } => {

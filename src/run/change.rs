@@ -104,7 +104,7 @@ impl<'a> Steps<'a> {
                 return Err(Stop::admin(&what, error, entity.place));
             }
         };
-        let wanted = Wanted::of(fields.expect.as_deref().or(Some(&Expect::Accepted)), Zone::Either, false);
+        let wanted = Wanted::of(fields.expect.as_deref().or(Some(&Expect::ACCEPTED)), Zone::Either, false);
         if let Some(act) = self.acts.last_mut() {
             (act.expected, act.answer) = (Some(wanted.to_string()), Some(answer.clone()));
         }

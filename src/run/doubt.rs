@@ -57,7 +57,7 @@ impl Steps<'_> {
         let depends_on_time = self.scenario.depends_on_time() || !self.short.is_empty();
         let is_in_doubt = |kind: FindingKind| match kind {
             FindingKind::Fault | FindingKind::Overrun => true,
-            FindingKind::Miscount => false,
+            FindingKind::Miscount | FindingKind::Altered => false,
             FindingKind::Bypass | FindingKind::Leak | FindingKind::FalseRefusal | FindingKind::WrongRefusal => {
                 depends_on_time
             }

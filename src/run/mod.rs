@@ -21,6 +21,7 @@ pub mod select;
 pub mod session;
 mod settle;
 mod steps;
+mod told;
 pub mod under;
 mod world;
 

@@ -8,7 +8,7 @@ use super::steps::Steps;
 use crate::gateway::price::{Cost, Priced};
 use crate::gateway::{Adapter, Ask, Entity};
 use crate::scenario::{Api, AskFields, At, Name, Period, PricedBy, Provider, UpstreamDoes, Usd};
-use crate::upstream::{Marker, Usage};
+use crate::upstream::{Marker, Provided, Usage};
 
 impl Steps<'_> {
     /// What the gateway calls an end user or a tag that a request names.
@@ -25,8 +25,8 @@ impl Steps<'_> {
         }
     }
 
-    /// The request of this number, as its step and its trial say.
-    pub(super) fn request(&self, number: usize, fields: &AskFields) -> Result<Ask, Stop> {
+    /// The request of this number, as its step and its trial say, and what the upstream will answer.
+    pub(super) fn request(&self, number: usize, fields: &AskFields) -> Result<(Ask, Provided), Stop> {
         let scenario = self.scenario;
         let case = self.trial.case;
         let api = fields.api_of(number).unwrap_or(case.api);
@@ -83,11 +83,13 @@ impl Steps<'_> {
             None => priced_model.model.to_owned(),
         };
         let tries = 1 + fields.retries.as_ref().map_or(0, |retries| u32::from(retries.value));
-        Ok(Ask {
+        let stream = fields.stream.as_deref().copied().unwrap_or(case.stream);
+        let provided = marker.provided(api, stream && api.streams());
+        let ask = Ask {
             api,
             model,
             prompt: format!("{marker} What is new?"),
-            stream: fields.stream.as_deref().copied().unwrap_or(case.stream),
+            stream,
             include_usage: case.include_usage,
             tools: scenario.tools.as_ref().map_or(0, |tools| tools.value),
             system_prompt: scenario.system_prompt.as_ref().map_or(0, |characters| characters.value),
@@ -102,7 +104,8 @@ impl Steps<'_> {
             leave_after: fields.leave_after.as_deref().copied(),
             is_broken_off: fields.is_broken_off(),
             late: late * tries + pause * (u32::from(chunks) + 1),
-        })
+        };
+        Ok((ask, provided))
     }
 }
 

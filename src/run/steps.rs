@@ -126,6 +126,8 @@ pub(super) struct Steps<'a> {
     /// How many requests there were, and which were whose.
     pub(super) requests: usize,
     pub(super) requests_of: HashMap<Name, Vec<usize>>,
+    /// The number that each key's last request has in its text.
+    pub(super) texts_of: HashMap<Name, usize>,
     pub(super) last_request: Option<Instant>,
     pub(super) findings: Vec<Finding>,
     pub(super) exchanges: Vec<Exchange>,
@@ -167,6 +169,7 @@ impl<'a> Steps<'a> {
             refused: HashMap::new(),
             requests: 0,
             requests_of: HashMap::new(),
+            texts_of: HashMap::new(),
             last_request: None,
             findings: Vec::new(),
             exchanges: Vec::new(),

@@ -67,7 +67,7 @@ fn expected(fields: &AskFields) -> Option<Count> {
     match (&fields.accepted, fields.expect.as_deref()) {
         _ if fields.fails() => exactly(0),
         (Some(accepted), _) => Some(accepted.value),
-        (None, Some(Expect::Accepted)) => exactly(fields.count()),
+        (None, Some(Expect::Accepted(_))) => exactly(fields.count()),
         (None, Some(Expect::Refused(_))) => exactly(0),
         (None, None) => None,
     }
@@ -155,7 +155,7 @@ fn requests_in(left: Decimal, price: Usd) -> (usize, usize) {
 pub fn drains_into(fields: &AskFields) -> super::Refusal {
     match fields.expect.as_deref() {
         Some(Expect::Refused(refusal)) => refusal.clone(),
-        Some(Expect::Accepted) | None => super::Refusal { status: None, error: Some(ErrorKind::BudgetExceeded) },
+        Some(Expect::Accepted(_)) | None => super::Refusal::of(ErrorKind::BudgetExceeded),
     }
 }
 

@@ -34,6 +34,20 @@ impl Scenario {
     }
 }
 
+/// Whether a key may be given what another was answered: they are of one team, or of one user where neither has a team.
+pub fn may_share(given: &[Given], one: &Name, other: &Name) -> bool {
+    let owners = |name: &Name| {
+        let key = find(given, name)?;
+        Some((key.fields.team.as_deref().cloned(), key.fields.user.as_deref().cloned()))
+    };
+    one == other
+        || match (owners(one), owners(other)) {
+            (Some((Some(a), _)), Some((Some(b), _))) => a == b,
+            (Some((None, Some(a))), Some((None, Some(b)))) => a == b,
+            _ => false,
+        }
+}
+
 /// The entity of this name.
 pub fn find<'a>(given: &'a [Given], name: &Name) -> Option<&'a Given> {
     given.iter().find(|given| given.name.value == *name)

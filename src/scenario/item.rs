@@ -1,5 +1,4 @@
-//! Items whose first key names what they are (`- key: laptop`, `- drain: laptop`), and the two ways to
-//! say what is expected.
+//! Items whose first key names what they are: `- key: laptop`, `- drain: laptop`.
 //!
 //! Written by hand: serde's `untagged` and `flatten` would lose the places in the file.
 
@@ -8,11 +7,10 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
 use super::{
-    Act, AskFields, ChangeFields, CheckFields, Disturbance, Expect, Fields, Given, Kind, ListFields, Move, Name, Part,
-    Refusal, Step,
+    Act, AskFields, ChangeFields, CheckFields, Disturbance, Fields, Given, Kind, ListFields, Move, Name, Part, Step,
 };
 
 const STEPS: &[&str] = &[
@@ -101,29 +99,6 @@ first_key_names!(
         }
     }
 );
-
-impl<'de> Deserialize<'de> for Expect {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Expect, D::Error> {
-        struct Expected;
-        impl<'de> Visitor<'de> for Expected {
-            type Value = Expect;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`accepted`, `refused`, or a refusal such as { status: 429, error: budget_exceeded }")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Expect, E> {
-                match text {
-                    "accepted" => Ok(Expect::Accepted),
-                    "refused" => Ok(Expect::Refused(Refusal::default())),
-                    other => Err(E::unknown_variant(other, &["accepted", "refused"])),
-                }
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Expect, A::Error> {
-                Refusal::deserialize(MapAccessDeserializer::new(map)).map(Expect::Refused)
-            }
-        }
-        deserializer.deserialize_any(Expected)
-    }
-}
 
 /// The schema of one kind of item: the kind's own key first, then its fields.
 fn item<Own: JsonSchema, Fields: JsonSchema>(generator: &mut SchemaGenerator, word: &str, description: &str) -> Schema {
@@ -219,15 +194,5 @@ impl JsonSchema for Step {
             steps.push(of_a_part(generator, to.word(), description));
         }
         json_schema!({ "anyOf": steps })
-    }
-}
-
-impl JsonSchema for Expect {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Expect".into()
-    }
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let refusal = generator.subschema_for::<Refusal>();
-        json_schema!({ "anyOf": [{ "enum": ["accepted", "refused"] }, refusal] })
     }
 }

@@ -10,6 +10,7 @@ pub mod check;
 pub mod corpus;
 pub mod diagnostic;
 pub mod entity;
+pub mod expect;
 pub mod item;
 mod money;
 pub mod outline;
@@ -26,12 +27,12 @@ use serde::{Deserialize, Serialize};
 
 pub use diagnostic::Diagnostic;
 pub use entity::{Fields, Given, Kind, MadeBy, State};
+pub use expect::{Expect, Named, Refusal, Stated};
 pub use money::{Budget, Spend, Usd};
 pub use plan::{Case, Partition, Trial, TrialId};
 pub use read::ScenarioFile;
 pub use step::{
-    Act, AskFields, ChangeFields, CheckFields, Disturbance, Expect, Instance, ListFields, Move, Part, Refusal, Step,
-    UpstreamDoes,
+    Act, AskFields, ChangeFields, CheckFields, Disturbance, Instance, ListFields, Move, Part, Step, UpstreamDoes,
 };
 pub use usage::{PartRates, Rates, Shape, Tier, Tokens};
 pub use value::{At, Axis, Count, Name, Period, Place};

@@ -5,11 +5,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::entity::Fields;
+use super::expect::Expect;
 use super::money::{Spend, Usd};
 use super::present;
 use super::usage::{Shape, Tier, UsageFields};
 use super::value::{At, Axis, Count, Name, Period};
-use super::words::{Api, ErrorKind, PricedBy};
+use super::words::{Api, PricedBy};
 
 /// One step. Its first key names what happens, and to whom.
 #[derive(Debug, Clone)]
@@ -188,6 +189,9 @@ pub struct AskFields {
     /// The longest answer that the requests allow, in tokens. Default: left out.
     #[serde(default, deserialize_with = "present")]
     pub max_tokens: Option<At<u32>>,
+    /// The key whose last request these repeat, word for word.
+    #[serde(default, deserialize_with = "present")]
+    pub repeats: Option<At<Name>>,
     /// How often the gateway is asked to try again when the provider fails.
     #[serde(default, deserialize_with = "present")]
     pub retries: Option<At<u16>>,
@@ -361,36 +365,6 @@ pub struct ChangeFields {
     /// Default: `accepted`.
     #[serde(default, deserialize_with = "present")]
     pub expect: Option<At<Expect>>,
-}
-
-/// How a request is expected to be answered: `accepted`, `refused`, or a refusal in full.
-#[derive(Debug, Clone)]
-pub enum Expect {
-    Accepted,
-    Refused(Refusal),
-}
-
-/// What a refusal is expected to look like; what is left out may be anything.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Refusal {
-    /// Its HTTP status.
-    #[serde(default, deserialize_with = "present")]
-    pub status: Option<u16>,
-    /// Its reason.
-    #[serde(default, deserialize_with = "present")]
-    pub error: Option<ErrorKind>,
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.status, self.error) {
-            (Some(status), Some(error)) => write!(f, "{status} {}", error.word()),
-            (Some(status), None) => write!(f, "{status}"),
-            (None, Some(error)) => write!(f, "{}", error.word()),
-            (None, None) => write!(f, "a refusal"),
-        }
-    }
 }
 
 impl Step {

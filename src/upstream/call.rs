@@ -83,11 +83,12 @@ impl Call {
         let asked_tier = Tier::ALL.into_iter().find(|tier| asked_tier == Some(tier.word()));
         let said = answer::AnswerHead { id: &id, model, usage, shape: marker.shape, tier: marker.tier.or(asked_tier) };
         let with_usage = body["stream_options"]["include_usage"].as_bool() == Some(true);
-        let streamed = answer::streamed(*api, said, marker.chunks, with_usage);
+        let texts = marker.texts(self.is_streamed());
+        let streamed = answer::streamed(*api, said, &texts, with_usage);
         match (streamed.filter(|_| self.is_streamed()), marker.break_after.filter(|_| fallback.is_none())) {
             (None, _) => {
                 let images = body["n"].as_u64().unwrap_or(1);
-                Reply::Whole { status: 200, body: answer::whole(*api, said, images) }
+                Reply::Whole { status: 200, body: answer::whole(*api, said, &texts.concat(), images) }
             }
             (Some(events), None) => Reply::Streamed { events, end: Finish::Done },
             (Some(events), Some(texts)) => {

@@ -10,6 +10,7 @@ mod behind;
 mod call;
 mod front;
 pub mod marker;
+pub mod provided;
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use behind::Behind;
 use call::{Call, CallCounts, Reply, api_at};
 use front::Front;
 pub use marker::{Marker, Usage};
+pub use provided::{Mark, Provided};
 
 use crate::scenario::Api;
 
@@ -81,7 +83,10 @@ pub fn answered(route: &str, body: &Value) -> Option<Answered> {
     body.as_object_mut()?.extend(asked.as_object().cloned()?);
     let call = Call::read(api, body.to_string().as_bytes()).ok()?;
     match call.answer(&CallCounts::default()) {
-        Reply::Whole { status: 200, mut body } => {
+        Reply::Whole { status: 200, body } => {
+            // The mark means something only where it is looked at.
+            let body = body.to_string().replace(&format!("{} ", call.marker.mark()), "");
+            let mut body: Value = serde_json::from_str(&body).ok()?;
             let names_model_asked_for = body["model"] == MODEL;
             if body["id"].is_string() {
                 body["id"] = "".into();

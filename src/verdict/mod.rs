@@ -2,6 +2,7 @@
 
 pub mod deviation;
 pub mod fail_on;
+pub mod fidelity;
 pub mod oracle;
 
 use std::fmt;
@@ -94,7 +95,7 @@ fn ways(result: &TrialResult) -> Vec<(FindingKind, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Answer, Company, Evidence, Exchange, Finding, Rate, Time};
+    use crate::outcome::{Answer, Company, Evidence, Exchange, Finding, Rate, Said, Time};
     use crate::scenario::{Instance, Place};
 
     /// A trial in which each answer came from the step on this line.
@@ -117,6 +118,7 @@ mod tests {
             costs: None,
             expected: None,
             answer: Answer::Refused { status: *status, kind: None, error_type: None, message: status.to_string() },
+            said: Said::default(),
             upstream_calls: 0,
             ms: u64::from(*status),
             company: Company::Alone,

@@ -38,9 +38,9 @@ pub enum Wanted {
 impl Wanted {
     /// What the scenario says; else what the budgets say.
     pub fn of(expect: Option<&Expect>, zone: Zone, upstream_fails: bool) -> Wanted {
-        let refusal = |error| Refusal { status: None, error: Some(error) };
+        let refusal = Refusal::of;
         match (expect, zone) {
-            (Some(Expect::Accepted), _) => Wanted::Accepted,
+            (Some(Expect::Accepted(_)), _) => Wanted::Accepted,
             (Some(Expect::Refused(refusal)), _) => Wanted::Refused(refusal.clone()),
             (None, Zone::MustRefuse) => Wanted::Refused(refusal(ErrorKind::BudgetExceeded)),
             (None, _) if upstream_fails => Wanted::Refused(refusal(ErrorKind::UpstreamFailed)),
@@ -142,7 +142,7 @@ mod tests {
         let refused = |status, kind| Answer::Refused { status, kind, error_type: None, message: String::new() };
         let accepted = Answer::Accepted { status: 200 };
         let budget = Some(ErrorKind::BudgetExceeded);
-        let promised = || Wanted::Refused(Refusal { status: Some(429), error: budget });
+        let promised = || Wanted::Refused(Refusal { status: Some(429), error: budget, ..Refusal::default() });
         let cases = [
             (promised(), accepted.clone(), Some(FindingKind::Bypass)),
             (promised(), refused(429, budget), None),

@@ -21,7 +21,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("config", "secret scenario outcome gateway"),
     ("target", "scenario gateway builtin config"),
     // The corridor: launch, run, judge, report.
-    ("verdict", "scenario outcome config target"),
+    ("verdict", "scenario outcome upstream config target"),
     ("launch", "secret scenario outcome host upstream gateway builtin config target"),
     ("run", "secret scenario outcome host upstream gateway config target verdict launch"),
     ("report", "secret scenario outcome host upstream gateway target verdict launch run"),

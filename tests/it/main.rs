@@ -7,6 +7,7 @@
 
 mod action;
 mod adapters;
+mod answers;
 mod bisect;
 mod cache;
 mod commands;

@@ -89,12 +89,12 @@ async fn it_answers_with_the_usage_model_and_cost_of_the_marker_and_counts() {
 async fn every_api_answers_in_its_own_shape() {
     let (_upstream, url) = start().await;
     for (api, pointer, value) in [
-        (Api::Chat, "/choices/0/message/content", json!("ok")),
-        (Api::Completions, "/choices/0/text", json!("ok")),
+        (Api::Chat, "/choices/0/message/content", json!("t1#1 ok")),
+        (Api::Completions, "/choices/0/text", json!("t1#1 ok")),
         (Api::Completions, "/usage/completion_tokens", json!(1999)),
-        (Api::Messages, "/content", json!([{ "type": "text", "text": "ok" }])),
+        (Api::Messages, "/content", json!([{ "type": "text", "text": "t1#1 ok" }])),
         (Api::Messages, "/usage", json!({ "input_tokens": 4, "output_tokens": 1999 })),
-        (Api::Responses, "/output/0/content/0/text", json!("ok")),
+        (Api::Responses, "/output/0/content/0/text", json!("t1#1 ok")),
         (Api::Responses, "/usage/output_tokens", json!(1999)),
         (Api::Embeddings, "/data/0/object", json!("embedding")),
         (Api::Images, "/data/2/url", json!("https://gatecrash.invalid/image.png")),
@@ -134,7 +134,7 @@ async fn every_api_that_streams_sends_its_text_in_chunks_and_its_usage_at_the_en
         let (status, stream) = post(&format!("{url}{}", route(api)), &streamed(api, &marker)).await;
         let events = data(&stream);
         let texts = events.iter().filter_map(|event| event.pointer(texts)?.as_str()).filter(|text| !text.is_empty());
-        assert_eq!((status, texts.collect::<Vec<_>>()), (200, vec!["ok", " ok", " ok"]), "{api:?}: {stream}");
+        assert_eq!((status, texts.collect::<Vec<_>>()), (200, vec!["t1#1 ok", " ok", " ok"]), "{api:?}: {stream}");
         let usage: Vec<_> = events.iter().filter_map(|event| event.pointer(usage)?.as_u64()).collect();
         assert_eq!(usage, [1999], "{api:?}: {stream}");
     }

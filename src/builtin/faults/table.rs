@@ -352,6 +352,43 @@ faults! {
             "tokens that were read from a prompt cache are not counted against a limit of tokens",
             "BerriAI/litellm#40006";
     }
+    // What an answer says of itself.
+    Miscount {
+        CostZeroOnResponses "cost-zero-on-responses"
+            "an answer of /v1/responses states a cost of 0, though it is booked right", "BerriAI/litellm#26475";
+        CostMissingOnMessages "cost-missing-on-messages"
+            "an answer of /v1/messages states no cost", "BerriAI/litellm PR 31675";
+        CachedAnswerStatesCost "cached-answer-states-cost"
+            "an answer from the cache states what it cost the first time, though nothing is booked",
+            "BerriAI/litellm#14749, its header";
+        RemainingNeverFalls "remaining-never-falls"
+            "answers say that all requests of a minute are left", "majiayu000/litellm-rs#833: headers that say nothing";
+    }
+    // What the client gets of the provider's answer.
+    Altered {
+        ResponsesStreamLosesText "responses-stream-loses-text"
+            "the first piece of the text of a stream of /v1/responses is lost", "BerriAI/litellm#36327";
+        FinishReasonChanged "finish-reason-changed"
+            "an answer that has said all is told as one that was cut off", "BerriAI/litellm#21041, by another reason";
+        StreamUsageEstimated "stream-usage-estimated"
+            "the usage at the end of a stream is a guess, and its output 0", "BerriAI/litellm PR 36943";
+        AnswerUsageOfOneToken "answer-usage-of-one-token"
+            "an answer of /v1/messages says that it has one token, whatever is booked",
+            "BerriAI/litellm PR 36943, its messages";
+    }
+    // Whose answer it is.
+    Leak {
+        CrowdAnswersMixedUp "crowd-answers-mixed-up"
+            "of requests at the same time one gets the answer of another", "BerriAI/litellm#25447";
+        CacheSharedByAll "cache-shared-by-all"
+            "an answer from the cache is given to whoever asks the same, of whichever team", "BerriAI/litellm#29955";
+        CacheIgnoresPrompt "cache-ignores-prompt"
+            "an answer from the cache is given to whoever asks that model", "BerriAI/litellm#19575: its similar prompts";
+    }
+    Bypass {
+        CachedAnswerForAnyone "cached-answer-for-anyone"
+            "who may not ask a model gets its answers from the cache", "theopenco/llmgateway PR 3758";
+    }
     // What the books of one version say in another.
     Miscount {
         UpgradeZeroesSpend "upgrade-zeroes-spend"
@@ -451,6 +488,10 @@ faults! {
             "an expired key is refused with 400", "LiteLLM 1.81.0 and 1.82.3, measured";
         ModelRefusedWith401 "model-refused-with-401"
             "a model that is not allowed is refused with 401", "LiteLLM 1.81.0 and 1.82.3, measured";
+        RefusalNamesNobody "refusal-names-nobody"
+            "a refusal does not say whose budget is spent", "BerriAI/litellm#4208, #14144";
+        RateRefusalWithoutRetryAfter "rate-refusal-without-retry-after"
+            "a refusal for a limit of a minute does not say when to ask again", "BerriAI/litellm#27823";
         RefusedWithHtml "refused-with-html"
             "a refusal is a page of HTML", "none known; as a proxy in front of a gateway answers";
     }

@@ -15,6 +15,7 @@ pub mod release;
 pub mod requests;
 mod session;
 pub mod shown;
+mod told;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -59,6 +60,7 @@ static ABOUT: About = About {
     // Since 1.83 it reserves first, if it knows the price before the call.
     charged: Charged::After,
     stream_end: StreamEnd::Done,
+    tells: &told::TELLS,
     // As launched here: `proxy_batch_write_at: 1` and a random 0 to 5 s (measured: 1 to 6 s). Asking more often would
     // only load a proxy that needs 10 ms and more for each answer.
     pace: Pace { poll: Duration::from_millis(400), behind: Duration::from_millis(6500), clock: 1 },

@@ -105,7 +105,7 @@ fn happened(report: &Report, failed: &Failed<'_>, room: Room) -> String {
     let rows = result.exchanges.iter().map(|exchange| {
         let found = failed.kind_of(exchange).map(|kind| format!(" ← {}", kind.word())).unwrap_or_default();
         let expected = exchange.expected.as_deref().unwrap_or_default();
-        let answer = failed.own(&exchange.answer.to_string());
+        let answer = failed.own(&exchange.answered());
         let cells = [&exchange.whose(), &spent_before(exchange), expected, &answer].map(plain);
         format!("| {} | {}{found} |", exchange.request, cells.join(" | "))
     });

@@ -199,7 +199,7 @@ fn cells(result: &TrialResult, exchange: Option<&Exchange>) -> Markup {
             }
         }
         td {
-            (exchange.answer)
+            (exchange.answered())
             @if let Some(finding) = finding { " " span class="badge bad" { (finding.kind.word()) } }
             @if !message.is_empty() { small { (message) } }
         }

@@ -35,7 +35,7 @@ impl Checked<'_> {
                 (Step::Chat { fields, .. }, Allowed::Requests(allowed)) => {
                     let Some(expect) = &fields.expect else { continue };
                     match &expect.value {
-                        Expect::Accepted if allowed.most < fields.count() => {
+                        Expect::Accepted(_) if allowed.most < fields.count() => {
                             let title = format!("this cannot be accepted: the budgets allow {allowed}");
                             self.mistake(expect.place, title, "a budget is spent by then");
                         }
@@ -45,7 +45,7 @@ impl Checked<'_> {
                             let title = "this cannot be refused: no budget is spent by then";
                             self.mistake(expect.place, title, &format!("the budgets allow {allowed}"));
                         }
-                        Expect::Accepted | Expect::Refused(_) => {}
+                        Expect::Accepted(_) | Expect::Refused(_) => {}
                     }
                 }
                 (

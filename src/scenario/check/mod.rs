@@ -11,7 +11,7 @@ use std::path::Path;
 use super::diagnostic::Diagnostic;
 use super::{
     Act, Alone, Api, AskFields, At, Disturbance, Expect, IncludeUsage, Kind, Name, Part, Place, Provider, Scenario,
-    State, Step, Usd,
+    State, Stated, Step, Usd,
 };
 
 /// The most requests one `chat` step makes, tools it describes, and characters of system prompt.
@@ -140,12 +140,13 @@ impl Checked<'_> {
                         fields.at_once.as_ref().map(|at| at.place),
                         fields.within.as_ref().map(|at| at.place),
                         fields.cached.as_ref().map(|at| at.place),
+                        fields.repeats.as_ref().map(|at| at.place),
                         fields.leave_after.as_ref().map(|at| at.place),
                     ];
                     for place in not_of_a_drain.into_iter().flatten() {
                         self.mistake(place, "a drain runs until it is refused; this field is for `chat`", "remove it");
                     }
-                    if let Some(expect) = fields.expect.as_ref().filter(|at| matches!(at.value, Expect::Accepted)) {
+                    if let Some(expect) = fields.expect.as_ref().filter(|at| matches!(at.value, Expect::Accepted(_))) {
                         self.mistake(expect.place, "a drain ends with a refusal", "expected a refusal");
                     }
                 }
@@ -157,6 +158,7 @@ impl Checked<'_> {
                 Step::List { key, fields } => {
                     self.refers(key, &[Kind::Key]);
                     self.refers_if_there(fields.end_user.as_ref(), Kind::EndUser);
+                    self.says_nothing(fields.expect.as_ref());
                 }
                 Step::Check { entity, fields } => {
                     self.refers(entity, &Kind::ALL);
@@ -172,6 +174,7 @@ impl Checked<'_> {
                 }
                 Step::Change { act, entity, fields } => {
                     self.on(fields.on.as_ref(), at);
+                    self.says_nothing(fields.expect.as_ref());
                     self.change(*act, entity, fields);
                 }
                 Step::Move { .. } => {}
@@ -191,8 +194,32 @@ impl Checked<'_> {
         }
     }
 
+    /// What an answer is to say has to be something that it can say.
+    fn says(&mut self, fields: &AskFields) {
+        self.refers_if_there(fields.repeats.as_ref(), Kind::Key);
+        let Some(expect) = &fields.expect else { return };
+        let Expect::Accepted(stated) = &expect.value else { return };
+        if *stated != Stated::NOTHING && fields.is_broken_off() {
+            let title = "an answer that is broken off states nothing for certain";
+            self.mistake(expect.place, title, "expected `accepted`, or nothing");
+        } else if stated.remaining.is_some() && (fields.at_once.is_some() || fields.count() > 1) {
+            let title = "each of these requests leaves one less";
+            self.mistake(expect.place, title, "say `remaining` of a single request");
+        }
+    }
+
+    /// What `list` and changes of entities are answered says nothing but whether they were accepted.
+    fn says_nothing(&mut self, expect: Option<&At<Expect>>) {
+        let Some(expect) = expect else { return };
+        if expect.asks() {
+            let title = "this answer says nothing of costs, limits or budgets";
+            self.mistake(expect.place, title, "these are for `chat` and `drain`");
+        }
+    }
+
     /// What `drain` and `chat` share.
     fn asking(&mut self, fields: &AskFields, at: usize) {
+        self.says(fields);
         self.in_range(fields.times.as_ref(), 1..=MOST_TIMES, "times");
         self.in_range(fields.at_once.as_ref(), 2..=MOST_TIMES, "at_once");
         self.refers_if_there(fields.model.as_ref(), Kind::Model);

@@ -23,9 +23,6 @@ pub(super) struct AnswerHead<'a> {
     pub(super) tier: Option<Tier>,
 }
 
-/// The answer's text: nobody reads it.
-const TEXT: &str = "ok";
-
 /// The message of a failure that was asked for, which makes it recognisable behind a gateway.
 pub(super) const TOLD_TO_FAIL: &str = "gatecrash upstream: told to fail";
 

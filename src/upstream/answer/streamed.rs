@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    AnswerHead, TEXT, item_id, message, message_usage, name_tier, response, response_item, response_part, shaped, usage,
+    AnswerHead, item_id, message, message_usage, name_tier, response, response_item, response_part, shaped, usage,
 };
 use crate::scenario::{Api, Shape};
 
@@ -33,21 +33,19 @@ pub(in crate::upstream) fn broken_off(mut events: Vec<Event>, texts: u16) -> Vec
     events
 }
 
-/// The answer of an API that streams, its text in this many chunks. Completions send their usage only when asked to, in
+/// The answer of an API that streams, its text in these chunks. Completions send their usage only when asked to, in
 /// a chunk without choices; the others always do.
 pub(in crate::upstream) fn streamed(
     api: Api,
     said: AnswerHead<'_>,
-    chunks: u16,
+    texts: &[String],
     with_usage: bool,
 ) -> Option<Vec<Event>> {
-    let text = |number| if number == 0 { TEXT.to_owned() } else { format!(" {TEXT}") };
-    let texts: Vec<String> = (0..chunks.max(1)).map(text).collect();
     match api {
-        Api::Chat | Api::Passthrough => Some(chat(said, &texts, with_usage)),
-        Api::Completions => Some(completion(said, &texts, with_usage)),
-        Api::Messages => Some(messages(said, &texts)),
-        Api::Responses => Some(responses(said, &texts)),
+        Api::Chat | Api::Passthrough => Some(chat(said, texts, with_usage)),
+        Api::Completions => Some(completion(said, texts, with_usage)),
+        Api::Messages => Some(messages(said, texts)),
+        Api::Responses => Some(responses(said, texts)),
         Api::Embeddings | Api::Images => None,
     }
 }
