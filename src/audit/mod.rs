@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::gateway::own::OwnPriced;
 use crate::gateway::price::{Cost, Priced};
-use crate::outcome::{FindingKind, Outcome, TrialResult};
+use crate::outcome::{Finding, FindingKind, Outcome, TrialResult};
 use crate::scenario::plan::multiply;
 use crate::scenario::read::understand;
 use crate::scenario::{Api, ErrorKind, PricedBy, Trial, Usd};
@@ -173,7 +173,7 @@ pub(crate) fn judged(question: Question, result: &TrialResult) -> Asked {
         return both(Answered::NotAsked(format!("it may not ask this model: {denied}")));
     }
     let of = |kinds: &[FindingKind]| result.findings.iter().find(|finding| kinds.contains(&finding.kind));
-    let no = |finding: Option<&crate::outcome::Finding>| match finding {
+    let no = |finding: Option<&Finding>| match finding {
         Some(finding) => Answered::No(finding.to_string()),
         None => Answered::Yes,
     };
@@ -218,5 +218,53 @@ mod tests {
                 trial(&own, &priced, question).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn what_was_found_says_whether_a_budget_holds_and_a_charge_is_right() {
+        use FindingKind::{Bypass, FalseRefusal, Fault, Leak, Miscount, Overrun, WrongRefusal};
+        let result = |outcome: Outcome, kinds: &[FindingKind], got: &str| {
+            let file =
+                understand(Path::new("a.yaml"), "name: A\nprice: 1\ngiven:\n  - key: a\nsteps:\n  - chat: a\n".into());
+            let trial = multiply("a", file.unwrap(), true).remove(0);
+            let finding = |kind: &FindingKind| Finding {
+                kind: *kind,
+                place: Default::default(),
+                request: None,
+                expected: "the contrary".to_owned(),
+                got: got.to_owned(),
+                known: None,
+            };
+            let findings = kinds.iter().map(finding).collect();
+            TrialResult { outcome, findings, ..TrialResult::skipped(&trial, "a", String::new()) }
+        };
+        let words = |answered: &Answered| match answered {
+            Answered::Yes => "yes",
+            Answered::No(_) => "no",
+            Answered::NotAsked(_) => "not asked",
+            Answered::Broke(_) => "broke",
+        };
+        let says = |result: &TrialResult| {
+            let Asked { holds, exact, .. } = judged(Question::User, result);
+            (words(&holds), words(&exact))
+        };
+        let fails = |kinds: &[FindingKind]| says(&result(Outcome::Fail, kinds, "something"));
+        assert_eq!(says(&result(Outcome::Pass, &[], "")), ("yes", "yes"));
+        let reason = || "because".to_owned();
+        assert_eq!(says(&result(Outcome::Skip { reason: reason() }, &[], "")), ("not asked", "not asked"));
+        assert_eq!(says(&result(Outcome::Error { reason: reason() }, &[], "")), ("broke", "broke"));
+        for kind in [Bypass, Leak, Overrun, FalseRefusal] {
+            assert_eq!(fails(&[kind]), ("no", "yes"), "{kind:?}");
+        }
+        assert_eq!(fails(&[Miscount]), ("yes", "no"));
+        assert_eq!(fails(&[Miscount, Bypass]), ("no", "no"));
+        // A refusal with another status is one.
+        assert_eq!(fails(&[WrongRefusal]), ("yes", "yes"));
+        assert_eq!(fails(&[Fault]), ("broke", "broke"));
+        // What is known is known, whatever broke besides.
+        assert_eq!(fails(&[Fault, Bypass]), ("no", "broke"));
+        assert_eq!(fails(&[Fault, Miscount]), ("broke", "no"));
+        let denied = result(Outcome::Fail, &[FalseRefusal, Miscount], "refused with 401 model_denied");
+        assert_eq!(says(&denied), ("not asked", "not asked"));
     }
 }

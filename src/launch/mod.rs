@@ -276,6 +276,20 @@ pub async fn prepare(target: &Target, run: &RunId) -> Result<(), LaunchError> {
     }
 }
 
+/// What identifies the content of an image that only has a name: it can be built anew under the same one. Nothing for what
+/// is launched at a version, which is published once.
+pub async fn content(target: &Target) -> Option<String> {
+    let target = settled(target);
+    match &target.launcher {
+        Launcher::Docker { image, .. } if target.version.is_none() => docker::image_id(image).await,
+        Launcher::Docker { .. }
+        | Launcher::Process { .. }
+        | Launcher::Either { .. }
+        | Launcher::External { .. }
+        | Launcher::Builtin { .. } => None,
+    }
+}
+
 /// Launches a target although one is up, because that is a different one.
 async fn launch_beside(target: &Target, limits: Limits, run: &RunId, why: String) -> Result<Live, LaunchError> {
     match launch_anew(target, limits, run).await {

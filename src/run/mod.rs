@@ -83,6 +83,11 @@ pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits, g
     run_once(live, trial, name, limits, gate, InDoubt::GoOn).await.map(|attempt| attempt.result)
 }
 
+/// What is told of a trial whose task did not come to its end.
+fn panicked(trial: &Trial, target: &str, error: &tokio::task::JoinError) -> TrialResult {
+    TrialResult::not_begun(trial, target, format!("gatecrash itself broke: {error}"))
+}
+
 /// What came of a trial, tried once.
 struct Attempt {
     result: TrialResult,
