@@ -34,7 +34,7 @@ use crate::report::{Judged, Record, Report, terminal};
 use crate::run::again::Retries;
 use crate::run::jobs::AT_FIRST;
 use crate::run::rollout::{Together, Told};
-use crate::run::select::{Selected, select};
+use crate::run::select::{Selected, models_of, select};
 use crate::run::session::{Event, Plan};
 use crate::scenario::{Alone, Rollout, Trial, TrialId, corpus};
 use crate::secret::redact;
@@ -144,7 +144,7 @@ impl Harness {
         let names = [&from_environment, &self.targets, &config.run.targets].into_iter().find(|names| !names.is_empty());
         let parse = |name: &String| Target::parse(name, &config, Compromised::Refuse).map_err(Failure::wrong);
         let targets = names.into_iter().flatten().map(parse).collect::<Result<Vec<_>, _>>()?;
-        let Selected { mut trials, corpus, .. } = select(&config, &self.scenarios, &[], &[])?;
+        let Selected { mut trials, corpus, .. } = select(&config, &models_of(&targets), &self.scenarios, &[], &[])?;
         // Tests begin in this order; one that runs alone holds its target alone.
         trials.sort_by_key(|trial| Alone::PHASES.iter().position(|phase| *phase == trial.file.scenario.alone));
         let limits = config.limits;

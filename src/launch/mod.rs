@@ -22,7 +22,6 @@ mod sweep;
 mod template;
 mod turns;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,8 +32,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Limits;
-use crate::gateway::own::{OwnConfig, OwnPriced};
-use crate::gateway::price::Priced;
+use crate::gateway::own::OwnPriced;
 use crate::gateway::{ADAPTERS, AdminError, Gateway, Pace};
 use crate::host::failure::Failure;
 use crate::host::gate::Gate;
@@ -67,8 +65,8 @@ pub struct Live {
     pub remark: Option<String>,
     /// What it was launched with, where that is known.
     pub setup: Option<Setup>,
-    /// Models of the operator's own configuration, for trials that ask one.
-    pub own: BTreeMap<String, Priced>,
+    /// The models of the operator's own configuration, as the gateway prices them; or why it does not say.
+    pub own: Result<Vec<OwnPriced>, String>,
     turns: Turns,
     pulse: Pulse,
     calls: Calls,
@@ -225,12 +223,12 @@ pub enum Health {
 /// then. Also when the one that is kept is broken.
 pub async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
     let target = &settled(target);
-    match keeper::find(target, limits).await? {
-        Lookup::Kept(live) => return Ok(*live),
-        Lookup::Other(why) => return launch_beside(target, limits, run, why).await,
-        Lookup::Nothing => {}
-    }
-    launch_anew(target, limits, run).await
+    let live = match keeper::find(target, limits).await? {
+        Lookup::Kept(live) => *live,
+        Lookup::Other(why) => launch_beside(target, limits, run, why).await?,
+        Lookup::Nothing => launch_anew(target, limits, run).await?,
+    };
+    Ok(live.with_own().await)
 }
 
 /// The same, for one of many processes that launch: the processes of one run of nextest share a target, if nothing is
@@ -242,12 +240,13 @@ pub async fn launch_shared(target: &Target, limits: Limits, run: &RunId) -> Resu
     let target = &settled(target);
     let nextest_run =
         std::env::var("NEXTEST_RUN_ID").ok().filter(|_| !matches!(target.launcher, Launcher::Builtin { .. }));
-    match (nextest_run, keeper::find(target, limits).await?) {
-        (_, Lookup::Kept(live)) => Ok(*live),
-        (Some(nextest_run), Lookup::Nothing | Lookup::Other(_)) => keeper::share(target, limits, &nextest_run).await,
-        (None, Lookup::Nothing) => launch_anew(target, limits, run).await,
-        (None, Lookup::Other(why)) => launch_beside(target, limits, run, why).await,
-    }
+    let live = match (nextest_run, keeper::find(target, limits).await?) {
+        (_, Lookup::Kept(live)) => *live,
+        (Some(nextest_run), Lookup::Nothing | Lookup::Other(_)) => keeper::share(target, limits, &nextest_run).await?,
+        (None, Lookup::Nothing) => launch_anew(target, limits, run).await?,
+        (None, Lookup::Other(why)) => launch_beside(target, limits, run, why).await?,
+    };
+    Ok(live.with_own().await)
 }
 
 /// The published versions of a target's gateway, in no particular order: those of its package, whose numbers its images
@@ -371,7 +370,7 @@ impl Live {
             took: Duration::ZERO,
             remark: None,
             setup: None,
-            own: BTreeMap::new(),
+            own: Ok(Vec::new()),
             turns,
             pulse,
             calls,
@@ -434,15 +433,12 @@ impl Live {
         self.clients().iter().flat_map(|gateway| gateway.tempo().take()).collect()
     }
 
-    /// How each model of an operator's own configuration is priced, as the gateway says.
-    ///
-    /// # Errors
-    /// When it does not say.
-    pub async fn price_own(&self, own: &OwnConfig) -> Result<Vec<OwnPriced>, AdminError> {
-        match self.clients().first() {
-            Some(gateway) => gateway.price_own(own).await,
-            None => Ok(Vec::new()),
+    /// The same, and knows how each model of the operator's own configuration is priced.
+    async fn with_own(mut self) -> Live {
+        if let (Some(own), Some(gateway)) = (&self.target.own, self.clients().first()) {
+            self.own = gateway.price_own(own).await.map_err(|error| error.to_string());
         }
+        self
     }
 
     async fn prepare(&self) -> Result<(), AdminError> {

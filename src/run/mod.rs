@@ -13,6 +13,7 @@ mod evidence;
 pub mod jobs;
 mod ledger;
 pub mod lengths;
+mod own;
 pub mod published;
 mod request;
 pub mod rollout;

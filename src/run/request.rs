@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Stop;
 use super::steps::Steps;
+use crate::gateway::own::OwnPriced;
 use crate::gateway::price::Priced;
 use crate::gateway::{Adapter, Ask, Entity};
 use crate::scenario::{Api, AskFields, At, Name, Period, PricedBy, UpstreamDoes, Usd};
@@ -25,6 +26,13 @@ impl Steps<'_> {
         }
     }
 
+    /// A model of the operator's own configuration.
+    fn their(&self, name: &str) -> Result<&OwnPriced, Stop> {
+        let models = self.live.own.as_ref().ok();
+        let model = models.and_then(|models| models.iter().find(|own| own.model == *name));
+        model.ok_or_else(|| Stop::Lacks(format!("its configuration has no model `{name}`")))
+    }
+
     /// The request of this number, as its step and its trial say.
     pub(super) fn request(&self, number: usize, fields: &AskFields) -> Result<Ask, Stop> {
         let scenario = self.scenario;
@@ -32,8 +40,10 @@ impl Steps<'_> {
         let api = fields.api_of(number).unwrap_or(case.api);
         let path = self.path(fields);
         let adapter = self.live.target.gateway.adapter();
-        let (priced_model, usage) = match &self.trial.model {
-            Some(name) => own(self.live.own.get(&**name), scenario.price.value, api)?,
+        // A step may name another.
+        let own_model = self.own.filter(|_| fields.priced_by.is_none() && fields.model.is_none());
+        let (priced_model, usage) = match own_model {
+            Some(model) => own(model, scenario.price.value, api)?,
             None => priced(adapter, path, scenario.price.value, api)?,
         };
         let does = fields.upstream.clone().unwrap_or_default();
@@ -42,9 +52,10 @@ impl Steps<'_> {
         let UpstreamDoes { status, calls, late, chunks, pause, break_after } = &does;
         let (late, pause) = (on_clock(late.as_ref()), on_clock(pause.as_ref()));
         let chunks = chunks.as_ref().map_or(0, |chunks| chunks.value);
-        let fallback = match &fields.fallback {
-            Some(fallback) => Some(priced(adapter, fallback.priced_by.value, fallback.price.value, api)?),
-            None => None,
+        let fallback = match (&fields.fallback, &self.trial.answered_by) {
+            (Some(fallback), Some(name)) => Some(own(self.their(name)?, fallback.price.value, api)?),
+            (Some(fallback), None) => Some(priced(adapter, fallback.priced_by.value, fallback.price.value, api)?),
+            (None, _) => None,
         };
         let marker = Marker {
             trial: self.name.to_owned(),
@@ -78,7 +89,8 @@ impl Steps<'_> {
             tag: self.carried(fields.tag.as_ref()).map(|id| (id, case.tag_in)),
             max_tokens: fields.max_tokens.as_deref().copied(),
             retries: fields.retries.as_deref().copied(),
-            fallback: fallback.as_ref().map(|(to, _)| to.model),
+            // Which of theirs answers, their configuration says.
+            fallback: fallback.as_ref().filter(|_| self.trial.answered_by.is_none()).map(|(to, _)| to.model),
             cached: fields.cached.as_deref() == Some(&true),
             leave_after: fields.leave_after.as_deref().copied(),
             is_broken_off: fields.is_broken_off(),
@@ -88,10 +100,10 @@ impl Steps<'_> {
 }
 
 /// A model of the operator's own, and the usage that costs exactly this price there.
-fn own(model: Option<&Priced>, price: Usd, api: Api) -> Result<(Priced, Usage), Stop> {
-    let model = model.ok_or_else(|| Stop::Lacks("its configuration has no such model".to_owned()))?;
-    let usage = model.usage(price, api);
-    Ok((*model, usage.ok_or_else(|| Stop::Lacks(format!("no whole number of tokens costs {price} there")))?))
+fn own(own: &OwnPriced, price: Usd, api: Api) -> Result<(Priced, Usage), Stop> {
+    let priced = own.priced.as_ref().map_err(|why| Stop::Lacks(why.clone()))?;
+    let none = || Stop::Lacks(format!("no whole number of tokens of `{}` costs {price}", own.model));
+    Ok((*priced, priced.usage(price, api).ok_or_else(none)?))
 }
 
 /// The model of a pricing path, and the usage that costs exactly this price there.
