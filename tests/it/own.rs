@@ -162,7 +162,8 @@ fn gateways_that_take_no_configuration_say_so() {
 
 #[test]
 fn a_target_without_a_configuration_skips_what_is_asked_of_its_models() {
-    let (code, told, _) = answer(gatecrash(&["run", &case("each-model.yaml"), "--target", "builtin"]));
+    let arguments = ["run", &case("each-model.yaml"), "--target", "builtin", "--format", "json"];
+    let (code, told, _) = answer(gatecrash(&arguments));
     assert_eq!(code, 4, "{told}");
     assert!(told.contains("it asks the models of a configuration of yours, and this target has none"), "{told}");
 }
