@@ -112,9 +112,15 @@ pub fn asked_of(models: &[OwnPriced]) -> String {
     let theirs = theirs.collect::<Vec<_>>().join(", ");
     let ours = ours.iter().map(|path| path.word()).collect::<Vec<_>>().join(", ");
     match (theirs.as_str(), ours.as_str()) {
-        ("", _) => "was asked by the models of gatecrash: none of its own is priced as scenarios want, and free of limits and fallbacks".to_owned(),
-        (theirs, "") => format!("was asked by its own models: {theirs}"),
-        (theirs, ours) => format!("was asked by its own models where they are priced so, {theirs}; by those of gatecrash for {ours}"),
+        ("", _) => {
+            "was asked for models of gatecrash: none of its own is priced as scenarios want and has neither limits \
+                    nor fallbacks"
+                .to_owned()
+        }
+        (theirs, "") => format!("was asked for its own models: {theirs}"),
+        (theirs, ours) => {
+            format!("was asked for its own models where they are priced so: {theirs}; for those of gatecrash by {ours}")
+        }
     }
 }
 
