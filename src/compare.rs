@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::config::{Config, KnownDeviation, Limits};
-use crate::from_git::{self, Upgrade};
+use crate::config::{Config, KnownDeviation, Launched, Limits, NamedTarget};
+use crate::from_git::{self, Before, NoUpgrade, Upgrade, deployed};
 use crate::host::console::say;
 use crate::host::failure::{Exit, Failure};
 use crate::host::stage::Ended;
@@ -14,7 +14,7 @@ use crate::report::output::{Format, Output, show};
 use crate::report::progress::Progress;
 use crate::report::stream::Stream;
 use crate::report::{Judged, Record, Report};
-use crate::run::select::{Selected, select};
+use crate::run::select::{Selected, models_of, select};
 use crate::run::session::{Event, Plan, execute};
 use crate::scenario::Partition;
 use crate::scenario::plan::Filter;
@@ -51,20 +51,31 @@ pub struct RunOrder {
     pub compromised: Compromised,
 }
 
+/// What a comparison is of.
+#[derive(Debug)]
+pub struct Compared {
+    /// The names of two targets.
+    pub targets: Vec<String>,
+    pub scenarios: Vec<PathBuf>,
+    /// The configuration of the first as it was, which is there as long as this.
+    pub before: Option<Before>,
+}
+
 /// The two targets of a comparison, named by the arguments, version control or the settings; and the scenarios, which come
-/// after them.
+/// after them. Targets that version control makes are added to the settings.
 ///
 /// # Errors
 /// When there are more or fewer, or they are named twice.
-pub fn two_targets(
-    config: &Config,
-    arguments: &[String],
-    from_git: Option<&str>,
-) -> Result<(Vec<String>, Vec<PathBuf>), Failure> {
+pub fn two_targets(config: &mut Config, arguments: &[String], from_git: Option<&str>) -> Result<Compared, Failure> {
+    let mut before = None;
     let meant = arguments.iter().take_while(|argument| Target::is_meant(argument, config)).count();
     let (targets, scenarios) = arguments.split_at(meant);
     let targets = match (from_git, targets) {
-        (Some(revision), []) => changed_since(revision, config)?,
+        (Some(revision), []) => {
+            let (targets, file) = changed_since(revision, config)?;
+            before = file;
+            targets
+        }
         (Some(_), [target, ..]) => {
             let what = format!("--from-git finds both targets, and `{target}` is named as well");
             return Err(Failure::wrong(what).help("leave out one or the other"));
@@ -76,16 +87,79 @@ pub fn two_targets(
             return Err(Failure::wrong(what).help("gatecrash compare BASELINE CANDIDATE [SCENARIO]..."));
         }
     };
-    Ok((targets, scenarios.iter().map(PathBuf::from).collect()))
+    Ok(Compared { targets, scenarios: scenarios.iter().map(PathBuf::from).collect(), before })
 }
 
-/// The two targets of an upgrade in version control, after saying what it is.
-fn changed_since(revision: &str, config: &Config) -> Result<Vec<String>, Failure> {
-    let image = config.gateways.of(from_git::GATEWAY).image.as_deref().unwrap_or_default();
-    let upgrade = Upgrade::since(Path::new("."), revision, image).map_err(Failure::wrong)?;
+/// The two targets of an upgrade in version control, after saying what it is: of another version, of another configuration
+/// that it is launched with, or of both.
+fn changed_since(revision: &str, config: &mut Config) -> Result<(Vec<String>, Option<Before>), Failure> {
+    let here = Path::new(".");
+    let settings = config.gateways.of(from_git::GATEWAY).clone();
+    let (name, image) = (from_git::GATEWAY.about().name, settings.image.as_deref().unwrap_or_default());
+    let before = |file: &Path, files: &[PathBuf]| Before::of(here, revision, file, files).map_err(Failure::wrong);
+    let file = config.gateway_config.clone().or(settings.config);
+    if let Some(file) = &file
+        && let Some(was) = before(file, &settings.files)?
+    {
+        let upgrade = Upgrade::since(here, revision, image);
+        let (old, new) = match upgrade {
+            Ok(upgrade) => {
+                say(&upgrade.to_string());
+                (upgrade.baseline, upgrade.candidate)
+            }
+            Err(NoUpgrade::Nothing { .. } | NoUpgrade::SameVersion { .. }) => {
+                let version = deployed(here, revision, image).map_err(Failure::wrong)?;
+                (version.clone(), version)
+            }
+            Err(other) => return Err(Failure::wrong(other)),
+        };
+        let target = |version: String| Launched::of(name, version);
+        let names = both(config, name, target(old), target(new), &was, file, &settings.files);
+        // Each has its own now.
+        config.gateway_config = None;
+        return Ok((names, Some(was)));
+    }
+    let launched = config.targets.iter().filter_map(|(name, target)| match target {
+        NamedTarget::Launched(launched) if launched.gateway == from_git::GATEWAY.about().name => {
+            Some((name.clone(), launched.clone(), launched.config.clone()?))
+        }
+        NamedTarget::Launched(_) | NamedTarget::External(_) => None,
+    });
+    for (name, launched, file) in launched.collect::<Vec<_>>() {
+        if let Some(was) = before(&file, &launched.files)? {
+            let files = launched.files.clone();
+            let names = both(config, &name, (*launched).clone(), *launched, &was, &file, &files);
+            return Ok((names, Some(was)));
+        }
+    }
+    let upgrade = Upgrade::since(here, revision, image).map_err(Failure::wrong)?;
     say(&upgrade.to_string());
-    let name = from_git::GATEWAY.about().name;
-    Ok(vec![format!("{name}@{}", upgrade.baseline), format!("{name}@{}", upgrade.candidate)])
+    Ok((vec![format!("{name}@{}", upgrade.baseline), format!("{name}@{}", upgrade.candidate)], None))
+}
+
+/// Adds two targets to the settings: one with the configuration as it was, one as it is.
+fn both(
+    config: &mut Config,
+    name: &str,
+    old: Launched,
+    new: Launched,
+    was: &Before,
+    file: &Path,
+    files: &[PathBuf],
+) -> Vec<String> {
+    say(&format!("{} changed: {name} is compared with it as it was, and as it is", was.name));
+    let called = |launched: &Launched, when: &str| match (&launched.version, config.targets.contains_key(name)) {
+        (Some(version), false) => format!("{name}@{version} {when}"),
+        (_, _) => format!("{name} {when}"),
+    };
+    let names = vec![called(&old, "before"), called(&new, "after")];
+    let (shown, file) = (Some(PathBuf::from(&was.name)), Some(file.to_owned()));
+    let old = Launched { config: Some(was.file.clone()), files: was.files.clone(), config_named: shown, ..old };
+    let new = Launched { config: file, files: files.to_vec(), ..new };
+    for (name, launched) in names.iter().zip([old, new]) {
+        config.targets.insert(name.clone(), NamedTarget::Launched(Box::new(launched)));
+    }
+    names
 }
 
 impl RunOrder {
@@ -98,7 +172,8 @@ impl RunOrder {
         self.output.files.check()?;
         let parse = |name: &String| Target::parse(name, config, self.compromised).map_err(Failure::wrong);
         let targets = self.targets.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-        let Selected { trials, corpus, embedded } = select(config, &self.scenarios, &self.filter, &self.tag)?;
+        let Selected { trials, corpus, embedded } =
+            select(config, &models_of(&targets), &self.scenarios, &self.filter, &self.tag)?;
         if let Some(embedded) = embedded.filter(|_| !self.output.quiet) {
             say(&embedded);
         }

@@ -143,6 +143,8 @@ pub struct GatewaySettings {
     pub release: BTreeMap<String, Release>,
     /// The operator's own configuration, to launch it with.
     pub config: Option<PathBuf>,
+    /// Files of code that it imports, to be taken along.
+    pub files: Vec<PathBuf>,
 }
 
 /// The environment variable that names a launcher, overriding `harness.toml`.
@@ -179,6 +181,7 @@ impl Default for GatewaySettings {
             env: BTreeMap::new(),
             release: BTreeMap::new(),
             config: None,
+            files: Vec::new(),
         }
     }
 }
@@ -220,7 +223,27 @@ pub struct Launched {
     pub launcher: Option<LauncherName>,
     pub env: BTreeMap<String, String>,
     pub config: Option<PathBuf>,
+    pub files: Vec<PathBuf>,
     pub release: Option<Release>,
+    /// What its configuration is called for people, if not by its file.
+    pub config_named: Option<PathBuf>,
+}
+
+impl Launched {
+    /// A gateway at a version, launched as `[gateway.NAME]` says.
+    pub fn of(gateway: &str, version: String) -> Launched {
+        Launched {
+            gateway: gateway.to_owned(),
+            version: Some(version),
+            image: None,
+            launcher: None,
+            env: BTreeMap::new(),
+            config: None,
+            files: Vec::new(),
+            release: None,
+            config_named: None,
+        }
+    }
 }
 
 /// A `[target.NAME]` as it is written.
@@ -240,6 +263,8 @@ struct TargetTable {
     #[serde(default)]
     env: BTreeMap<String, String>,
     config: Option<PathBuf>,
+    #[serde(default)]
+    files: Vec<PathBuf>,
     release: Option<Release>,
 }
 
@@ -259,6 +284,7 @@ impl TryFrom<TargetTable> for NamedTarget {
             launcher,
             env,
             config,
+            files,
             release,
         } = table;
         let Some(url) = url else {
@@ -279,11 +305,14 @@ impl TryFrom<TargetTable> for NamedTarget {
                 launcher,
                 env,
                 config,
+                files,
                 release,
+                config_named: None,
             })));
         };
-        if image.is_some() || launcher.is_some() || !env.is_empty() || config.is_some() || release.is_some() {
-            let what = "`image`, `launcher`, `env`, `config` and `release` are for a gateway that is launched";
+        let has_config = config.is_some() || !files.is_empty();
+        if image.is_some() || launcher.is_some() || !env.is_empty() || has_config || release.is_some() {
+            let what = "`image`, `launcher`, `env`, `config`, `files` and `release` are for a gateway that is launched";
             return Err(format!("{what}, and one at a `url` runs already"));
         }
         let missing = |field: &str| format!("`{field}` is missing: a gateway at a `url` is asked with it");
@@ -375,11 +404,12 @@ impl Config {
     /// Files that are named by the settings are relative to the settings file.
     fn name_files_from(&mut self, folder: &Path) {
         let of_targets = self.targets.values_mut().filter_map(|target| match target {
-            NamedTarget::Launched(launched) => launched.config.as_mut(),
+            NamedTarget::Launched(launched) => Some(launched.config.iter_mut().chain(&mut launched.files)),
             NamedTarget::External(_) => None,
         });
-        let of_gateways = self.gateways.0.values_mut().filter_map(|settings| settings.config.as_mut());
-        for file in of_targets.chain(of_gateways) {
+        let of_gateways =
+            self.gateways.0.values_mut().map(|settings| settings.config.iter_mut().chain(&mut settings.files));
+        for file in of_targets.chain(of_gateways).flatten() {
             *file = folder.join(&*file);
         }
     }

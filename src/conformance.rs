@@ -29,12 +29,12 @@ use crate::host::interrupts::{self, Interrupts};
 use crate::host::stage::runtime;
 use crate::launch::keeper::keep_if_told;
 use crate::launch::{LaunchError, LeftBehind, Live, Origin, RunId, launch_shared, reaper};
-use crate::outcome::{Outcome, TrialResult};
+use crate::outcome::{Outcome, RolledOut, TrialResult};
 use crate::report::{Judged, Record, Report, terminal};
 use crate::run::again::Retries;
 use crate::run::jobs::AT_FIRST;
-use crate::run::rollout::Together;
-use crate::run::select::{Selected, select};
+use crate::run::rollout::{Together, Told};
+use crate::run::select::{Selected, models_of, select};
 use crate::run::session::{Event, Plan};
 use crate::scenario::{Alone, Rollout, Trial, TrialId, corpus};
 use crate::secret::redact;
@@ -144,7 +144,7 @@ impl Harness {
         let names = [&from_environment, &self.targets, &config.run.targets].into_iter().find(|names| !names.is_empty());
         let parse = |name: &String| Target::parse(name, &config, Compromised::Refuse).map_err(Failure::wrong);
         let targets = names.into_iter().flatten().map(parse).collect::<Result<Vec<_>, _>>()?;
-        let Selected { mut trials, corpus, .. } = select(&config, &self.scenarios, &[], &[])?;
+        let Selected { mut trials, corpus, .. } = select(&config, &models_of(&targets), &self.scenarios, &[], &[])?;
         // Tests begin in this order; one that runs alone holds its target alone.
         trials.sort_by_key(|trial| Alone::PHASES.iter().position(|phase| *phase == trial.file.scenario.alone));
         let limits = config.limits;
@@ -184,11 +184,19 @@ fn guarded(test: impl FnOnce() -> Result<Completion, Failed>) -> Result<Completi
     }
 }
 
-/// A target, launched at most once; and the results of its rollouts, each of which happens at most once.
+/// A target, launched at most once; and its rollouts, each of which happens at most once.
 struct Slot {
     target: Target,
     live: OnceCell<Result<Live, LaunchError>>,
-    rollouts: [OnceCell<Vec<(usize, TrialResult)>>; 2],
+    rollouts: [OnceCell<Done>; 2],
+}
+
+/// What came of a rollout.
+#[derive(Default)]
+struct Done {
+    results: Vec<TrialResult>,
+    /// What was done to the target, if it could be launched.
+    rolled_out: Option<RolledOut>,
 }
 
 /// Whether the arguments select a test, as libtest does: trials that share a rollout have to be known beforehand.
@@ -247,6 +255,12 @@ impl Suite {
         };
         for result in results {
             record.add(&Event::Finished(result));
+        }
+        // What the old version did is told of it.
+        for Slot { target, rollouts, .. } in slots.iter().map(|slot| &self.slots[*slot]) {
+            for rolled_out in rollouts.iter().filter_map(|rollout| rollout.get()?.rolled_out.clone()) {
+                record.add(&Event::RolledOut { target: target.name.clone(), rolled_out });
+            }
         }
         let plan = Plan {
             targets: slots.iter().map(|slot| self.known_as(*slot)).collect(),
@@ -314,7 +328,7 @@ impl Suite {
     /// The result of a trial with an upgrade: the first that is asked for runs all that are wanted.
     async fn rolled_out(&self, slots: &[usize], slot: usize, rollout: Rollout, trial: &Trial) -> Option<TrialResult> {
         let Slot { target, rollouts, .. } = &self.slots[slot];
-        let results = rollouts[rollout as usize].get_or_init(|| async {
+        let done = rollouts[rollout as usize].get_or_init(|| async {
             let own = self.trials.iter().enumerate().filter(|(_, trial)| {
                 trial.file.scenario.rollout() == Some(rollout)
                     && selects(&self.arguments, &self.test_name(slots, trial))
@@ -322,9 +336,19 @@ impl Suite {
             let (trials, from) = (own.collect(), self.from.as_ref());
             let name = &format!("gc-{}-{slot}", self.run.as_str());
             let (limits, run, gate) = (self.limits, &self.run, &self.gate);
-            Together { rollout, from, target, trials, name, limits, run, gate }.results().await
+            let done = Mutex::new(Done::default());
+            let tell = |told: Told| {
+                let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                match told {
+                    Told::Finished(_, result) => done.results.push(*result),
+                    Told::RolledOut(rolled_out) => done.rolled_out = Some(rolled_out),
+                    Told::Launched(_) | Told::NotLaunched(_) => {}
+                }
+            };
+            Together { rollout, from, target, trials, name, limits, run, gate }.run(&tell).await;
+            done.into_inner().unwrap_or_else(PoisonError::into_inner)
         });
-        results.await.iter().find(|(_, result)| result.trial == trial.id).map(|(_, result)| result.clone())
+        done.await.results.iter().find(|result| result.trial == trial.id).cloned()
     }
 
     async fn live(&self, slot: usize) -> &Result<Live, LaunchError> {

@@ -263,7 +263,10 @@ impl Target {
         }
         let mut settings = config.gateways.of(adapter).clone();
         settings.env.extend(named.env.clone());
-        settings.config = named.config.clone().or(settings.config);
+        if named.config.is_some() {
+            (settings.config, settings.files) = (named.config.clone(), Vec::new());
+        }
+        settings.files.extend(named.files.clone());
         settings.launcher = named.launcher.or(settings.launcher);
         if let Some(image) = &named.image {
             settings.image = Some(image.clone());
@@ -278,7 +281,10 @@ impl Target {
             let why = "without Docker its package is installed, and nobody says of which version".to_owned();
             return Err(wrong(why, Some(format!("add `version` to [target.{spec}]"))));
         }
-        let own = own(adapter, config, &mut settings).map_err(|why| wrong(why, None))?;
+        let mut own = own(adapter, config, &mut settings).map_err(|why| wrong(why, None))?;
+        if let (Some(own), Some(name)) = (&mut own, &named.config_named) {
+            own.file.clone_from(name);
+        }
         let (launcher, chosen) = Launcher::of(gateway, &settings, version.unwrap_or_default())
             .map_err(|why| wrong(why, Some(format!("add `image` to [target.{spec}], or `launcher = \"process\"`"))))?;
         // Which version an image of theirs holds, the gateway says.
@@ -326,7 +332,7 @@ fn own(
     settings: &mut GatewaySettings,
 ) -> Result<Option<Box<OwnConfig>>, String> {
     let Some(file) = config.gateway_config.as_ref().or(settings.config.as_ref()) else { return Ok(None) };
-    match adapter.own(file, &settings.env) {
+    match adapter.own(file, &settings.env, &settings.files) {
         None => Err(format!("{} cannot be launched with a configuration of yours", adapter.about().title)),
         Some(Err(mistakes)) => Err(format!("its configuration is wrong\n\n{}", shown(&mistakes))),
         Some(Ok(own)) => {

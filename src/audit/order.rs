@@ -41,7 +41,7 @@ impl AuditOrder {
         let (file, changes) = (own.file.display().to_string(), told(&own.changes));
         say(&format!("{own}: `gatecrash config {} --from {file}` tells them", target.gateway.name()));
         let plan =
-            AuditPlan { target: settled(&target), own, limits: config.limits, known: config.known_deviations.clone() };
+            AuditPlan { target: settled(&target), limits: config.limits, known: config.known_deviations.clone() };
         let done = Arc::new(Mutex::new(None));
         let into = Arc::clone(&done);
         let mut ended = on_stage(say, |run, gate| async move {

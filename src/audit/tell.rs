@@ -51,7 +51,7 @@ impl AuditReport {
         let mut lines = vec![COLUMNS.map(str::to_owned)];
         lines.extend(self.models.iter().map(cells));
         let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
-        let widths: Vec<usize> = (0..8).map(width).collect();
+        let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
         let mut text = String::new();
         for line in &lines {
             let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect::<Vec<_>>();
@@ -78,6 +78,7 @@ impl AuditReport {
         let asked = self.models.iter().filter(|row| !row.asked.is_empty()).count();
         let failing = self.models.iter().filter(|row| row.holds_not()).count();
         let what = match failing {
+            _ if asked == 0 => format!("none of its {of} models could be asked"),
             0 => format!("every budget that was asked for holds on {asked} of {of} models"),
             failing => format!("budgets do not hold on {failing} of {asked} models that were asked"),
         };
@@ -86,9 +87,10 @@ impl AuditReport {
 }
 
 /// What the table says of each model.
-pub(super) const COLUMNS: [&str; 8] = ["model", "price", "key", "user", "team", "streamed", "charged", "streamed"];
+pub(super) const COLUMNS: [&str; 9] =
+    ["model", "price", "key", "user", "team", "streamed", "charged", "streamed", "by fallback"];
 
-pub(super) fn cells(row: &Row) -> [String; 8] {
+pub(super) fn cells(row: &Row) -> [String; 9] {
     let of = |question: Question| row.asked.iter().find(|asked| asked.question == question);
     let (yes, wrong) = match row.priced_by {
         Some(PricedBy::Free | PricedBy::FreeAlias) => ("free", "WRONG"),
@@ -103,8 +105,19 @@ pub(super) fn cells(row: &Row) -> [String; 8] {
         (Some(why), price) => format!("{price}; not asked: {why}"),
         (None, price) => price.to_owned(),
     };
+    let price = match &row.alias_of {
+        Some(model) => format!("another name for {model}: {price}"),
+        None => price,
+    };
     let charged = [Question::Key, Question::User, Question::Team].map(exact);
-    let charged = charged.iter().find(|word| word.as_str() != "exact").unwrap_or(&charged[0]).clone();
+    // What is wrong for one of them is wrong.
+    let charged =
+        ["WRONG", "not charged", "broke", "exact"].into_iter().find(|word| charged.iter().any(|own| own == word));
+    let by_fallback = match of(Question::Fallback) {
+        Some(Asked { holds: Answered::No(_), .. }) => "DOES NOT HOLD",
+        Some(Asked { exact, .. }) => word(exact, "exact", "WRONG"),
+        None => "-",
+    };
     [
         row.model.clone(),
         price,
@@ -112,8 +125,9 @@ pub(super) fn cells(row: &Row) -> [String; 8] {
         holds(Question::User),
         holds(Question::Team),
         holds(Question::Streamed),
-        charged,
+        charged.unwrap_or("-").to_owned(),
         exact(Question::Streamed),
+        by_fallback.to_owned(),
     ]
 }
 
@@ -130,8 +144,12 @@ fn word(answered: &Answered, yes: &'static str, no: &'static str) -> &'static st
 pub(super) fn reasons(row: &Row) -> Vec<String> {
     let mut all: Vec<(String, Vec<String>)> = Vec::new();
     let mut add = |what: String, asked: &Asked| {
-        let streamed = if asked.question == Question::Streamed { " (streamed)" } else { "" };
-        let whose = format!("{}{streamed}", asked.question.whose());
+        let how = match (asked.question, row.fallbacks.first()) {
+            (Question::Streamed, _) => " (streamed)".to_owned(),
+            (Question::Fallback, Some(fallback)) => format!(" (answered by {fallback})"),
+            (Question::Key | Question::User | Question::Team | Question::Fallback, _) => String::new(),
+        };
+        let whose = format!("{}{how}", asked.question.whose());
         match all.iter_mut().find(|(known, _)| *known == what) {
             Some((_, of)) => of.push(whose),
             None => all.push((what, vec![whose])),
@@ -145,7 +163,8 @@ pub(super) fn reasons(row: &Row) -> Vec<String> {
             Answered::Yes => {}
         }
         if let Answered::No(how) = &asked.exact {
-            add(format!("{}: {how}", if row.is_unpriced() { "not charged" } else { "charged wrong" }), asked);
+            let of_unpriced = row.is_unpriced() && asked.question != Question::Fallback;
+            add(format!("{}: {how}", if of_unpriced { "not charged" } else { "charged wrong" }), asked);
         }
     }
     all.into_iter().map(|(what, of)| format!("{}: {what}", of.join(", "))).collect()
@@ -176,6 +195,8 @@ mod tests {
             model: model.to_owned(),
             price: price.to_owned(),
             priced_by: path,
+            alias_of: (model == "chat").then(|| "gpt-4o".to_owned()),
+            fallbacks: if model == "gpt-4o" { vec!["small".to_owned()] } else { Vec::new() },
             asked,
             not_asked: not_asked.map(str::to_owned),
         };
@@ -185,9 +206,15 @@ mod tests {
             asked(Question::Team, Answered::NotAsked("it may not ask this model".to_owned()), Answered::Yes),
             asked(Question::Streamed, Answered::Broke("503".to_owned()), no("0.00 of 0.06")),
         ];
+        // One of them may not ask it; what the others were charged is known.
+        let denied = vec![
+            asked(Question::Key, Answered::Yes, Answered::Yes),
+            asked(Question::User, Answered::NotAsked("401".to_owned()), Answered::NotAsked("401".to_owned())),
+        ];
         let models = vec![
             row("gpt-4o", "2.5 and 10 USD a million tokens", Some(PricedBy::CostMap), all(|| Answered::Yes), None),
             row("house <model>", "", Some(PricedBy::Provider), unpriced, None),
+            row("chat", "2.5 and 10 USD a million tokens", Some(PricedBy::CostMap), denied, None),
             row("openai/*", "", None, Vec::new(), Some("it is a wildcard: name a model")),
         ];
         let changes = vec!["chat: api_base is the upstream".to_owned()];
@@ -204,6 +231,14 @@ mod tests {
     fn a_model_on_which_a_budget_does_not_hold_is_named_with_the_reason() {
         assert_eq!(report().exit(), Exit::Failed);
         insta::assert_snapshot!(report().table());
+    }
+
+    #[test]
+    fn a_configuration_of_which_nothing_could_be_asked_is_no_good_news() {
+        let models = report().models.into_iter().filter(|row| row.model == "openai/*").collect();
+        let report = AuditReport { models, unpriced: Vec::new(), ..report() };
+        assert_eq!(report.exit(), Exit::NothingRun);
+        assert!(report.answer().ends_with("none of its 1 models could be asked"), "{}", report.answer());
     }
 
     #[test]

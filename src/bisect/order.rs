@@ -12,8 +12,8 @@ use crate::host::console::{Overwrite, can_write_new, print, print_json, save_jso
 use crate::host::failure::{Exit, Failure};
 use crate::launch::{on_stage, settled};
 use crate::run::published::published;
-use crate::run::select::{Selected, select};
-use crate::scenario::plan::Filter;
+use crate::run::select::{Selected, models_of, select};
+use crate::scenario::plan::{Filter, of_models};
 use crate::target::{Compromised, Target, parts};
 use crate::versions::{Eligible, LeftOut, NoRange, Versions, between, said_of};
 
@@ -64,7 +64,7 @@ impl BisectOrder {
         if let Some(file) = &self.json {
             can_write_new(file, Overwrite::Allow)?;
         }
-        let Selected { trials, .. } = select(config, std::slice::from_ref(&self.scenario), &self.filter, &[])?;
+        let Selected { trials, .. } = select(config, &[], std::slice::from_ref(&self.scenario), &self.filter, &[])?;
         if trials.is_empty() {
             return Err(Failure::wrong(format!("no trial of {} is selected", self.scenario.display())));
         }
@@ -72,7 +72,8 @@ impl BisectOrder {
             [] => self.published(config)?,
             versions => Searched { targets: self.named(config, versions)?, left_out: Vec::new() },
         };
-        let targets = targets.iter().map(settled).collect();
+        let targets: Vec<Target> = targets.iter().map(settled).collect();
+        let trials = of_models(trials, &models_of(&targets));
         let from = self.from.as_ref().map(|name| self.parse(name, config)).transpose()?;
         let plan = SearchPlan {
             targets,

@@ -20,8 +20,8 @@ impl Builtin {
         world.moved = Some(to);
         match to {
             Move::Roll => {}
-            Move::Upgrade => world.is_upgraded(),
-            Move::Downgrade => world.is_taken_back(coming),
+            Move::Upgrade => world.upgrade(),
+            Move::Downgrade => world.take_back(coming),
         }
         if to != Move::Downgrade {
             world.store.accounts.values_mut().for_each(|account| account.is_old = true);
@@ -30,7 +30,7 @@ impl Builtin {
 }
 
 impl World {
-    fn is_upgraded(&mut self) {
+    fn upgrade(&mut self) {
         let Some(fault) = self.fault else { return };
         for account in self.store.accounts.values_mut() {
             match fault {
@@ -68,7 +68,7 @@ impl World {
     }
 
     /// Does what the version that goes has left behind.
-    fn is_taken_back(&mut self, going: Option<Fault>) {
+    fn take_back(&mut self, going: Option<Fault>) {
         let Some(fault) = going else { return };
         match fault {
             Fault::DowngradeForgetsNewKeys => {
@@ -101,7 +101,7 @@ impl World {
     }
 
     /// Keeps a key that goes, for an upgrade that brings it back.
-    pub(super) fn is_revoked(&mut self, id: &Id) {
+    pub(super) fn keep_revoked(&mut self, id: &Id) {
         if id.kind == AccountKind::Key && self.has(Fault::UpgradeRevivesDeletedKeys) {
             let said = self.store.accounts.get(id).map(|key| key.said.clone()).unwrap_or_default();
             self.store.revoked.push((id.clone(), Account::new(said)));

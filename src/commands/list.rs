@@ -96,7 +96,8 @@ impl List {
                 ListFormat::Json => print_json(&Listed { targets, ..head() }, PrettyFormatter::new()),
             });
         }
-        let Selected { trials, .. } = select(config, &self.scenarios, &self.selection.filters(), &self.selection.tag)?;
+        let Selected { trials, .. } =
+            select(config, &[], &self.scenarios, &self.selection.filters(), &self.selection.tag)?;
         let width = trials.iter().map(|trial| trial.id.len()).max().unwrap_or(0);
         let line = |trial: &Trial| format!("{:width$}  {}\n", trial.id, trial.file.scenario.name.value);
         let printed = match self.format {

@@ -70,7 +70,9 @@ impl GatewayConfig {
         let upstream = self.upstream.trim_end_matches('/');
         let Some(file) = &self.from else { return Ok(print(&config(adapter, None, upstream))) };
         let title = adapter.about().title;
-        let own = match adapter.own(file, &settings()?.gateways.of(adapter).env) {
+        let settings = settings()?;
+        let of_gateway = settings.gateways.of(adapter);
+        let own = match adapter.own(file, &of_gateway.env, &of_gateway.files) {
             None => return Err(Failure::wrong(format!("{title} cannot be launched with a configuration of yours"))),
             Some(own) => own.map_err(|mistakes| Failure::mistakes(shown(&mistakes)))?,
         };

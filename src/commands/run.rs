@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::shared::Common;
-use crate::compare::{RunOrder, two_targets};
+use crate::compare::{Compared, RunOrder, two_targets};
 use crate::config::Config;
 use crate::host::failure::{Exit, Failure};
 use crate::host::interrupts;
@@ -32,7 +32,8 @@ pub(super) struct RunArgs {
 impl RunArgs {
     pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
         let targets = if self.target.is_empty() { config.run.targets.clone() } else { self.target };
-        self.common.order(targets, self.from, self.scenarios, false, config)
+        let config = self.common.launching.over(config);
+        self.common.order(targets, self.from, self.scenarios, false, &config)
     }
 }
 
@@ -55,8 +56,11 @@ pub(super) struct CompareArgs {
 
 impl CompareArgs {
     pub(super) fn execute(self, config: &Config) -> Result<Exit, Failure> {
-        let (targets, scenarios) = two_targets(config, &self.arguments, self.from_git.as_deref())?;
-        self.common.order(targets, self.from, scenarios, true, config)
+        let mut config = self.common.launching.over(config);
+        let compared = two_targets(&mut config, &self.arguments, self.from_git.as_deref())?;
+        // The old configuration goes when the rest of this does.
+        let Compared { targets, scenarios, before: _before } = compared;
+        self.common.order(targets, self.from, scenarios, true, &config)
     }
 }
 
@@ -87,6 +91,6 @@ impl Common {
             output: output.into(),
             compromised: launching.compromised(),
         };
-        order.carry_out(&launching.over(config))
+        order.carry_out(config)
     }
 }

@@ -43,7 +43,7 @@ const AT_ONCE: usize = 10;
 /// When scenarios or the file of claims cannot be read.
 pub fn faults(config: &Config, order: &FaultsOrder) -> Result<Exit, Failure> {
     let every = Config { run: Run { leave_out: Vec::new(), ..config.run.clone() }, ..config.clone() };
-    let Selected { trials, .. } = select(&every, &order.scenarios, &[], &[])?;
+    let Selected { trials, .. } = select(&every, &[], &order.scenarios, &[], &[])?;
     if trials.is_empty() {
         return Ok(Exit::NothingRun);
     }

@@ -85,6 +85,30 @@ impl Repository {
         }))
     }
 
+    /// The text of a file at the base, if it was there.
+    pub(super) fn before(&self, file: &Path) -> Option<String> {
+        let file = std::path::absolute(file).ok()?;
+        let folder = file.parent()?.canonicalize().ok()?;
+        let path = folder.join(file.file_name()?);
+        let path = path.strip_prefix(self.root.canonicalize().ok()?).ok()?.display().to_string();
+        let bytes = run(&self.root, &["cat-file", "blob", &format!("{}:{path}", self.base)]).ok()?;
+        String::from_utf8(bytes).ok()
+    }
+
+    /// The files that git tracks and that have a word in them, each with its text as it is now.
+    pub(super) fn mentioning(&self, word: &str) -> Result<Vec<(String, String)>, NoUpgrade> {
+        let found = run(&self.root, &["grep", "-l", "-z", "-I", "-i", "--fixed-strings", "-e", word]);
+        // It fails if it finds nothing, and then says nothing.
+        let names = match found {
+            Ok(names) => names,
+            Err(said) if said.is_empty() => Vec::new(),
+            Err(said) => return Err(NoUpgrade::Git(said)),
+        };
+        let names = String::from_utf8_lossy(&names).into_owned();
+        let names = names.split('\0').filter(|name| !name.is_empty());
+        Ok(names.filter_map(|name| Some((name.to_owned(), read(&self.root.join(name))?))).collect())
+    }
+
     /// Where a file differs. As text, whatever the repository's attributes say: they often mark lock files as not to be
     /// shown.
     pub(super) fn hunks(&self, old: &str, new: &str) -> Result<Vec<Hunk>, NoUpgrade> {

@@ -4,6 +4,7 @@
 //! git says which files and lines differ (`git`); `mention` reads what is deployed in them before and after; what
 //! changed in that is one upgrade, or none.
 
+mod before;
 mod entries;
 mod git;
 mod mention;
@@ -15,6 +16,7 @@ use std::path::Path;
 use crate::gateway::Adapter;
 use crate::gateway::litellm::LiteLlm;
 use crate::gateway::litellm::release::{Releases, order};
+pub use before::{Before, deployed};
 use git::{ChangedFile, Hunk, Repository, Revision};
 use mention::{Mention, mentions};
 pub use wrong::NoUpgrade;

@@ -41,6 +41,10 @@ pub enum NoUpgrade {
         since: String,
         places: Vec<Change>,
     },
+    /// The configuration changed, and no one version that is launched with it is named anywhere.
+    NoOneVersion {
+        places: Vec<String>,
+    },
     /// More than one version was replaced, or by more than one.
     Several {
         since: String,
@@ -108,6 +112,20 @@ impl fmt::Display for NoUpgrade {
                      elsewhere, {NAME_THEM}"
                 ),
             ),
+            NoUpgrade::NoOneVersion { places } if places.is_empty() => (
+                "the configuration changed, but no file that git tracks names a version of litellm".to_owned(),
+                &[],
+                "name it with a target of harness.toml: `version` and `config` under [target.NAME]".to_owned(),
+            ),
+            NoUpgrade::NoOneVersion { places } => {
+                let all = places.join("\n  ");
+                let help = "name it with a target of harness.toml: `version` and `config` under [target.NAME]";
+                (
+                    format!("the configuration changed, but which version has it? Several are named:\n  {all}"),
+                    &[],
+                    help.to_owned(),
+                )
+            }
             NoUpgrade::SameVersion { since, version, places } => (
                 format!("litellm is still {version}; the changes since {since} do not affect its version:"),
                 places,

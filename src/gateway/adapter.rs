@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -131,9 +131,14 @@ pub trait Adapter: Debug + Send + Sync {
     /// What an instance is started with.
     fn recipe(&self, place: &Surroundings<'_>) -> Recipe;
 
-    /// An operator's own configuration, with this environment, made ready to be launched; none if it is not launched with
-    /// one.
-    fn own(&self, _file: &Path, _env: &BTreeMap<String, String>) -> Option<Result<OwnConfig, Vec<Mistakes>>> {
+    /// An operator's own configuration, with this environment and these files of code that it imports, made ready to be
+    /// launched; none if it is not launched with one.
+    fn own(
+        &self,
+        _file: &Path,
+        _env: &BTreeMap<String, String>,
+        _files: &[PathBuf],
+    ) -> Option<Result<OwnConfig, Vec<Mistakes>>> {
         None
     }
 

@@ -143,6 +143,7 @@ impl Adapter for AnyLlm {
         let database_url = database_url.replacen("postgresql://", "postgresql+psycopg2://", 1);
         Recipe {
             files: vec![("config.yaml", config)],
+            beside: Vec::new(),
             arguments: vec!["serve".to_owned(), "--config".to_owned(), format!("{home}config.yaml")],
             environment: vec![
                 ("GATEWAY_MASTER_KEY", admin_key.reveal().to_owned()),

@@ -145,6 +145,7 @@ impl Adapter for Mlflow {
         know(&key);
         Recipe {
             files: vec![("auth.ini", auth), ("openai.json", catalogue)],
+            beside: Vec::new(),
             arguments,
             environment: vec![
                 ("MLFLOW_MODEL_CATALOG_URI", format!("file://{}", home.trim_end_matches('/'))),

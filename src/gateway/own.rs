@@ -29,8 +29,19 @@ pub struct OwnConfig {
     pub models: Vec<OwnModel>,
     /// Whether it names a Redis.
     pub redis: bool,
+    /// Files of code that it imports, to be put beside it.
+    #[serde(default)]
+    pub files: Vec<OwnFile>,
     /// The environment that it was given, without what belongs to the run.
     pub env: BTreeMap<String, String>,
+}
+
+/// A file that a configuration imports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnFile {
+    /// From the folder of the configuration: `hooks/custom.py`
+    pub name: String,
+    pub text: String,
 }
 
 /// What was changed.
@@ -58,6 +69,12 @@ pub struct OwnModel {
     pub left_out: Option<String>,
     /// The model that this is another name for.
     pub alias_of: Option<String>,
+    /// The models that are asked in its place when its provider fails, in their order.
+    #[serde(default)]
+    pub fallbacks: Vec<String>,
+    /// What it is subject to besides budgets, so that scenarios of ours cannot be asked of it: `rpm`
+    #[serde(default)]
+    pub limits: Vec<String>,
 }
 
 /// How a model of theirs is priced, and how it is asked.
@@ -73,6 +90,38 @@ pub struct OwnPriced {
     pub streams: bool,
     /// Or why it cannot be asked.
     pub priced: Result<Priced, String>,
+    /// Whether scenarios about its pricing path can be asked of it: nothing but its price decides what comes of a request.
+    pub stands_in: bool,
+    /// As in [`OwnModel`].
+    pub alias_of: Option<String>,
+    pub fallbacks: Vec<String>,
+}
+
+impl OwnPriced {
+    /// Whether it is on a pricing path, and is asked by this API, as a model of ours would be.
+    pub fn stands_for(&self, path: PricedBy, api: Api) -> bool {
+        self.stands_in && self.path == Some(path) && self.api == api && self.priced.is_ok()
+    }
+}
+
+/// Which models scenarios are asked of, for people: theirs where one is on a pricing path, else ours.
+pub fn asked_of(models: &[OwnPriced]) -> String {
+    let of = |path: &PricedBy| models.iter().find(|own| own.stands_for(*path, Api::Chat));
+    let (theirs, ours): (Vec<PricedBy>, Vec<PricedBy>) = PricedBy::ALL.into_iter().partition(|path| of(path).is_some());
+    let theirs = theirs.iter().filter_map(|path| Some(format!("{} (`{}`)", path.word(), of(path)?.model)));
+    let theirs = theirs.collect::<Vec<_>>().join(", ");
+    let ours = ours.iter().map(|path| path.word()).collect::<Vec<_>>().join(", ");
+    match (theirs.as_str(), ours.as_str()) {
+        ("", _) => {
+            "was asked for models of gatecrash: none of its own is priced as scenarios want and has neither limits \
+                    nor fallbacks"
+                .to_owned()
+        }
+        (theirs, "") => format!("was asked for its own models: {theirs}"),
+        (theirs, ours) => {
+            format!("was asked for its own models where they are priced so: {theirs}; for those of gatecrash by {ours}")
+        }
+    }
 }
 
 /// For people: `its configuration is made of config.yaml, with 17 changes`

@@ -75,6 +75,8 @@ pub struct Surroundings<'a> {
 pub struct Recipe {
     /// By their names in its home: the first is its configuration.
     pub files: Vec<(&'static str, String)>,
+    /// Files of an operator's, by their names there: they are shown to nobody.
+    pub beside: Vec<(String, String)>,
     pub arguments: Vec<String>,
     pub environment: Vec<(&'static str, String)>,
 }

@@ -110,7 +110,7 @@ impl Cache {
     }
 
     #[cfg(test)]
-    pub(super) fn at(folder: PathBuf) -> Cache {
+    pub(crate) fn at(folder: PathBuf) -> Cache {
         Cache { folder }
     }
 

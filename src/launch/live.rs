@@ -1,7 +1,6 @@
 //! A target that runs: who counts its calls, how it is, what its log says, and how it is taken away. Not: how it came to be,
 //! nor what else can be done with it, which is in `disturb`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,8 +13,7 @@ use super::setup::Setup;
 use super::stack::Stack;
 use super::turns::Turns;
 use super::{attached, builtin, docker, process};
-use crate::gateway::own::{OwnConfig, OwnPriced};
-use crate::gateway::price::Priced;
+use crate::gateway::own::OwnPriced;
 use crate::gateway::{AdminError, Gateway, Pace};
 use crate::outcome::Broken;
 use crate::target::Target;
@@ -32,8 +30,8 @@ pub struct Live {
     pub remark: Option<String>,
     /// What it was launched with, where that is known.
     pub setup: Option<Setup>,
-    /// Models of the operator's own configuration, for trials that ask one.
-    pub own: BTreeMap<String, Priced>,
+    /// The models of the operator's own configuration, as the gateway prices them; or why it does not say.
+    pub own: Result<Vec<OwnPriced>, String>,
     pub(super) turns: Turns,
     pub(super) pulse: Pulse,
     pub(super) calls: Calls,
@@ -84,7 +82,7 @@ impl Live {
             took: Duration::ZERO,
             remark: None,
             setup: None,
-            own: BTreeMap::new(),
+            own: Ok(Vec::new()),
             turns,
             pulse,
             calls,
@@ -147,15 +145,12 @@ impl Live {
         self.clients().iter().flat_map(|gateway| gateway.tempo().take()).collect()
     }
 
-    /// How each model of an operator's own configuration is priced, as the gateway says.
-    ///
-    /// # Errors
-    /// When it does not say.
-    pub async fn price_own(&self, own: &OwnConfig) -> Result<Vec<OwnPriced>, AdminError> {
-        match self.clients().first() {
-            Some(gateway) => gateway.price_own(own).await,
-            None => Ok(Vec::new()),
+    /// The same, and knows how each model of the operator's own configuration is priced.
+    pub(super) async fn with_own(mut self) -> Live {
+        if let (Some(own), Some(gateway)) = (&self.target.own, self.clients().first()) {
+            self.own = gateway.price_own(own).await.map_err(|error| error.to_string());
         }
+        self
     }
 
     pub(super) async fn prepare(&self) -> Result<(), AdminError> {

@@ -172,12 +172,12 @@ impl LaunchError {
 /// then. Also when the one that is kept is broken.
 pub async fn launch(target: &Target, limits: Limits, run: &RunId) -> Result<Live, LaunchError> {
     let target = &settled(target);
-    match keeper::find(target, limits).await? {
-        Lookup::Kept(live) => return Ok(*live),
-        Lookup::Other(why) => return launch_beside(target, limits, run, why).await,
-        Lookup::Nothing => {}
-    }
-    launch_anew(target, limits, run).await
+    let live = match keeper::find(target, limits).await? {
+        Lookup::Kept(live) => *live,
+        Lookup::Other(why) => launch_beside(target, limits, run, why).await?,
+        Lookup::Nothing => launch_anew(target, limits, run).await?,
+    };
+    Ok(live.with_own().await)
 }
 
 /// The same, for one of many processes that launch: the processes of one run of nextest share a target, if nothing is
@@ -189,12 +189,13 @@ pub async fn launch_shared(target: &Target, limits: Limits, run: &RunId) -> Resu
     let target = &settled(target);
     let nextest_run =
         std::env::var("NEXTEST_RUN_ID").ok().filter(|_| !matches!(target.launcher, Launcher::Builtin { .. }));
-    match (nextest_run, keeper::find(target, limits).await?) {
-        (_, Lookup::Kept(live)) => Ok(*live),
-        (Some(nextest_run), Lookup::Nothing | Lookup::Other(_)) => keeper::share(target, limits, &nextest_run).await,
-        (None, Lookup::Nothing) => launch_anew(target, limits, run).await,
-        (None, Lookup::Other(why)) => launch_beside(target, limits, run, why).await,
-    }
+    let live = match (nextest_run, keeper::find(target, limits).await?) {
+        (_, Lookup::Kept(live)) => *live,
+        (Some(nextest_run), Lookup::Nothing | Lookup::Other(_)) => keeper::share(target, limits, &nextest_run).await?,
+        (None, Lookup::Nothing) => launch_anew(target, limits, run).await?,
+        (None, Lookup::Other(why)) => launch_beside(target, limits, run, why).await?,
+    };
+    Ok(live.with_own().await)
 }
 
 /// The published versions of a target's gateway, in no particular order: those of its package, whose numbers its images
@@ -220,6 +221,20 @@ pub async fn prepare(target: &Target, run: &RunId) -> Result<(), LaunchError> {
         Launcher::Docker { image, .. } => docker::prepare(target, image).await,
         Launcher::Process { package, .. } => process::prepare(target, package, run).await,
         Launcher::Either { .. } | Launcher::External { .. } | Launcher::Builtin { .. } => Ok(()),
+    }
+}
+
+/// What identifies the content of an image that only has a name: it can be built anew under the same one. Nothing for what
+/// is launched at a version, which is published once.
+pub async fn content(target: &Target) -> Option<String> {
+    let target = settled(target);
+    match &target.launcher {
+        Launcher::Docker { image, .. } if target.version.is_none() => docker::image_id(image).await,
+        Launcher::Docker { .. }
+        | Launcher::Process { .. }
+        | Launcher::Either { .. }
+        | Launcher::External { .. }
+        | Launcher::Builtin { .. } => None,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::report::output::check_files;
 use crate::report::progress::Progress;
 use crate::report::terminal::Detail;
 use crate::run::published::published;
-use crate::run::select::select;
+use crate::run::select::{models_of, select};
 use crate::scenario::plan::{Filter, Selection};
 use crate::scenario::read::shown;
 use crate::scenario::{Partition, Trial, promises};
@@ -140,10 +140,6 @@ impl MatrixOrder {
     /// What to do.
     fn plan(&self, config: &Config, targets: &[String], scenarios: &[String]) -> Result<MatrixPlan, Failure> {
         let scenarios: Vec<PathBuf> = scenarios.iter().map(PathBuf::from).collect();
-        let trials = match self.promises {
-            true => self.promised(&scenarios)?,
-            false => select(config, &scenarios, &self.filter, &self.tag)?.trials,
-        };
         let mut columns: Vec<ColumnPlan> = Vec::new();
         for spec in targets {
             for wanted in self.wanted(config, spec)? {
@@ -152,6 +148,11 @@ impl MatrixOrder {
                 }
             }
         }
+        let models = models_of(columns.iter().map(|column| &column.target));
+        let trials = match self.promises {
+            true => self.promised(&scenarios)?,
+            false => select(config, &models, &scenarios, &self.filter, &self.tag)?.trials,
+        };
         let columns = match self.partition {
             Some(partition) => partition.own(columns),
             None => columns,

@@ -44,10 +44,11 @@ struct Line {
 
 impl Results {
     /// The known results of a target; more can be added. An external target has none: it may be a different one today.
+    /// `content` identifies what is in its image, where a name does not.
     ///
     /// # Errors
     /// When the cache cannot be used.
-    pub fn of(target: &Target, under: &Under, cache: &Cache) -> Result<Results, CacheError> {
+    pub fn of(target: &Target, content: Option<&str>, under: &Under, cache: &Cache) -> Result<Results, CacheError> {
         if let Launcher::External { .. } = target.launcher {
             return Ok(Results::default());
         }
@@ -55,7 +56,8 @@ impl Results {
         // Why it is launched in this way does not matter.
         let decisive = Target { chosen: None, ..target.clone() };
         let decisive = serde_json::to_string(&decisive).unwrap_or_default();
-        let key = format!("{:x}", Sha256::digest(format!("{decisive}\n{}", under.digest())));
+        let key =
+            format!("{:x}", Sha256::digest(format!("{decisive}\n{}\n{}", content.unwrap_or_default(), under.digest())));
         let name = format!("{}-{version}-{}-{key:.16}.results", target.gateway.name(), target.launcher.kind().word());
         let path = cache.make()?.join(name);
         let text = fs::read_to_string(&path).unwrap_or_default();
@@ -78,5 +80,22 @@ impl Results {
             let file = OpenOptions::new().create(true).append(true).open(path);
             let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+
+    #[test]
+    fn an_image_that_was_built_anew_has_no_results_of_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cache, under) = (Cache::at(folder.path().join("cache")), Under::of(Limits::default(), 0, None).unwrap());
+        let target = Target::builtin(None);
+        let path = |content| Results::of(&target, content, &under, &cache).unwrap().path.unwrap();
+        assert_eq!(path(Some("sha256:a")), path(Some("sha256:a")));
+        assert_ne!(path(Some("sha256:a")), path(Some("sha256:b")));
+        assert_ne!(path(Some("sha256:a")), path(None));
     }
 }

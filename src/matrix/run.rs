@@ -8,7 +8,7 @@ use super::results::{KeptCell, Results};
 use crate::config::{KnownDeviation, Limits};
 use crate::host::gate::Gate;
 use crate::launch::cache::Cache;
-use crate::launch::{LaunchError, RunId, prepare};
+use crate::launch::{LaunchError, RunId, content, prepare};
 use crate::matrix::{Cell, Column, Matrix, Row};
 use crate::run::session::{self, Event as OfSession};
 use crate::run::under::Under;
@@ -125,7 +125,7 @@ impl MatrixWork<'_> {
         is_last: bool,
     ) -> Option<LaunchError> {
         let MatrixWork { plan, run, gate, tell, .. } = self;
-        let results = self.results(target);
+        let results = self.results(target).await;
         let known = |trial: &&Trial| results.get(trial).filter(|_| !plan.fresh).cloned();
         let (left, there): (Vec<_>, Vec<_>) = plan.trials.iter().partition(|trial| known(trial).is_none());
         let there: Vec<_> = there.iter().filter_map(|trial| Some((trial.id.clone(), known(trial)?))).collect();
@@ -168,9 +168,9 @@ impl MatrixWork<'_> {
         None
     }
 
-    fn results(&self, target: &Target) -> Results {
+    async fn results(&self, target: &Target) -> Results {
         let Some((under, cache)) = &self.kept else { return Results::default() };
-        Results::of(target, under, cache).unwrap_or_else(|error| {
+        Results::of(target, content(target).await.as_deref(), under, cache).unwrap_or_else(|error| {
             (self.tell)(MatrixEvent::Forgets(error.to_string()));
             Results::default()
         })

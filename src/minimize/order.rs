@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::host::console::{Overwrite, can_write_new, print, say, write_new};
 use crate::host::failure::{Exit, Failure};
 use crate::launch::{on_stage, settled};
-use crate::run::select::{Selected, select};
+use crate::run::select::{Selected, models_of, select};
 use crate::target::{Compromised, Target};
 
 /// What to make smaller, as its user says it.
@@ -42,7 +42,8 @@ impl MinimizeOrder {
         }
         let parse = |name: &String| Target::parse(name, config, self.compromised).map_err(Failure::wrong);
         let target = parse(&self.target)?;
-        let Selected { trials, .. } = select(config, std::slice::from_ref(&self.scenario), &[], &[])?;
+        let Selected { trials, .. } =
+            select(config, &models_of([&target]), std::slice::from_ref(&self.scenario), &[], &[])?;
         if let Some(file) = &self.output {
             can_write_new(file, self.overwrite)?;
         }

@@ -54,7 +54,11 @@ impl Version {
         let outline = Outline::of(&text)?;
         let file = understand(&trial.file.path, text.into_bytes()).ok()?;
         match multiply(&trial.id, file, true).as_slice() {
-            [trial] => Some(Version { trial: trial.clone(), outline, steps }),
+            [one] => {
+                // A text does not say which of their models is asked, only that one is.
+                let model = trial.model.clone().filter(|_| one.file.scenario.model.is_some());
+                Some(Version { trial: Trial { model, ..one.clone() }, outline, steps })
+            }
             _ => None,
         }
     }

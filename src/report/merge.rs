@@ -183,6 +183,7 @@ fn target(parts: &[PartReport], first: &TargetReport, index: usize) -> TargetRep
         launcher: first.launcher,
         launcher_because: own().find_map(|target| target.launcher_because.clone()),
         own_config: first.own_config.clone(),
+        asked_of: first.asked_of.clone(),
         origin: own().find_map(|target| target.origin.clone()),
         setup: own().find_map(|target| target.setup.clone()),
         launched_in_ms: own().filter_map(|target| target.launched_in_ms).max(),

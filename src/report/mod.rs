@@ -82,6 +82,9 @@ pub struct TargetReport {
     /// The operator's own configuration that it was launched with, by its file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_config: Option<String>,
+    /// Which models of it scenarios were asked of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_of: Option<String>,
     /// How long it took, in milliseconds.
     pub launched_in_ms: Option<u64>,
     /// Whether it was launched for this run.
@@ -168,6 +171,7 @@ struct LaunchedTarget {
     took: Duration,
     origin: Origin,
     setup: Option<Setup>,
+    asked_of: Option<String>,
 }
 
 /// What is kept of a run's events: the input of its report.
@@ -188,9 +192,10 @@ impl Record {
     pub fn add(&mut self, event: &Event) {
         match event {
             Event::Launching { .. } => {}
-            Event::Launched { target, took, origin, setup, .. } => {
+            Event::Launched { target, took, origin, setup, asked_of, remark: _ } => {
                 let (target, origin, setup) = (target.clone(), origin.clone(), setup.clone());
-                self.launched.push(LaunchedTarget { target, took: *took, origin, setup });
+                let asked_of = asked_of.clone();
+                self.launched.push(LaunchedTarget { target, took: *took, origin, setup, asked_of });
             }
             Event::NotLaunched(error) => self.not_launched.push(error.clone()),
             Event::Begun => self.begun = Some(std::time::Instant::now()),
@@ -296,6 +301,7 @@ impl Report {
                 launcher: target.launcher.kind(),
                 launcher_because: target.chosen.clone(),
                 own_config: target.own.as_ref().map(|own| own.file.display().to_string()),
+                asked_of: launched.and_then(|launched| launched.asked_of.clone()),
                 launched_in_ms: launched.map(|launched| launched.took.as_millis() as u64),
                 origin: launched.map(|launched| launched.origin.clone()),
                 setup: launched.and_then(|launched| launched.setup.clone()),

@@ -288,7 +288,7 @@ pub fn hung(times: usize) -> Option<String> {
 /// What else there is to say about a target, each as a sentence without its subject.
 pub fn remarks(report: &Report, target: &TargetReport) -> impl Iterator<Item = String> {
     let own = target.own_config.as_ref().map(|own| format!("was launched with {own}"));
-    [own, hung(target.restarts), late(report, target)].into_iter().flatten()
+    [own, target.asked_of.clone(), hung(target.restarts), late(report, target)].into_iter().flatten()
 }
 
 /// How much later than usual charges were in a target's books, if they were.

@@ -13,6 +13,7 @@ mod evidence;
 pub mod jobs;
 mod ledger;
 pub mod lengths;
+mod own;
 pub mod published;
 mod request;
 pub mod rollout;
@@ -82,6 +83,11 @@ impl Stop {
 /// Returns nothing for one whose turn comes when the gate is closed.
 pub async fn run_trial(live: &Live, trial: &Trial, name: &str, limits: Limits, gate: &Gate) -> Option<TrialResult> {
     run_once(live, trial, name, limits, gate, InDoubt::GoOn).await.map(|attempt| attempt.result)
+}
+
+/// What is told of a trial whose task did not come to its end.
+fn panicked(trial: &Trial, target: &str, error: &tokio::task::JoinError) -> TrialResult {
+    TrialResult::not_begun(trial, target, format!("gatecrash itself broke: {error}"))
 }
 
 /// What came of a trial, tried once.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Stop;
 use super::steps::Steps;
+use crate::gateway::own::OwnPriced;
 use crate::gateway::price::{Cost, Priced};
 use crate::gateway::{Adapter, Ask, Entity};
 use crate::scenario::{Api, AskFields, At, Name, Period, PricedBy, Provider, UpstreamDoes, Usd};
@@ -25,6 +26,13 @@ impl Steps<'_> {
         }
     }
 
+    /// A model of the operator's own configuration.
+    fn their(&self, name: &str) -> Result<&OwnPriced, Stop> {
+        let models = self.live.own.as_ref().ok();
+        let model = models.and_then(|models| models.iter().find(|own| own.model == *name));
+        model.ok_or_else(|| Stop::Lacks(format!("its configuration has no model `{name}`")))
+    }
+
     /// The request of this number, as its step and its trial say, and what the upstream will answer.
     pub(super) fn request(&self, number: usize, fields: &AskFields) -> Result<(Ask, Provided), Stop> {
         let scenario = self.scenario;
@@ -34,18 +42,21 @@ impl Steps<'_> {
         let adapter = self.live.target.gateway.adapter();
         let provider = self.provider(fields);
         let price = fields.costs.as_deref().copied().unwrap_or(scenario.price.value);
-        let mut priced_model = match &self.trial.model {
-            Some(name) => own(self.live.own.get(&**name))?,
+        // A step may name another.
+        let own_model = self.own.filter(|_| fields.priced_by.is_none() && fields.model.is_none());
+        let mut priced_model = match own_model {
+            Some(model) => own(model)?,
             None => priced(adapter, path, api, provider)?,
         };
         if let Some(rates) = self.rates_of_model(fields) {
             priced_model.cost = Cost::of(rates);
         }
-        let usage = match fields.usage() {
-            Some(usage) => {
+        let usage = match (fields.usage(), own_model) {
+            (Some(usage), _) => {
                 Usage { tokens: usage.tokens(), cost: (priced_model.cost == Cost::Reported).then_some(price) }
             }
-            None => usage_of(&priced_model, path, price, api)?,
+            (None, Some(model)) => usage_of_own(model, &priced_model, price, api)?,
+            (None, None) => usage_of(&priced_model, path, price, api)?,
         };
         let does = fields.upstream.clone().unwrap_or_default();
         let clock = self.live.pace().clock;
@@ -53,13 +64,18 @@ impl Steps<'_> {
         let UpstreamDoes { status, calls, late, chunks, pause, break_after, shape, tier, same_id, .. } = &does;
         let (late, pause) = (on_clock(late.as_ref()), on_clock(pause.as_ref()));
         let chunks = chunks.as_ref().map_or(0, |chunks| chunks.value);
-        let fallback = match &fields.fallback {
-            Some(fallback) => {
+        let fallback = match (&fields.fallback, &self.trial.answered_by) {
+            (Some(fallback), Some(name)) => {
+                let own_model = self.their(name)?;
+                let model = own(own_model)?;
+                Some((model, usage_of_own(own_model, &model, fallback.price.value, api)?))
+            }
+            (Some(fallback), None) => {
                 let path = fallback.priced_by.value;
                 let model = priced(adapter, path, api, self.trial.case.provider)?;
                 Some((model, usage_of(&model, path, fallback.price.value, api)?))
             }
-            None => None,
+            (None, _) => None,
         };
         let marker = Marker {
             trial: self.name.to_owned(),
@@ -99,7 +115,8 @@ impl Steps<'_> {
             tier: fields.tier.as_deref().copied(),
             max_tokens: fields.max_tokens.as_deref().copied(),
             retries: fields.retries.as_deref().copied(),
-            fallback: fallback.as_ref().map(|(to, _)| to.model),
+            // Which of theirs answers, their configuration says.
+            fallback: fallback.as_ref().filter(|_| self.trial.answered_by.is_none()).map(|(to, _)| to.model),
             cached: fields.cached.as_deref() == Some(&true),
             leave_after: fields.leave_after.as_deref().copied(),
             is_broken_off: fields.is_broken_off(),
@@ -110,8 +127,14 @@ impl Steps<'_> {
 }
 
 /// A model of the operator's own.
-fn own(model: Option<&Priced>) -> Result<Priced, Stop> {
-    model.copied().ok_or_else(|| Stop::Lacks("its configuration has no such model".to_owned()))
+fn own(own: &OwnPriced) -> Result<Priced, Stop> {
+    own.priced.clone().map_err(Stop::Lacks)
+}
+
+/// The usage that costs exactly this price there.
+fn usage_of_own(own: &OwnPriced, model: &Priced, price: Usd, api: Api) -> Result<Usage, Stop> {
+    let none = || Stop::Lacks(format!("no whole number of tokens of `{}` costs {price}", own.model));
+    model.usage(price, api).ok_or_else(none)
 }
 
 /// The model of a pricing path.

@@ -1,13 +1,13 @@
 //! The trials of one rollout on a target of their own: all up to their move, then the target moves once, then all go on.
 //! What is in doubt afterwards goes through another rollout, with little else going on. Not: what a move does to a target.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 
 use super::convoy::Convoy;
-use super::{Attempt, Ending, InDoubt, Try, attempt};
+use super::{Attempt, Ending, InDoubt, Try, attempt, panicked};
 use crate::config::Limits;
 use crate::host::gate::Gate;
 use crate::launch::{LaunchError, Live, RunId, launch_from};
@@ -139,27 +139,19 @@ impl Together<'_> {
         };
         tell(Told::Launched(Arc::clone(&live)));
         let convoy = Convoy::of(trials.len());
-        let (sender, mut results) = mpsc::unbounded_channel();
         let mut running = JoinSet::new();
+        let mut trial_of = HashMap::new();
         for (index, trial) in trials {
-            let (live, gate, sender, place) = (Arc::clone(&live), gate.clone(), sender.clone(), convoy.place());
-            let (index, trial) = (*index, (*trial).clone());
+            let (live, gate, place, of_task) = (Arc::clone(&live), gate.clone(), convoy.place(), (*trial).clone());
             let name = format!("{name}-{index}-{}{suffix}", rollout as u8);
-            running.spawn(async move {
+            let task = running.spawn(async move {
                 let how = Try { turn: None, in_doubt, convoy: Some(&place) };
-                if let Some(attempt) = attempt(&live, &trial, &name, limits, &gate, how).await {
-                    // Somebody listens until all have ended.
-                    let _ = sender.send((index, attempt));
-                }
+                attempt(&live, &of_task, &name, limits, &gate, how).await
             });
+            trial_of.insert(task.id(), (*index, *trial));
         }
-        drop(sender);
         let rolled_out = self.moves(&live, &convoy).await;
-        let mut tried = Vec::new();
-        while let Some(result) = results.recv().await {
-            tried.push(result);
-        }
-        while running.join_next().await.is_some() {}
+        let tried = ended(running, &trial_of, &target.name).await;
         if let Some(live) = Arc::into_inner(live) {
             live.stop().await;
         }
@@ -197,6 +189,27 @@ impl Together<'_> {
     }
 }
 
+/// Waits for the trials' tasks. A panic in one is an `error` of its trial.
+async fn ended(
+    mut running: JoinSet<Option<Attempt>>,
+    trial_of: &HashMap<task::Id, (usize, &Trial)>,
+    target: &str,
+) -> Vec<(usize, Attempt)> {
+    let mut tried = Vec::new();
+    while let Some(ended) = running.join_next_with_id().await {
+        let id = ended.as_ref().map_or_else(task::JoinError::id, |(id, _)| *id);
+        let Some((index, trial)) = trial_of.get(&id) else { continue };
+        match ended {
+            Ok((_, attempt)) => tried.extend(attempt.map(|attempt| (*index, attempt))),
+            Err(error) => {
+                let result = panicked(trial, target, &error);
+                tried.push((*index, Attempt { result, end: Ending::Certain, turn: None }));
+            }
+        }
+    }
+    tried
+}
+
 /// What is told of a trial that was tried twice: what does not come again is unsteady.
 fn of_both(mut first: TrialResult, second: Option<TrialResult>) -> TrialResult {
     let Some(second) = second else { return first };
@@ -207,5 +220,34 @@ fn of_both(mut first: TrialResult, second: Option<TrialResult>) -> TrialResult {
             first
         }
         (_, Outcome::Unsteady { .. } | Outcome::Skip { .. } | Outcome::Error { .. }) => first,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::scenario::plan::multiply;
+    use crate::scenario::read::understand;
+
+    #[tokio::test]
+    async fn a_trial_that_panics_is_an_error_and_the_others_have_their_results() {
+        let text = "name: A\nprice: 0.02\ngiven:\n  - key: laptop\nsteps:\n  - chat: laptop\n  - upgrade: gateway\n";
+        let file = understand(Path::new("a.yaml"), text.into()).unwrap();
+        let trial = multiply("a", file, true).remove(0);
+        let mut running = JoinSet::new();
+        let of_trial = TrialResult::skipped(&trial, "builtin", "because".to_owned());
+        let goes_on =
+            running.spawn(async move { Some(Attempt { result: of_trial, end: Ending::Certain, turn: None }) });
+        let panics = running.spawn(async { panic!("on purpose") });
+        let interrupted = running.spawn(async { None });
+        let trial_of = [(goes_on.id(), (0, &trial)), (panics.id(), (1, &trial)), (interrupted.id(), (2, &trial))];
+        let mut tried = ended(running, &HashMap::from(trial_of), "builtin").await;
+        tried.sort_by_key(|(index, _)| *index);
+        let outcome = |(index, attempt): &(usize, Attempt)| (*index, attempt.result.outcome.word());
+        assert_eq!(tried.iter().map(outcome).collect::<Vec<_>>(), [(0, "skip"), (1, "ERROR")]);
+        let Outcome::Error { reason } = &tried[1].1.result.outcome else { panic!("it is an error") };
+        assert!(reason.starts_with("gatecrash itself broke: "), "{reason}");
     }
 }

@@ -10,6 +10,7 @@ use tokio::task::{self, JoinError, JoinSet};
 use super::again::Retries;
 use super::jobs::Jobs;
 use super::lengths::Lengths;
+use super::panicked;
 use crate::config::Limits;
 use crate::host::gate::Gate;
 use crate::launch::Live;
@@ -83,8 +84,7 @@ impl Schedule<'_> {
     fn ended(&self, live: &Live, ended: Result<(task::Id, ()), JoinError>, trial_of: &mut HashMap<task::Id, &Trial>) {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
         if let (Some(trial), Err(error)) = (trial_of.remove(&id), ended) {
-            let reason = format!("gatecrash itself broke: {error}");
-            let _ = self.results.send(TrialResult::not_begun(trial, &live.target.name, reason));
+            let _ = self.results.send(panicked(trial, &live.target.name, &error));
         }
     }
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use crate::config::{Config, KnownDeviation};
 use crate::host::failure::Failure;
 use crate::scenario::diagnostic::nearest;
-use crate::scenario::plan::{Filter, Selection, plan};
+use crate::scenario::plan::{Filter, Selection, of_models, plan};
 use crate::scenario::read::shown;
 use crate::scenario::{Trial, TrialId, corpus};
+use crate::target::Target;
 
 /// The selected trials, and the names of all in an ordinary run of the corpus.
 #[derive(Debug)]
@@ -18,11 +19,30 @@ pub struct Selected {
     pub embedded: Option<String>,
 }
 
-/// Selects from some files and folders, or from the corpus if none is named.
+/// The models of the targets' own configurations, in their order.
+pub fn models_of<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Vec<String> {
+    let mut names = Vec::new();
+    for model in targets.into_iter().flat_map(|target| &target.own).flat_map(|own| &own.models) {
+        if !names.contains(&model.name) {
+            names.push(model.name.clone());
+        }
+    }
+    names
+}
+
+/// Selects from some files and folders, or from the corpus if none is named; `models` are those of the targets' own
+/// configurations.
 ///
 /// # Errors
 /// When there are no scenarios, when they have mistakes, and when a known deviation matches none of them.
-pub fn select(config: &Config, paths: &[PathBuf], filters: &[Filter], tags: &[String]) -> Result<Selected, Failure> {
+pub fn select(
+    config: &Config,
+    models: &[String],
+    paths: &[PathBuf],
+    filters: &[Filter],
+    tags: &[String],
+) -> Result<Selected, Failure> {
+    let plan = |paths: &[PathBuf]| plan(paths).map(|trials| of_models(trials, models));
     let selection =
         Selection { filters: filters.to_vec(), tags: tags.to_vec(), left_out: config.run.leave_out.clone() };
     let folder = std::slice::from_ref(&config.scenarios);

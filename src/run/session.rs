@@ -12,6 +12,7 @@ use super::lengths::Lengths;
 use super::rollout::{Together, Told};
 use super::schedule::Schedule;
 use crate::config::{KnownDeviation, Limits};
+use crate::gateway::own::asked_of;
 use crate::host::gate::Gate;
 use crate::launch::{LaunchError, Live, Origin, RunId, Setup, launch};
 use crate::outcome::{RolledOut, TrialResult};
@@ -45,6 +46,8 @@ pub enum Event {
         origin: Origin,
         remark: Option<String>,
         setup: Option<Setup>,
+        /// Which models its trials ask, if it has a configuration of an operator's own.
+        asked_of: Option<String>,
     },
     NotLaunched(LaunchError),
     /// Every target is there or will not be. Trials may have begun on those that were there first.
@@ -149,7 +152,8 @@ impl Session<'_> {
         let tell_session = |told: Told| match told {
             Told::Launched(live) if !has_launched.swap(true, Ordering::Relaxed) => {
                 let (target, origin, setup) = (live.target.clone(), live.origin.clone(), live.setup.clone());
-                tell(Event::Launched { target, took: live.took, origin, remark: live.remark.clone(), setup });
+                let (took, remark) = (live.took, live.remark.clone());
+                tell(Event::Launched { target, took, origin, remark, setup, asked_of: None });
                 self.has_come(true);
             }
             Told::Launched(_) => {}
@@ -175,9 +179,10 @@ impl Session<'_> {
             () = self.gate.closed() => return None,
         };
         match &launched {
-            Ok(Live { target, took, origin, remark, setup, .. }) => {
+            Ok(Live { target, took, origin, remark, setup, own, .. }) => {
+                let asked_of = target.own.as_ref().and(own.as_ref().ok()).map(|models| asked_of(models));
                 let (target, origin, remark) = (target.clone(), origin.clone(), remark.clone());
-                tell(Event::Launched { target, took: *took, origin, remark, setup: setup.clone() });
+                tell(Event::Launched { target, took: *took, origin, remark, setup: setup.clone(), asked_of });
             }
             Err(error) => tell(Event::NotLaunched(error.clone())),
         }

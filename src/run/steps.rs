@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use super::convoy::Traveller;
 use super::doubt::Short;
 use super::ledger::Ledger;
+use super::own::asked;
 use super::world::World;
 use super::{InDoubt, Stop};
 use crate::config::Limits;
 use crate::gateway::Gateway;
+use crate::gateway::own::OwnPriced;
 use crate::launch::{Live, Share, Topology, Turn, Undisturbed};
 use crate::outcome::{Acted, Answer, Exchange, Finding, FindingKind, MovedAt, Standing, Time};
 use crate::scenario::arithmetic::{Allowed, allowed};
@@ -99,6 +101,8 @@ pub(super) struct Steps<'a> {
     pub(super) live: &'a Live,
     pub(super) trial: &'a Trial,
     pub(super) scenario: &'a Scenario,
+    /// The model of the operator's own configuration that it asks, if it does not ask ours.
+    pub(super) own: Option<&'a OwnPriced>,
     /// The trial's own name on the gateway and the upstream.
     pub(super) name: &'a str,
     pub(super) limits: Limits,
@@ -152,6 +156,7 @@ impl<'a> Steps<'a> {
             live,
             trial,
             scenario,
+            own: None,
             name,
             limits,
             turn,
@@ -184,6 +189,7 @@ impl<'a> Steps<'a> {
         let scenario = self.scenario;
         let began = Instant::now();
         let live = self.live;
+        self.own = asked(live, self.trial).map_err(Stop::Lacks)?;
         let turn = live.turn(Share::Making).await;
         let made = self.make_given().await;
         drop(turn);
@@ -249,7 +255,8 @@ impl<'a> Steps<'a> {
             let model = find(&self.world.given, fields.model.as_deref()?)?;
             Some(model.fields.priced_by.as_deref().copied().unwrap_or(PricedBy::Token))
         };
-        fields.priced_by.as_deref().copied().or_else(of_model).unwrap_or(self.trial.case.priced_by)
+        let of_trial = || self.own.and_then(|own| own.path).unwrap_or(self.trial.case.priced_by);
+        fields.priced_by.as_deref().copied().or_else(of_model).unwrap_or_else(of_trial)
     }
 
     /// Who answers a request: the provider of the model it names, else the trial's.

@@ -36,7 +36,7 @@ pub use step::{
 };
 pub use usage::{PartRates, Rates, Shape, Tier, Tokens};
 pub use value::{At, Axis, Count, Name, Period, Place};
-pub use words::{Api, Carrier, ErrorKind, IncludeUsage, Model, PricedBy, Provider, Routes};
+pub use words::{Api, AskedModels, Carrier, ErrorKind, IncludeUsage, Model, PricedBy, Provider, Routes};
 
 /// One scenario: who exists, what they ask, and what the gateway must answer.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -55,6 +55,10 @@ pub struct Scenario {
     /// How the gateway learns that price; one trial for each value. Default: `token`.
     #[serde(default = "by_token")]
     pub priced_by: At<Axis<PricedBy>>,
+    /// `own`: one trial for each model of the configuration of its own that a target is launched with; skipped on a target
+    /// without one. Default: the model of the pricing path.
+    #[serde(default, deserialize_with = "present")]
+    pub model: Option<At<AskedModels>>,
     /// The API that requests use; one trial for each value. Default: `chat`.
     #[serde(default = "by_chat")]
     pub api: At<Axis<Api>>,

@@ -39,6 +39,8 @@ pub struct Trial {
     pub named: bool,
     /// The model of the operator's own configuration that it asks, where it is not ours of its pricing path.
     pub model: Option<Arc<str>>,
+    /// The one of them that answers instead, where that one's provider fails.
+    pub answered_by: Option<Arc<str>>,
 }
 
 impl Trial {
@@ -240,7 +242,25 @@ pub fn multiply(stem: &str, file: ScenarioFile, named: bool) -> Vec<Trial> {
         if value { "redis" } else { "no-redis" }
     });
     let file = Arc::new(file);
-    cases.into_iter().map(|(id, case)| Trial { id, file: Arc::clone(&file), case, named, model: None }).collect()
+    cases
+        .into_iter()
+        .map(|(id, case)| Trial { id, file: Arc::clone(&file), case, named, model: None, answered_by: None })
+        .collect()
+}
+
+/// Those with `model: own` once for each of these models. Without any they stay as they are: a run says why it skips them.
+pub fn of_models(trials: Vec<Trial>, models: &[String]) -> Vec<Trial> {
+    let each = |trial: Trial| {
+        if trial.file.scenario.model.is_none() || trial.model.is_some() || models.is_empty() {
+            return vec![trial];
+        }
+        let of = |model: &String| {
+            let (id, model) = (format!("{}/{model}", trial.id), Some(Arc::from(model.as_str())));
+            Trial { id, model, ..trial.clone() }
+        };
+        models.iter().map(of).collect()
+    };
+    trials.into_iter().flat_map(each).collect()
 }
 
 /// Multiplies cases by the values of one axis. Only an axis with several is in a trial's name.

@@ -184,6 +184,14 @@ impl JsonSchema for Model {
     }
 }
 
+/// Which models are asked instead of those that stand for pricing paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AskedModels {
+    /// Each model of the operator's own configuration.
+    Own,
+}
+
 /// Where a request carries something: in its body, or in a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

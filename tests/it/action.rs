@@ -314,6 +314,20 @@ fn the_versions_are_those_of_the_pull_request() {
 }
 
 #[test]
+fn a_configuration_that_the_pull_request_changes_is_gated() {
+    if !has_jq() {
+        return;
+    }
+    let repository = super::from_git::Repository::of("config-broken");
+    repository.git(&["update-ref", "refs/remotes/origin/main", "main"]);
+    let ran = Action::read().run(repository.path(), &[], &[("GITHUB_BASE_REF", "main")]);
+    ran.is(2, "wrong-input");
+    for said in ["config.yaml of origin/main", "LiteLLM has no provider `nobody-knows-this`", "config.yaml:4:14"] {
+        assert!(ran.summary.contains(said), "{said}: {}", ran.summary);
+    }
+}
+
+#[test]
 fn no_input_is_written_into_a_script() {
     for step in Action::read().runs.steps {
         assert!(step.run.is_none_or(|script| !script.contains("${{")), "{}", step.name);

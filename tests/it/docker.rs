@@ -107,3 +107,34 @@ fn a_new_version_that_does_not_start_is_an_error_of_its_trials_and_leaves_nothin
     assert!(told.contains("litellm@0.0.1 was to be upgraded in place from litellm@1.82.3"), "{told}");
     assert_eq!(docker(&["ps", "--all", "--quiet", "--filter", "label=dev.gatecrash.run"]), "");
 }
+
+/// Two models of the same kind: nobody says what the first costs.
+const CONFIG: &str = "\
+model_list:
+  - model_name: assistant
+    litellm_params: { model: openrouter/house/assistant, api_key: os.environ/OPENROUTER_API_KEY }
+  - model_name: priced
+    litellm_params:
+      model: openrouter/house/priced
+      api_key: os.environ/OPENROUTER_API_KEY
+      input_cost_per_token: 0.000003
+      output_cost_per_token: 0.000015
+";
+
+#[test]
+fn an_audit_names_the_models_on_which_budgets_do_not_hold() {
+    let Some(_turn) = turn() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(folder.path(), "config.yaml", CONFIG);
+    let arguments = ["audit", TARGET, "--gateway-config", &config, "--format", "json", "--launcher", "docker"];
+    let (code, json, told) = answer(gatecrash(&arguments));
+    assert_eq!(code, 1, "{json}{told}");
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(report["unpriced"], serde_json::json!(["assistant"]));
+    let holds = |model: usize| {
+        let asked = report["models"][model]["asked"].as_array().unwrap().iter();
+        asked.map(|asked| asked["holds"]["is"].as_str().unwrap()).collect::<Vec<_>>()
+    };
+    // A key's, a user's and a team's budget, and a key's on streams.
+    assert_eq!((holds(0), holds(1)), (vec!["no"; 4], vec!["yes"; 4]), "{json}{told}");
+}

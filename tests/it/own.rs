@@ -161,6 +161,46 @@ fn gateways_that_take_no_configuration_say_so() {
 }
 
 #[test]
+fn a_target_without_a_configuration_skips_what_is_asked_of_its_models() {
+    let arguments = ["run", &case("each-model.yaml"), "--target", "builtin", "--format", "json"];
+    let (code, told, _) = answer(gatecrash(&arguments));
+    assert_eq!(code, 4, "{told}");
+    assert!(told.contains("it asks the models of a configuration of yours, and this target has none"), "{told}");
+}
+
+#[test]
+fn code_of_theirs_stays_if_its_file_is_named_and_is_said_if_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "\
+        model_list:\n  - model_name: a\n    litellm_params: { model: openai/a, api_key: none }\n\
+        litellm_settings:\n  callbacks: [hooks.one.handler, other.handler, prometheus]\n  success_callback: [langfuse]\n";
+    write(folder.path(), "config.yaml", text);
+    std::fs::create_dir(folder.path().join("hooks")).unwrap();
+    write(&folder.path().join("hooks"), "one.py", "HOUSE_TOKEN = 'planted-in-code'\nhandler = None\n");
+    let made = |settings: &str| {
+        write(folder.path(), "harness.toml", settings);
+        let mut command = gatecrash(&["config", "litellm", "--from", "config.yaml"]);
+        command.current_dir(folder.path());
+        let (code, stdout, stderr) = answer(command);
+        assert!(!format!("{stdout}{stderr}").contains("planted"), "{stdout}{stderr}");
+        (code, stdout, stderr)
+    };
+    let (code, stdout, stderr) = made("");
+    assert_eq!((code, stdout.contains("hooks.one")), (0, false), "{stdout}{stderr}");
+    let code_is = "`hooks.one.handler`, `other.handler` is code of theirs, which `files` in harness.toml takes along";
+    assert!(stderr.contains(code_is), "{stderr}");
+    let (code, stdout, stderr) = made("[gateway.litellm]\nfiles = [\"hooks/one.py\"]\n");
+    assert!(
+        code == 0 && stdout.contains("- hooks.one.handler\n") && !stdout.contains("other.handler"),
+        "{stdout}{stderr}"
+    );
+    assert!(stderr.contains("files: `hooks/one.py` is taken along"), "{stderr}");
+    assert!(stderr.contains("litellm_settings.callbacks: `hooks.one.handler` stays"), "{stderr}");
+    let (code, _, stderr) = made("[gateway.litellm]\nfiles = [\"hooks/two.py\"]\n");
+    assert!(code == 2 && stderr.contains("the file cannot be read") && stderr.contains("hooks/two.py"), "{stderr}");
+}
+
+#[test]
 fn a_mistake_in_a_named_target_is_shown_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let mut all = String::new();
@@ -176,6 +216,7 @@ fn a_mistake_in_a_named_target_is_shown_with_its_line() {
         ("ours", "gateway = \"any-llm\"\nversion = \"1.0\"\nlauncher = \"docker\""),
         ("ours", "gateway = \"litellm\"\nversion = \"1.82.3\"\nconfig = \"is-not-there.yaml\""),
         ("ours", "gateway = \"litellm\"\nversion = \"1.82.3\"\nimagee = \"a:b\""),
+        ("ours", "gateway = \"litellm\"\nurl = \"http://127.0.0.1:4000\"\nfiles = [\"a.py\"]"),
     ] {
         write(folder.path(), "harness.toml", format!("[target.{target}]\n{table}\n"));
         let mut command = gatecrash(&["run", "--target", target]);

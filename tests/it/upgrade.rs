@@ -121,3 +121,22 @@ fn what_the_old_version_did_before_its_upgrade_is_told_of_it() {
     let (_, lines, _) = answer(gatecrash(&lines));
     assert!(lines.contains(&format!("\"summary\":\"bypass: {old} accepted")), "{lines}");
 }
+
+/// This test also starts itself: its name is in the name of the trial, so that one filter selects both.
+#[test]
+fn cargo_test_tells_it_of_the_version_that_did_it() {
+    const STARTED: &str = "SCENARIO_OF_THE_TESTS";
+    if let Ok(scenario) = std::env::var(STARTED) {
+        gatecrash::conformance::Harness::new().scenarios(scenario).target("builtin").run();
+        return;
+    }
+    let (folder, old) = (tempfile::tempdir().unwrap(), "builtin@fault:key-budget-ignored");
+    let name = "cargo_test_tells_it_of_the_version_that_did_it";
+    let scenario = write(folder.path(), &format!("{name}.yaml"), std::fs::read_to_string(SPENT).unwrap());
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args([name, "--nocapture"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.env(STARTED, scenario).env("GATECRASH_FROM", old).env("NO_COLOR", "1");
+    let (_, told, _) = answer(command);
+    assert!(told.contains(&format!("bypass: {old} accepted a request")), "{told}");
+    assert!(!told.contains("bypass: builtin accepted"), "{told}");
+}

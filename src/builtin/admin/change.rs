@@ -143,7 +143,7 @@ impl World {
         if (id.kind == AccountKind::Key && self.has(Fault::DeletedKeyServed)) || self.outlives_deletion(id) {
             return;
         }
-        self.is_revoked(id);
+        self.keep_revoked(id);
         let Some(account) = self.store.accounts.remove(id) else { return };
         account.ended.notify_waiters();
         let name = Some(id.name.as_str());
@@ -172,7 +172,7 @@ impl World {
     /// Gives a key a new secret. All else stays as it was; its lifetime begins again.
     pub(super) fn regenerate(&mut self, found: &Matched, said: Said) -> Result<Value, Refusal> {
         let old = self.named(found, &said).into_iter().next().ok_or_else(|| bad("which one?"))?;
-        self.is_revoked(&old);
+        self.keep_revoked(&old);
         let mut key = self.store.accounts.remove(&old).ok_or_else(|| not_found("such key"))?;
         if self.has(Fault::RegeneratedOldKeyServed) {
             let kept = Account::new(key.said.clone());

@@ -59,5 +59,6 @@ pub(super) fn recipe(place: &Surroundings<'_>) -> Recipe {
         ]);
     }
     let config = own.map_or_else(|| config_yaml(upstream, redis), |own| own::launched(own, upstream, redis));
-    Recipe { files: vec![("config.yaml", config)], arguments, environment }
+    let beside = own.map(|own| own.files.iter().map(|file| (file.name.clone(), file.text.clone())).collect());
+    Recipe { files: vec![("config.yaml", config)], beside: beside.unwrap_or_default(), arguments, environment }
 }

@@ -18,7 +18,7 @@ pub mod shown;
 mod told;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -88,8 +88,13 @@ impl Adapter for LiteLlm {
         launched::recipe(place)
     }
 
-    fn own(&self, file: &Path, env: &BTreeMap<String, String>) -> Option<Result<OwnConfig, Vec<Mistakes>>> {
-        Some(own::read(file, env, &load))
+    fn own(
+        &self,
+        file: &Path,
+        env: &BTreeMap<String, String>,
+        files: &[PathBuf],
+    ) -> Option<Result<OwnConfig, Vec<Mistakes>>> {
+        Some(own::read(file, env, files, &load))
     }
 
     async fn price_own(&self, to: &Connection, own: &OwnConfig) -> Result<Vec<OwnPriced>, AdminError> {

@@ -50,6 +50,11 @@ pub(in super::super) async fn prepare(target: &Target, image: &str) -> Result<()
     pulled.map_err(|error| LaunchError::new(target, format!("the image {image} cannot be pulled: {error}")))
 }
 
+/// What identifies the content of an image; nothing if no engine answers, or it does not have the image.
+pub(in super::super) async fn image_id(image: &str) -> Option<String> {
+    docker_client_instance().await.ok()?.inspect_image(image).await.ok()?.id
+}
+
 /// Removes what carries a run's label and is there now, and says how much that was.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use super::{Held, LaunchError, Live, RunId};
 use crate::config::Limits;
 use crate::target::{Launcher, Target};
 use crate::upstream::Upstream;
-pub(super) use engine::{answers, prepare, remove, remove_by_hand};
+pub(super) use engine::{answers, image_id, prepare, remove, remove_by_hand};
 use network::Network;
 pub(super) use site::Containers;
 

@@ -104,7 +104,8 @@ impl Site for Containers {
         for name in image.iter().flat_map(|image| image.upstream_is_also) {
             request = request.with_host(*name, network.host());
         }
-        for (name, text) in recipe.files {
+        let files = recipe.files.into_iter().map(|(name, text)| (name.to_owned(), text));
+        for (name, text) in files.chain(recipe.beside) {
             request = request.with_copy_to(format!("{}/{name}", spot.home.display()), text.into_bytes());
         }
         if network.door == Door::Open {

@@ -174,6 +174,12 @@ impl Site for Processes {
         for (name, text) in &recipe.files {
             self.base.write(&spot.home.join(name), text)?;
         }
+        for (name, text) in &recipe.beside {
+            let file = spot.home.join(name);
+            let made = std::fs::create_dir_all(file.parent().unwrap_or(&spot.home));
+            made.map_err(|error| self.failed(format!("its folder cannot be created: {error}")))?;
+            self.base.write(&file, text)?;
+        }
         let bin = environment.bin();
         // It may call its other programs by name.
         let mut command = self.base.command(&bin.join(package.program), &spot.home, Some(&bin));

@@ -72,6 +72,17 @@ impl Checked<'_> {
         if let Some(provider) = scenario.provider.0.iter().find(|provider| **provider == Provider::Anthropic) {
             self.provider(&At { value: *provider, place: scenario.provider.place });
         }
+        if let Some(model) = &scenario.model {
+            // A place of its own means that it was written.
+            if scenario.priced_by.place != Place::default() {
+                let title = "`model: own` asks models that are priced as their configuration says";
+                self.mistake(scenario.priced_by.place, title, "remove this");
+            }
+            if scenario.rollout().is_some() {
+                let title = "`model: own` cannot be asked across an upgrade: versions may know other prices";
+                self.mistake(model.place, title, "remove this, or the steps that move the gateway");
+            }
+        }
         self.rollout();
         let disturbs = scenario.steps.iter().find(|step| matches!(step, Step::Disturb { .. }));
         let several = scenario.instances.as_ref().is_some_and(|instances| instances.value > 1);

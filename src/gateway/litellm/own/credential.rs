@@ -89,6 +89,20 @@ pub(super) fn know_lines(text: &str) {
     }
 }
 
+/// Has the secrets of a program redacted: what is assigned to names of credentials, and passwords in URLs.
+pub(super) fn know_code(text: &str) {
+    for line in text.lines() {
+        for (name, value) in line.split([',', '(', '{']).filter_map(|part| part.split_once(['=', ':'])) {
+            let value = value.trim_matches(|c: char| c.is_whitespace() || "\"')}]=".contains(c));
+            let name = name.trim().trim_matches(['"', '\'']);
+            know_setting("", value);
+            if is_credential(name) {
+                keep(value);
+            }
+        }
+    }
+}
+
 /// Has the secrets of a tree redacted: what is named so, headers, and the environment that it sets.
 pub(super) fn know_tree(tree: &mut Node) {
     tree.each_scalar(&mut |path, node| {

@@ -12,9 +12,9 @@ mod settings;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
-use crate::gateway::own::{Change, OwnConfig};
+use crate::gateway::own::{Change, OwnConfig, OwnFile};
 use crate::gateway::yaml::{Node, Value, parse};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::read::Mistakes;
@@ -72,9 +72,12 @@ impl Changes {
 pub(super) fn read(
     file: &Path,
     env: &BTreeMap<String, String>,
+    imported: &[PathBuf],
     load: &dyn Fn(&Path) -> io::Result<String>,
 ) -> Result<OwnConfig, Vec<Mistakes>> {
     let mut changes = Changes::default();
+    let files = imported.iter().map(|path| code(file, path, load)).collect::<Result<Vec<_>, _>>();
+    let files = files.map_err(|mistakes| vec![mistakes])?;
     let (of_the_run, env): (BTreeMap<_, _>, BTreeMap<_, _>) =
         env.clone().into_iter().partition(|(name, _)| Environment::is_of_the_run(name));
     for name in of_the_run.keys() {
@@ -83,7 +86,10 @@ pub(super) fn read(
     let mut tree = whole(file, load, &mut changes)?;
     let custom = check::custom_providers(&tree);
     let models = models::lead_here(&mut tree, Environment(&env), &custom, &mut changes);
-    settings::leave_out(&mut tree, &mut changes);
+    for file in &files {
+        changes.set("files", &format!("`{}` is taken along", file.name));
+    }
+    settings::leave_out(&mut tree, &files, &mut changes);
     settings::environment(&mut tree, &mut changes);
     let redis = settings::redis(&mut tree, &mut changes);
     let mut with_ours = tree.clone();
@@ -93,7 +99,7 @@ pub(super) fn read(
     }
     settings::resolve(&mut tree, Environment(&env), &mut changes);
     ours::add(&mut with_ours, None, &mut changes);
-    Ok(OwnConfig { file: file.to_owned(), tree, changes: changes.all, models, redis, env })
+    Ok(OwnConfig { file: file.to_owned(), tree, changes: changes.all, models, redis, files, env })
 }
 
 /// The file and those that it includes, as LiteLLM joins them: lists are appended, all else is replaced.
@@ -140,6 +146,21 @@ fn whole(
         others.insert(0, Mistakes { text, diagnostics: mistakes });
     }
     if others.is_empty() { Ok(tree) } else { Err(others) }
+}
+
+/// A file of code that is named beside the configuration; one that is not below it is put beside it.
+fn code(config: &Path, path: &Path, load: &dyn Fn(&Path) -> io::Result<String>) -> Result<OwnFile, Mistakes> {
+    let folder = config.parent().unwrap_or(Path::new(""));
+    let below =
+        path.strip_prefix(folder).ok().filter(|below| !below.components().any(|part| part == Component::ParentDir));
+    let name = below.map(Path::to_owned).or(path.file_name().map(PathBuf::from)).unwrap_or_default();
+    let text = load(path).map_err(|error| {
+        let wrong = Diagnostic::new(path, format!("the file cannot be read: {error}"));
+        let wrong = wrong.help("`files` names it in harness.toml: what the configuration imports");
+        Mistakes { text: String::new(), diagnostics: vec![wrong] }
+    })?;
+    credential::know_code(&text);
+    Ok(OwnFile { name: name.display().to_string(), text })
 }
 
 /// One file: its text, and its tree.

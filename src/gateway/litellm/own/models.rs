@@ -47,6 +47,10 @@ const OTHERS: [&str; 8] = [
     "vector_store_ids",
 ];
 
+/// Fields of a deployment that refuse requests, or lead them elsewhere, for other reasons than a budget.
+const LIMITS: [&str; 9] =
+    ["budget_duration", "max_budget", "max_parallel_requests", "order", "rpm", "tags", "timeout", "tpm", "weight"];
+
 /// The kinds of models whose API the upstream speaks.
 const SPOKEN: [&str; 5] = ["chat", "completion", "embedding", "image_generation", "responses"];
 
@@ -65,6 +69,9 @@ pub(super) fn lead_here(
         let name = item.text_of("model_name").unwrap_or_default().to_owned();
         let behind = text("litellm_params", "model").unwrap_or_default();
         let mode = text("model_info", "mode").or_else(|| text("litellm_params", "mode"));
+        let params = item.get("litellm_params").map(Node::fields).unwrap_or_default().iter();
+        let limits = params.map(|field| field.key.clone()).filter(|key| LIMITS.contains(&key.as_str()));
+        let limits: Vec<String> = limits.collect();
         let mocked = item.get("litellm_params").is_some_and(|params| params.get("mock_response").is_some());
         let is = match mode.as_deref().filter(|mode| !SPOKEN.contains(mode)) {
             Some(mode) => Err(format!("the upstream has no API for `{mode}`")),
@@ -89,18 +96,44 @@ pub(super) fn lead_here(
             Some(at) => {
                 let model = &mut models[*at];
                 model.behind.push(behind);
+                model.limits.extend(limits);
                 model.mocked &= mocked;
                 model.left_out = model.left_out.take().and(left_out);
             }
             None => {
                 known.insert(name.clone(), models.len());
-                models.push(OwnModel { name, behind: vec![behind], mode, mocked, left_out, alias_of: None });
+                let (alias_of, fallbacks) = (None, Vec::new());
+                models.push(OwnModel {
+                    name,
+                    behind: vec![behind],
+                    mode,
+                    mocked,
+                    left_out,
+                    alias_of,
+                    fallbacks,
+                    limits,
+                });
             }
         }
     }
     tree.set("model_list", Node::list(kept));
     models.extend(aliases(tree));
+    for model in &mut models {
+        model.fallbacks = fallbacks(tree, model.alias_of.as_ref().unwrap_or(&model.name));
+    }
     models
+}
+
+/// The models that are asked in place of one whose provider fails: those that are named for it, else those for all.
+fn fallbacks(tree: &Node, model: &str) -> Vec<String> {
+    let settings = ["router_settings", "litellm_settings"].into_iter().filter_map(|section| tree.get(section));
+    let names = |list: &Node| list.items().iter().filter_map(Node::text).map(str::to_owned).collect::<Vec<_>>();
+    let of_it = settings.clone().filter_map(|settings| settings.get("fallbacks")).flat_map(Node::items);
+    let of_it = of_it.filter_map(|item| item.get(model)).map(names).find(|names| !names.is_empty());
+    let of_all = settings.filter_map(|settings| settings.get("default_fallbacks")).map(names);
+    let mut all = of_it.or_else(|| of_all.into_iter().next()).unwrap_or_default();
+    all.retain(|fallback| fallback != model);
+    all
 }
 
 /// Other names for them.
@@ -119,6 +152,8 @@ fn aliases(tree: &Node) -> Vec<OwnModel> {
             mocked: false,
             left_out: None,
             alias_of: Some(model),
+            fallbacks: Vec::new(),
+            limits: Vec::new(),
         })
         .collect()
 }

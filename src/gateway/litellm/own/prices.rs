@@ -44,13 +44,26 @@ impl ShownInfo {
     }
 }
 
-/// Whether a deployment of this name states a price by time.
-fn is_by_time(own: &OwnConfig, name: &str) -> bool {
-    let models = own.tree.get("model_list").map(Node::items).unwrap_or_default().iter();
-    let parts = models.filter(|model| model.text_of("model_name") == Some(name)).flat_map(|model| {
-        ["litellm_params", "model_info"].into_iter().filter_map(|part| model.get(part)).flat_map(Node::fields)
-    });
-    parts.into_iter().any(|field| field.key.ends_with("cost_per_second"))
+/// Whether one of these deployments states something of this kind.
+fn states(items: &[&Node], is: impl Fn(&str) -> bool) -> bool {
+    let parts =
+        items.iter().flat_map(|item| ["litellm_params", "model_info"].into_iter().filter_map(|part| item.get(part)));
+    parts.flat_map(Node::fields).any(|field| is(&field.key))
+}
+
+/// The rates of a deployment, as shown; of one that has only the name of a base model, LiteLLM may show none, and they are
+/// those of that model if we know it.
+fn rates(shown: &ShownModel, item: Option<&&Node>) -> Rates {
+    let base = ["model_info", "litellm_params"].iter().find_map(|part| item?.get(part)?.text_of("base_model"));
+    let base = base.map(|base| base.rsplit('/').next().unwrap_or(base));
+    match (shown.model_info.rates(), KNOWN) {
+        ((input, output), Cost::Tokens { input: of_input, output: of_output, .. })
+            if input.is_zero() && output.is_zero() && base == Some(KNOWN_MODEL) =>
+        {
+            (of_input, of_output)
+        }
+        (rates, _) => rates,
+    }
 }
 
 /// How each of their models is priced, in the order of the file.
@@ -69,6 +82,9 @@ fn priced(model: &OwnModel, own: &OwnConfig, shown: &Shown, models: &Models) -> 
         api: Api::Chat,
         streams: false,
         priced: Err(why.to_owned()),
+        stands_in: false,
+        alias_of: model.alias_of.clone(),
+        fallbacks: model.fallbacks.clone(),
     };
     let (Some(first), None) = (behind.behind.first(), &behind.left_out) else {
         return not_asked(String::new(), behind.left_out.as_deref().unwrap_or("there is no such model"));
@@ -83,16 +99,18 @@ fn priced(model: &OwnModel, own: &OwnConfig, shown: &Shown, models: &Models) -> 
         );
     }
     let deployments: Vec<&ShownModel> = shown.data.iter().filter(|of| of.model_name == *target).collect();
-    let Some(info) = deployments.first().map(|deployment| &deployment.model_info) else {
+    let items = own.tree.get("model_list").map(Node::items).unwrap_or_default().iter();
+    let items: Vec<&Node> = items.filter(|item| item.text_of("model_name") == Some(target)).collect();
+    let all: Vec<Rates> = deployments.iter().enumerate().map(|(at, shown)| rates(shown, items.get(at))).collect();
+    let Some((input, output)) = all.first().copied() else {
         return not_asked(String::new(), "the gateway does not show it");
     };
-    if deployments.iter().any(|other| other.model_info.rates() != info.rates()) {
+    if all.iter().any(|other| *other != (input, output)) {
         return not_asked("several".to_owned(), "its deployments have different prices: which is asked, nobody knows");
     }
-    if is_by_time(own, target) {
+    if states(&items, |key| key.ends_with("cost_per_second")) {
         return not_asked("by the second".to_owned(), "what is priced by time is not asked");
     }
-    let (input, output) = info.rates();
     let configured = models.named(target);
     let Some(configured) = configured.first() else { return not_asked(String::new(), "it is not in the file") };
     let api = match behind.mode.as_deref() {
@@ -110,7 +128,12 @@ fn priced(model: &OwnModel, own: &OwnConfig, shown: &Shown, models: &Models) -> 
         (_, false) => {
             let million = Decimal::from(1_000_000);
             let each = |rate: Decimal| (rate * million).normalize();
-            let says = format!("{} and {} USD for a million tokens, by {}", each(input), each(output), stated.word());
+            let more = match states(&items, |key| key.contains("_above_") || key.starts_with("cache_")) {
+                true => "; neither higher tiers nor cached tokens are asked",
+                false => "",
+            };
+            let (input_each, output_each) = (each(input), each(output));
+            let says = format!("{input_each} and {output_each} USD for a million tokens, by {}{more}", stated.word());
             (stated, Cost::Tokens { input, output, parts: Parts::NONE }, says)
         }
         (PricedBy::ParamsBaseModel | PricedBy::BaseModel, true) => {
@@ -136,5 +159,15 @@ fn priced(model: &OwnModel, own: &OwnConfig, shown: &Shown, models: &Models) -> 
         answer_names: (path == PricedBy::Alias).then_some(KNOWN_MODEL),
         cost,
     };
-    OwnPriced { model: model.name.clone(), says, path: Some(path), api, streams, priced: Ok(priced) }
+    OwnPriced {
+        model: model.name.clone(),
+        says,
+        path: Some(path),
+        api,
+        streams,
+        priced: Ok(priced),
+        stands_in: model.alias_of.is_none() && model.fallbacks.is_empty() && model.limits.is_empty(),
+        alias_of: model.alias_of.clone(),
+        fallbacks: model.fallbacks.clone(),
+    }
 }

@@ -3,7 +3,7 @@
 
 use super::credential::is_credential;
 use super::{Changes, DUMMY, Environment};
-use crate::gateway::own::{REDIS_HOST, REDIS_PORT};
+use crate::gateway::own::{OwnFile, REDIS_HOST, REDIS_PORT};
 use crate::gateway::yaml::{Node, Value};
 
 /// Why something is left out.
@@ -132,19 +132,42 @@ const OF_REDIS: [&str; 16] = [
     "username",
 ];
 
+/// Settings that may name code of theirs, as `module.name`: what is in a file that was taken along stays.
+const OF_CODE: [&str; 9] = [
+    "audit_log_callbacks",
+    "callbacks",
+    "failure_callback",
+    "input_callback",
+    "post_call_rules",
+    "pre_call_rules",
+    "service_callback",
+    "service_callbacks",
+    "success_callback",
+];
+
 /// Leaves out what calls others.
-pub(super) fn leave_out(tree: &mut Node, changes: &mut Changes) {
+pub(super) fn leave_out(tree: &mut Node, files: &[OwnFile], changes: &mut Changes) {
     for (section, keys, why) in LEFT_OUT {
         let at = |key: &str| if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") };
-        let take = |within: &mut Node| keys.iter().filter(|key| within.remove(key).is_some()).collect::<Vec<_>>();
         let mut taken = Vec::new();
+        let mut take = |within: &mut Node| {
+            for key in keys {
+                let Some(node) = within.remove(key) else { continue };
+                let is_code = section == "litellm_settings" && OF_CODE.contains(key);
+                let (stays, why) = if is_code { of_code(&node, files, why) } else { (Vec::new(), why.to_owned()) };
+                if !stays.is_empty() {
+                    within.set(key, Node::list(stays));
+                }
+                taken.push((key, why));
+            }
+        };
         match section {
-            "" => taken = take(tree),
-            section if tree.get(section).is_some() => tree.edit(section, |settings| taken = take(settings)),
+            "" => take(tree),
+            section if tree.get(section).is_some() => tree.edit(section, take),
             _ => {}
         }
-        for key in taken {
-            changes.set(&at(key), why);
+        for (key, what) in taken {
+            changes.set(&at(key), &what);
         }
     }
     for (section, end) in ENDS {
@@ -155,6 +178,34 @@ pub(super) fn leave_out(tree: &mut Node, changes: &mut Changes) {
             changes.set(&format!("{section}.{key}"), CALLS);
         }
     }
+}
+
+/// What stays of a setting that names code, and what is said of the rest.
+fn of_code(node: &Node, files: &[OwnFile], why: &str) -> (Vec<Node>, String) {
+    let items = if node.text().is_some() { std::slice::from_ref(node) } else { node.items() };
+    let module = |item: &Node| item.text().and_then(|text| text.rsplit_once('.')).map(|(module, _)| module.to_owned());
+    let is_taken = |item: &&Node| {
+        let file = module(item).map(|module| format!("{}.py", module.replace('.', "/")));
+        file.is_some_and(|file| files.iter().any(|own| own.name == file))
+    };
+    let (stays, left): (Vec<&Node>, Vec<&Node>) = items.iter().partition(is_taken);
+    let names = |items: &[&Node]| {
+        let names = items.iter().filter_map(|item| item.text());
+        names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    };
+    let code: Vec<&Node> = left.iter().copied().filter(|item| module(item).is_some()).collect();
+    let what = match (stays.is_empty(), left.is_empty(), code.is_empty()) {
+        (true, _, true) => why.to_owned(),
+        (true, _, false) if code.len() == left.len() => {
+            format!("left out: {} is code of theirs; `files` in harness.toml takes it along", names(&code))
+        }
+        (true, _, false) => {
+            format!("{why}; {} is code of theirs, which `files` in harness.toml takes along", names(&code))
+        }
+        (false, true, _) => format!("{} stays: its file is taken along", names(&stays)),
+        (false, false, _) => format!("{} stays: its file is taken along; the rest is left out", names(&stays)),
+    };
+    (stays.into_iter().cloned().collect(), what)
 }
 
 /// The environment that the file sets: what names a secret or another's address is left out.
