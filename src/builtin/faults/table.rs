@@ -300,57 +300,57 @@ faults! {
     // What the parts of a usage cost.
     Miscount {
         CachedAtFullRate "cached-at-full-rate"
-            "tokens that were read from a prompt cache cost as much as others", "BerriAI/litellm#14849";
+            "tokens that were read from a prompt cache cost as much as others", "BerriAI/litellm#31714";
         CachedCostsNothing "cached-costs-nothing"
-            "tokens that were read from a prompt cache cost nothing", "BerriAI/litellm#28009";
+            "tokens that were read from a prompt cache cost nothing", "BerriAI/litellm#16000";
         CachedChargedTwice "cached-charged-twice"
             "tokens that were read from a prompt cache are charged at their own rate, and at the full one, too",
-            "BerriAI/litellm#11364";
+            "BerriAI/litellm#14849";
         CachedAtFullRateInStreams "cached-at-full-rate-in-streams"
-            "in streams, tokens that were read from a prompt cache cost as much as others", "BerriAI/litellm#25950";
+            "in streams, tokens that were read from a prompt cache cost as much as others", "BerriAI/litellm#11789";
         CachedAtFullRateOnMessages "cached-at-full-rate-on-messages"
             "on /v1/messages, what was read from a prompt cache or written to it costs as other input",
-            "BerriAI/litellm#9812";
+            "BerriAI/litellm#35127";
         CachedAtFullRateOnResponses "cached-at-full-rate-on-responses"
             "on /v1/responses, tokens that were read from a prompt cache cost as much as others",
-            "BerriAI/litellm#16000";
+            "none known: invented";
         CacheBesideInputMissed "cache-beside-input-missed"
             "what Anthropic counts beside the input, read from a prompt cache or written to it, is not charged",
             "BerriAI/litellm#5443";
         WrittenAtReadRate "written-at-read-rate"
-            "tokens that are written to a prompt cache cost as those that are read from it", "BerriAI/litellm#6576";
+            "tokens that are written to a prompt cache cost as those that are read from it", "none known: invented";
         WrittenForAnHourAtShortRate "written-for-an-hour-at-short-rate"
             "tokens that are written to a prompt cache for an hour cost as those for five minutes",
-            "BerriAI/litellm#31282";
+            "BerriAI/litellm PR 32073";
         ReasoningAtOutputRate "reasoning-at-output-rate"
-            "the rate of reasoning is not looked at", "BerriAI/litellm#27191";
+            "the rate of reasoning is not looked at", "anomalyco/opencode#24231";
         ReasoningChargedTwice "reasoning-charged-twice"
-            "reasoning is charged, and as output, too", "BerriAI/litellm#11789";
+            "reasoning is charged, and as output, too", "BerriAI/litellm PR 30488";
         AudioAtTextRate "audio-at-text-rate"
-            "sound costs as text", "BerriAI/litellm#36914";
+            "sound costs as text", "BerriAI/litellm PR 19771";
         LongPromptAtShortRate "long-prompt-at-short-rate"
             "the rates of long prompts are not looked at", "BerriAI/litellm#30135";
         LongPromptFromItsEdge "long-prompt-from-its-edge"
-            "a prompt that is just as long as the short rate allows costs as a longer one", "BerriAI/litellm#28481";
+            "a prompt that is just as long as the short rate allows costs as a longer one", "Helicone/helicone#5788";
         TierIgnored "tier-ignored"
             "each service costs the same", "BerriAI/litellm#13810";
         TierAskedTakenForServed "tier-asked-taken-for-served"
-            "the service that was asked for is charged, not the one that was given", "BerriAI/litellm#35925";
+            "the service that was asked for is charged, not the one that was given", "BerriAI/litellm#31837";
         UsageAfterFinishLost "usage-after-finish-lost"
-            "a usage that comes after the finish reason, beside a choice, is not read", "BerriAI/litellm#32255";
+            "a usage that comes after the finish reason, beside a choice, is not read", "BerriAI/litellm#36168";
         UsageWithFinishLost "usage-with-finish-lost"
-            "a usage that comes with the finish reason is not read", "BerriAI/litellm#32255, by another way";
+            "a usage that comes with the finish reason is not read", "BerriAI/litellm#36083";
         UsageOfChunksSummed "usage-of-chunks-summed"
-            "a usage that a stream says again is added to what it said before", "BerriAI/litellm#26807";
+            "a usage that a stream says again is added to what it said before", "envoyproxy/ai-gateway PR 2239";
         NegativeUsageBelieved "negative-usage-believed"
-            "a usage below zero gives money back", "BerriAI/litellm#37992";
+            "a usage below zero gives money back", "BerriAI/litellm PR 38010";
         AnswersOfOneIdTakenForOne "answers-of-one-id-taken-for-one"
-            "a second answer with the same id is not charged", "BerriAI/litellm#30725";
+            "a second answer with the same id is not charged", "BerriAI/litellm#28376, as it would be for charges";
     }
     Overrun {
         CachedTokensEscapeTpm "cached-tokens-escape-tpm"
             "tokens that were read from a prompt cache are not counted against a limit of tokens",
-            "BerriAI/litellm#40006";
+            "api7/aisix PR 733";
     }
     // What an answer says of itself.
     Miscount {

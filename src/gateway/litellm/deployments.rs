@@ -335,6 +335,12 @@ pub(super) fn model_json(
     let mut body = definition.unwrap_or_else(|| json!({}));
     body["model_name"] = name.into();
     if let Some(rates) = rates {
+        // What the path itself says of other parts is not said of this model.
+        for part in ["litellm_params", "model_info"] {
+            if let Some(fields) = body[part].as_object_mut() {
+                fields.retain(|name, _| !name.contains("_cost"));
+            }
+        }
         let part = if path == PricedBy::ModelInfo { "model_info" } else { "litellm_params" };
         state(&mut body[part], rates);
     }
