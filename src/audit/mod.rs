@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_fallback_with_a_price_is_asked_and_why_another_is_not_is_said() {
-        let rates = Cost::Tokens { input: Decimal::new(25, 7), output: Decimal::new(1, 5) };
+        let rates = Cost::Tokens { input: Decimal::new(25, 7), output: Decimal::new(1, 5), parts: Parts::NONE };
         let cheap = model("cheap", PricedBy::CostMap, rates, &[]);
         let unknown = model("unknown", PricedBy::Alias, KNOWN, &[]);
         let others = [cheap.clone(), unknown];

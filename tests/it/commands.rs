@@ -52,7 +52,7 @@ fn a_wrong_refusal_does_not_look_like_a_bypass() {
 fn json_is_one_document_with_everything_in_it() {
     let (code, stdout, _) = answer(gatecrash(&["compare", "scenarios/budget/key.yaml", "--format", "json", "--quiet"]));
     let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((code, &report["format"], &report["exit_code"]), (1, &6.into(), &1.into()));
+    assert_eq!((code, &report["format"], &report["exit_code"]), (1, &7.into(), &1.into()));
     let trials = report["trials"].as_array().unwrap();
     let of = |id: &str| trials.iter().find(|trial| trial["trial"] == id).unwrap();
     assert_eq!((trials.len(), &of("budget/key/alias")["verdict"]), (7, &"regression".into()));

@@ -160,8 +160,8 @@ fn what_does_not_belong_together_is_refused_with_the_reason() {
         (&version, "\"gatecrash\": \"0.0.1\"", "they were made by gatecrash"),
         ("\"compares\": false", "\"compares\": true", "they are a run, and a comparison"),
         ("\"corpus\": [", "\"corpus\": [\"more\",", "more is in the corpus of one of them only"),
-        ("\"format\": 6", "\"format\": 1", "it is a report in format 1"),
-        ("\"format\": 6", "\"formal\": 3", "it is not a report of gatecrash: missing field `format`"),
+        ("\"format\": 7", "\"format\": 1", "it is a report in format 1"),
+        ("\"format\": 7", "\"formal\": 3", "it is not a report of gatecrash: missing field `format`"),
         ("\"interrupted\": false", "\"interrupted\": false, \"new\": 1", "unknown field `new`"),
     ] {
         let other = altered("altered.json", &whole, from, to);

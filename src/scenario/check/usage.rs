@@ -30,19 +30,16 @@ impl Checked<'_> {
     /// The usage and the service that requests are answered with.
     pub(super) fn usage(&mut self, fields: &AskFields) {
         self.tier(fields);
-        let on_messages = match &fields.api {
-            Some(apis) => apis.0.contains(&Api::Messages),
-            None => self.scenario.api.0.contains(&Api::Messages),
+        let apis: Vec<Api> = match &fields.api {
+            Some(apis) => apis.0.clone(),
+            None => self.scenario.api.0.clone(),
         };
+        let on_messages = apis.contains(&Api::Messages);
         if let Some(tier) = fields.tier.as_ref().filter(|_| on_messages) {
             self.mistake(tier.place, "a request of messages asks for no such service", "expected chat or responses");
         }
         let Some(usage) = fields.upstream.as_ref().and_then(|does| does.usage.as_ref()) else { return };
         self.counts(usage);
-        let apis: Vec<Api> = match &fields.api {
-            Some(apis) => apis.0.clone(),
-            None => self.scenario.api.0.clone(),
-        };
         for api in apis.iter().filter(|api| matches!(api, Api::Images | Api::Embeddings)) {
             let title = format!("{} have no such usage", api.word());
             self.mistake(usage.place, title, "this is for APIs that answer with text");
@@ -60,6 +57,13 @@ impl Checked<'_> {
         if on_messages && let Some((name, at)) = usage.said().find(|(name, at)| of_openai(name) && at.value > 0) {
             let title = format!("an answer of messages does not report `{name}`");
             self.mistake(at.place, title, "expected chat or responses");
+        }
+        let audio = |(name, at): &(&str, &At<u64>)| name.starts_with("audio") && at.value > 0;
+        if apis.contains(&Api::Responses)
+            && let Some((name, at)) = usage.said().find(audio)
+        {
+            let title = format!("an answer of responses does not report `{name}`");
+            self.mistake(at.place, title, "expected chat");
         }
         for provider in providers {
             let said: Vec<_> = usage.said().filter(|(name, at)| lacks(provider, name) && at.value > 0).collect();
