@@ -1,4 +1,4 @@
-//! The `config.yaml` that LiteLLM is launched with. Not: an operator's own ([`super::own`]), nor what a deployment is
+//! The `config.yaml` that LiteLLM is launched with. Not: an operator's own (`own`), nor what a deployment is
 //! ([`super::deployments`]).
 
 use std::fmt::Write as _;
