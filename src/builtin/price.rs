@@ -266,7 +266,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::scenario::usage::Tiers;
+    use crate::scenario::rates::Tiers;
     use crate::scenario::{PartRates, Rates as Ledger, Tier, Tokens, Usd};
 
     /// Numbers by chance, the same each time: xorshift.

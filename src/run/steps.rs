@@ -17,7 +17,7 @@ use crate::launch::{Live, Share, Topology, Turn, Undisturbed};
 use crate::outcome::{Acted, Answer, Exchange, Finding, FindingKind, MovedAt, Standing, Time};
 use crate::scenario::arithmetic::{Allowed, allowed};
 use crate::scenario::charge::{Asker, bounds, find};
-use crate::scenario::usage::Sum;
+use crate::scenario::rates::Sum;
 use crate::scenario::{
     Alone, AskFields, Count, Instance, Name, Period, Place, PricedBy, Provider, Rates, Scenario, Settle, Step, Tier,
     Trial, Usd,

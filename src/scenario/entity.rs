@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::money::{Budget, Usd};
 use super::present;
-use super::usage::Rates;
+use super::rates::Rates;
 use super::value::{At, Name, Period, Place};
 use super::words::{Model, PricedBy, Provider, Routes};
 

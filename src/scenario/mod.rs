@@ -16,6 +16,7 @@ mod money;
 pub mod outline;
 pub mod plan;
 pub mod promises;
+pub mod rates;
 pub mod read;
 pub mod step;
 pub mod usage;
@@ -30,11 +31,12 @@ pub use entity::{Fields, Given, Kind, MadeBy, State};
 pub use expect::{Expect, Named, Refusal, Stated};
 pub use money::{Budget, Spend, Usd};
 pub use plan::{Case, Partition, Trial, TrialId};
+pub use rates::{PartRates, Rates};
 pub use read::ScenarioFile;
 pub use step::{
     Act, AskFields, ChangeFields, CheckFields, Disturbance, Instance, ListFields, Move, Part, Step, UpstreamDoes,
 };
-pub use usage::{PartRates, Rates, Shape, Tier, Tokens};
+pub use usage::{Shape, Tier, Tokens};
 pub use value::{At, Axis, Count, Name, Period, Place};
 pub use words::{Api, AskedModels, Carrier, ErrorKind, IncludeUsage, Model, PricedBy, Provider, Routes};
 
