@@ -1,7 +1,7 @@
 //! An operator's configuration as it was before a change, with the files that it includes or imports: in a folder of its own,
 //! so that a gateway can be launched with it. Not: which version that gateway has.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -48,8 +48,11 @@ impl Before {
         let kept = tempfile::Builder::new().prefix("gatecrash-before-").tempdir().map_err(broken)?;
         let put = |path: &Path, text: &str| -> std::io::Result<PathBuf> {
             // The places of its files to one another are kept, whatever is above them.
-            let below = path.strip_prefix(beside).map(Path::to_owned);
-            let name = below.unwrap_or_else(|_| path.file_name().map(PathBuf::from).unwrap_or_default());
+            // Nothing is written above the folder.
+            let below = path.strip_prefix(beside).ok().filter(|below| {
+                below.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+            });
+            let name = below.map_or_else(|| path.file_name().map(PathBuf::from).unwrap_or_default(), Path::to_owned);
             let to = kept.path().join(name);
             std::fs::create_dir_all(to.parent().unwrap_or(kept.path()))?;
             std::fs::write(&to, text)?;
