@@ -7,7 +7,11 @@ mod rollout;
 mod usage;
 
 use std::path::Path;
+use std::time::Duration;
 
+use rust_decimal::Decimal;
+
+use super::charge::{Asker, bounds, charged};
 use super::diagnostic::Diagnostic;
 use super::{
     Act, Alone, Api, AskFields, At, Disturbance, Expect, IncludeUsage, Kind, Name, Part, Place, Provider, Scenario,
@@ -282,6 +286,15 @@ impl Checked<'_> {
         if let Some(within) = fields.within.as_ref().filter(|_| fields.expect.is_none() || fields.count() > 1) {
             self.mistake(within.place, "one request is repeated until its answer is as expected", "add `expect`");
         }
+        // Asking once a second spends a budget or a limit: some refusal would come in the end.
+        let is_any = |expect: &Expect| matches!(expect, Expect::Refused(refusal) if refusal.error.is_none());
+        let expect = fields.expect.as_ref().filter(|expect| is_any(expect));
+        if let (Some(within), Some(expect)) = (&fields.within, expect)
+            && self.is_spent_in(Asker::of(key, fields), within.duration)
+        {
+            let title = "asking again and again spends budgets and limits: for which reason is it refused?";
+            self.mistake(expect.place, title, "expected an `error`, such as { error: blocked }");
+        }
         if fields.leave_after.is_some() && (fields.at_once.is_some() || fields.within.is_some()) {
             self.mistake(
                 key.place,
@@ -289,6 +302,14 @@ impl Checked<'_> {
                 "remove `at_once` or `within`",
             );
         }
+    }
+
+    /// Whether asking once a second for so long reaches a budget or a limit.
+    fn is_spent_in(&self, asker: Asker<'_>, time: Duration) -> bool {
+        let Scenario { given, price, .. } = self.scenario;
+        let spent = Usd(price.0 * Decimal::from(time.as_secs()));
+        bounds(given, asker).iter().any(|bound| bound.max_budget <= spent)
+            || charged(given, asker).iter().any(|entity| entity.fields.is_rate_limited())
     }
 
     fn change(&mut self, act: Act, entity: &At<Name>, fields: &super::ChangeFields) {
