@@ -241,8 +241,7 @@ impl Stream for Passing {
         let pass = |chunk: Bytes| match rewriting {
             Some(rewriting) => {
                 let world = ticket.node.lock();
-                let cost = world.price(&ticket.model, &reader.usage());
-                rewriting.piece(&world, &chunk, cost)
+                rewriting.piece(&world, &chunk, || world.price(&ticket.model, &reader.usage()))
             }
             None => chunk,
         };

@@ -106,11 +106,11 @@ fn has_usage(line: &[u8]) -> bool {
     line.windows(9).any(|part| part == b"\"usage\":{")
 }
 
-fn add_cost(event: &mut Value, cost: Decimal) {
-    let number = cost.normalize().to_string().parse().map_or(Value::Null, Value::Number);
+fn add_cost(event: &mut Value, cost: impl Fn() -> Decimal) {
     for part in ["/usage", "/response/usage"] {
         if let Some(usage) = event.pointer_mut(part).and_then(Value::as_object_mut) {
-            usage.insert("cost".to_owned(), number.clone());
+            let number = cost().normalize().to_string().parse().map_or(Value::Null, Value::Number);
+            usage.insert("cost".to_owned(), number);
         }
     }
 }
@@ -167,8 +167,8 @@ impl Rewriting {
         }
     }
 
-    /// What is passed on of the next piece, of a stream that costs this much, as far as it has come.
-    pub(super) fn piece(&mut self, world: &World, piece: &[u8], cost: Decimal) -> Bytes {
+    /// What is passed on of the next piece; `cost` is asked only where there is something to add it to.
+    pub(super) fn piece(&mut self, world: &World, piece: &[u8], cost: impl Fn() -> Decimal) -> Bytes {
         let mut passed = Vec::new();
         for part in piece.split_inclusive(|byte| *byte == b'\n') {
             self.rest.extend_from_slice(part);
@@ -181,7 +181,7 @@ impl Rewriting {
             match data.and_then(|data| serde_json::from_slice::<Value>(data).ok()) {
                 None => passed.extend_from_slice(&line),
                 Some(mut event) => {
-                    add_cost(&mut event, cost);
+                    add_cost(&mut event, &cost);
                     if world.altered_event(&mut event, self.texts) {
                         passed.extend_from_slice(format!("data: {event}\n").as_bytes());
                     }
