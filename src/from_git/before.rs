@@ -1,14 +1,14 @@
 //! An operator's configuration as it was before a change, with the files that it includes or imports: in a folder of its own,
 //! so that a gateway can be launched with it. Not: which version that gateway has.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use super::git::Repository;
 use super::mention::mentions;
 use super::{Claim, NoUpgrade, Releases, one_version};
-use crate::gateway::own::load;
+use crate::gateway::own::{load, place_beside};
 use crate::gateway::yaml::{Node, parse};
 
 /// A configuration before a change.
@@ -48,12 +48,7 @@ impl Before {
         let kept = tempfile::Builder::new().prefix("gatecrash-before-").tempdir().map_err(broken)?;
         let put = |path: &Path, text: &str| -> std::io::Result<PathBuf> {
             // The places of its files to one another are kept, whatever is above them.
-            // Nothing is written above the folder.
-            let below = path.strip_prefix(beside).ok().filter(|below| {
-                below.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
-            });
-            let name = below.map_or_else(|| path.file_name().map(PathBuf::from).unwrap_or_default(), Path::to_owned);
-            let to = kept.path().join(name);
+            let to = kept.path().join(place_beside(beside, path));
             std::fs::create_dir_all(to.parent().unwrap_or(kept.path()))?;
             std::fs::write(&to, text)?;
             Ok(to)

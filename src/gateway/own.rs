@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,13 @@ pub struct OwnConfig {
     pub files: Vec<OwnFile>,
     /// The environment that it was given, without what belongs to the run.
     pub env: BTreeMap<String, String>,
+}
+
+/// Where a file is put that belongs to a configuration in a folder: as it is below it, or, if it is not, in it. Never above.
+pub fn place_beside(folder: &Path, file: &Path) -> PathBuf {
+    let below = file.strip_prefix(folder).ok();
+    let below = below.filter(|below| !below.components().any(|part| part == Component::ParentDir));
+    below.map(Path::to_owned).or(file.file_name().map(PathBuf::from)).unwrap_or_default()
 }
 
 /// A file that a configuration imports.

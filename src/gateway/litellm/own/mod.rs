@@ -12,9 +12,9 @@ mod settings;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use crate::gateway::own::{Change, OwnConfig, OwnFile};
+use crate::gateway::own::{Change, OwnConfig, OwnFile, place_beside};
 use crate::gateway::yaml::{Node, Value, parse};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::read::Mistakes;
@@ -151,9 +151,7 @@ fn whole(
 /// A file of code that is named beside the configuration; one that is not below it is put beside it.
 fn code(config: &Path, path: &Path, load: &dyn Fn(&Path) -> io::Result<String>) -> Result<OwnFile, Mistakes> {
     let folder = config.parent().unwrap_or(Path::new(""));
-    let below =
-        path.strip_prefix(folder).ok().filter(|below| !below.components().any(|part| part == Component::ParentDir));
-    let name = below.map(Path::to_owned).or(path.file_name().map(PathBuf::from)).unwrap_or_default();
+    let name = place_beside(folder, path);
     let text = load(path).map_err(|error| {
         let wrong = Diagnostic::new(path, format!("the file cannot be read: {error}"));
         let wrong = wrong.help("`files` names it in harness.toml: what the configuration imports");
