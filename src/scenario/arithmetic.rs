@@ -9,7 +9,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::charge::{Asker, bounds, charged, duration_of};
+use super::charge::{Asker, asked_model, bounds, charged, duration_of};
 use super::{AskFields, Count, ErrorKind, Expect, Name, Scenario, Spend, State, Step, Usd};
 
 /// Resets that come sooner than this may come within a trial: then nothing can be worked out beforehand.
@@ -131,7 +131,7 @@ fn of_requests(
 
 /// What an accepted request costs, if a reader can know that: the file says so, or has the model's rates.
 pub fn price_of(scenario: &Scenario, fields: &AskFields) -> Option<Usd> {
-    let rates = || scenario.entity(fields.model.as_deref()?)?.fields.rates.as_deref();
+    let rates = || asked_model(&scenario.given, fields)?.fields.rates.as_deref();
     match (&fields.costs, fields.usage(), rates()) {
         _ if fields.priced_by.is_some() || fields.fallback.is_some() => None,
         (Some(costs), _, _) => Some(costs.value),

@@ -48,6 +48,11 @@ pub fn may_share(given: &[Given], one: &Name, other: &Name) -> bool {
         }
 }
 
+/// The given model that a request names.
+pub fn asked_model<'a>(given: &'a [Given], fields: &AskFields) -> Option<&'a Given> {
+    find(given, fields.model.as_deref()?)
+}
+
 /// The entity of this name.
 pub fn find<'a>(given: &'a [Given], name: &Name) -> Option<&'a Given> {
     given.iter().find(|given| given.name.value == *name)

@@ -36,7 +36,7 @@ pub use read::ScenarioFile;
 pub use step::{
     Act, AskFields, ChangeFields, CheckFields, Disturbance, Instance, ListFields, Move, Part, Step, UpstreamDoes,
 };
-pub use usage::{Shape, Tier, Tokens};
+pub use usage::{Shape, Tier, TokenKind, Tokens};
 pub use value::{At, Axis, Count, Name, Period, Place};
 pub use words::{Api, AskedModels, Carrier, ErrorKind, IncludeUsage, Model, PricedBy, Provider, Routes};
 

@@ -11,10 +11,10 @@ use serde::de::{Deserializer, Error as _};
 
 use super::money::Usd;
 use super::present;
-use super::usage::{Tier, Tokens};
+use super::usage::{Tier, TokenKind, Tokens};
 
 /// USD for one token of each kind. A kind without a rate of its own costs as what it is a part of.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartRates {
     /// The prompt, in USD for one token.
@@ -44,19 +44,19 @@ pub struct PartRates {
 }
 
 impl PartRates {
-    /// Each rate that is stated, by its name.
-    pub fn stated(&self) -> impl Iterator<Item = (&'static str, Usd)> {
+    /// Each rate that is stated.
+    pub fn stated(&self) -> impl Iterator<Item = (TokenKind, Usd)> {
         let all = [
-            ("input", self.input),
-            ("cached", self.cached),
-            ("written", self.written),
-            ("written_1h", self.written_1h),
-            ("audio_input", self.audio_input),
-            ("output", self.output),
-            ("reasoning", self.reasoning),
-            ("audio_output", self.audio_output),
+            (TokenKind::Input, self.input),
+            (TokenKind::Cached, self.cached),
+            (TokenKind::Written, self.written),
+            (TokenKind::WrittenForAnHour, self.written_1h),
+            (TokenKind::AudioInput, self.audio_input),
+            (TokenKind::Output, self.output),
+            (TokenKind::Reasoning, self.reasoning),
+            (TokenKind::AudioOutput, self.audio_output),
         ];
-        all.into_iter().filter_map(|(name, rate)| Some((name, rate?)))
+        all.into_iter().filter_map(|(kind, rate)| Some((kind, rate?)))
     }
 
     /// These, and where they say nothing, the others.
@@ -155,8 +155,8 @@ impl Rates {
 
     /// What this many tokens cost, served so.
     pub fn sum(&self, tokens: &Tokens, tier: Tier) -> Sum {
-        let long = self.above.range(..tokens.input).next_back().map(|(_, rates)| rates.clone()).unwrap_or_default();
-        let served = self.tier.of(tier).cloned().unwrap_or_default();
+        let long = self.above.range(..tokens.input).next_back().map(|(_, rates)| *rates).unwrap_or_default();
+        let served = self.tier.of(tier).copied().unwrap_or_default();
         let rates = served.or(&long).or(&self.parts());
         let input = rates.input.unwrap_or_default();
         let output = rates.output.unwrap_or_default();

@@ -7,6 +7,58 @@ use serde::{Deserialize, Serialize};
 use super::present;
 use super::value::At;
 
+/// What a token can be: one of the input or of the output, or of a part of one of the two that has a rate of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    Input,
+    Cached,
+    Written,
+    WrittenForAnHour,
+    AudioInput,
+    Output,
+    Reasoning,
+    AudioOutput,
+}
+
+impl TokenKind {
+    pub const ALL: [TokenKind; 8] = [
+        TokenKind::Input,
+        TokenKind::Cached,
+        TokenKind::Written,
+        TokenKind::WrittenForAnHour,
+        TokenKind::AudioInput,
+        TokenKind::Output,
+        TokenKind::Reasoning,
+        TokenKind::AudioOutput,
+    ];
+
+    /// As it is written in a scenario.
+    pub fn word(self) -> &'static str {
+        match self {
+            TokenKind::Input => "input",
+            TokenKind::Cached => "cached",
+            TokenKind::Written => "written",
+            TokenKind::WrittenForAnHour => "written_1h",
+            TokenKind::AudioInput => "audio_input",
+            TokenKind::Output => "output",
+            TokenKind::Reasoning => "reasoning",
+            TokenKind::AudioOutput => "audio_output",
+        }
+    }
+
+    /// What it is a part of: the input or the output, each of which is all of itself.
+    pub fn whole(self) -> TokenKind {
+        match self {
+            TokenKind::Input
+            | TokenKind::Cached
+            | TokenKind::Written
+            | TokenKind::WrittenForAnHour
+            | TokenKind::AudioInput => TokenKind::Input,
+            TokenKind::Output | TokenKind::Reasoning | TokenKind::AudioOutput => TokenKind::Output,
+        }
+    }
+}
+
 /// Tokens of one answer, by what they are. `input` and `output` are all of them; every other count is a part of one of
 /// the two, whatever a provider's own shape says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,9 +95,22 @@ impl Tokens {
         self.output.saturating_sub(self.reasoning + self.audio_output)
     }
 
-    /// Whether there is a part that has a name of its own.
-    pub fn has_parts(&self) -> bool {
-        (self.plain_input(), self.plain_output()) != (self.input, self.output)
+    /// How many of a kind.
+    pub fn of(mut self, kind: TokenKind) -> u64 {
+        *self.of_mut(kind)
+    }
+
+    pub fn of_mut(&mut self, kind: TokenKind) -> &mut u64 {
+        match kind {
+            TokenKind::Input => &mut self.input,
+            TokenKind::Cached => &mut self.cached,
+            TokenKind::Written => &mut self.written,
+            TokenKind::WrittenForAnHour => &mut self.written_1h,
+            TokenKind::AudioInput => &mut self.audio_input,
+            TokenKind::Output => &mut self.output,
+            TokenKind::Reasoning => &mut self.reasoning,
+            TokenKind::AudioOutput => &mut self.audio_output,
+        }
     }
 }
 
@@ -80,32 +145,26 @@ pub struct UsageFields {
 
 impl UsageFields {
     pub fn tokens(&self) -> Tokens {
-        let count = |at: &Option<At<u64>>| at.as_ref().map_or(0, |at| at.value);
-        Tokens {
-            input: count(&self.input),
-            cached: count(&self.cached),
-            written: count(&self.written),
-            written_1h: count(&self.written_1h),
-            audio_input: count(&self.audio_input),
-            output: count(&self.output),
-            reasoning: count(&self.reasoning),
-            audio_output: count(&self.audio_output),
+        let mut tokens = Tokens::default();
+        for (kind, count) in self.said() {
+            *tokens.of_mut(kind) = count.value;
         }
+        tokens
     }
 
-    /// Each count that is said, by its name.
-    pub fn said(&self) -> impl Iterator<Item = (&'static str, &At<u64>)> {
+    /// Each count that is said.
+    pub fn said(&self) -> impl Iterator<Item = (TokenKind, &At<u64>)> {
         let all = [
-            ("input", &self.input),
-            ("cached", &self.cached),
-            ("written", &self.written),
-            ("written_1h", &self.written_1h),
-            ("audio_input", &self.audio_input),
-            ("output", &self.output),
-            ("reasoning", &self.reasoning),
-            ("audio_output", &self.audio_output),
+            (TokenKind::Input, &self.input),
+            (TokenKind::Cached, &self.cached),
+            (TokenKind::Written, &self.written),
+            (TokenKind::WrittenForAnHour, &self.written_1h),
+            (TokenKind::AudioInput, &self.audio_input),
+            (TokenKind::Output, &self.output),
+            (TokenKind::Reasoning, &self.reasoning),
+            (TokenKind::AudioOutput, &self.audio_output),
         ];
-        all.into_iter().filter_map(|(name, at)| Some((name, at.as_ref()?)))
+        all.into_iter().filter_map(|(kind, at)| Some((kind, at.as_ref()?)))
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::scenario::{Shape, Tier, Tokens, Usd};
+use crate::scenario::{Shape, Tier, TokenKind, Tokens, Usd};
 
 /// What one answer consumed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -92,34 +92,15 @@ impl fmt::Display for Marker {
     }
 }
 
-/// Each count that is not zero, and the cost: the fields of [`of_usage`].
+/// Each count that is not zero, and the cost.
 fn write_usage(f: &mut fmt::Formatter<'_>, prefix: &str, usage: &Usage) -> fmt::Result {
-    let mut usage = usage.clone();
-    for name in COUNTS {
-        let count = of_usage(&mut usage.tokens, name).map_or(0, |count| *count);
-        if count > 0 || matches!(name, "input" | "output") {
-            write!(f, " {prefix}{name}={count}")?;
+    for kind in TokenKind::ALL {
+        let count = usage.tokens.of(kind);
+        if count > 0 || kind == kind.whole() {
+            write!(f, " {prefix}{}={count}", kind.word())?;
         }
     }
     usage.cost.map_or(Ok(()), |cost| write!(f, " {prefix}cost={}", cost.0.normalize()))
-}
-
-/// The counts of a usage, by their names in a marker.
-const COUNTS: [&str; 8] =
-    ["input", "cached", "written", "written_1h", "audio_input", "output", "reasoning", "audio_output"];
-
-fn of_usage<'a>(tokens: &'a mut Tokens, name: &str) -> Option<&'a mut u64> {
-    match name {
-        "input" => Some(&mut tokens.input),
-        "cached" => Some(&mut tokens.cached),
-        "written" => Some(&mut tokens.written),
-        "written_1h" => Some(&mut tokens.written_1h),
-        "audio_input" => Some(&mut tokens.audio_input),
-        "output" => Some(&mut tokens.output),
-        "reasoning" => Some(&mut tokens.reasoning),
-        "audio_output" => Some(&mut tokens.audio_output),
-        _ => None,
-    }
 }
 
 /// A text without the markers in it.
@@ -164,7 +145,8 @@ impl Marker {
                         Some(name) => (&mut fallback.1, name),
                         None => (&mut marker.usage, name),
                     };
-                    *of_usage(&mut usage.tokens, name)? = value.parse().ok()?;
+                    let kind = TokenKind::ALL.into_iter().find(|kind| kind.word() == name)?;
+                    *usage.tokens.of_mut(kind) = value.parse().ok()?;
                 }
             }
         }

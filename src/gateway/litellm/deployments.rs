@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::gateway::price::{Cost, KNOWN, KNOWN_MODEL, Parts, Priced, RATE};
-use crate::scenario::{Api, PartRates, PricedBy, Provider, Rates, Tier};
+use crate::scenario::{Api, PartRates, PricedBy, Provider, Rates, Tier, TokenKind};
 
 /// A model of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -295,16 +295,16 @@ impl Deployment {
 /// Writes rates under LiteLLM's names for them.
 fn state(of: &mut Value, rates: &Rates) {
     let each = |of: &mut Value, parts: &PartRates, suffix: &str| {
-        for (part, rate) in parts.stated() {
-            let name = match part {
-                "input" => "input_cost_per_token",
-                "cached" => "cache_read_input_token_cost",
-                "written" => "cache_creation_input_token_cost",
-                "written_1h" => "cache_creation_input_token_cost_above_1hr",
-                "audio_input" => "input_cost_per_audio_token",
-                "output" => "output_cost_per_token",
-                "reasoning" => "output_cost_per_reasoning_token",
-                _ => "output_cost_per_audio_token",
+        for (kind, rate) in parts.stated() {
+            let name = match kind {
+                TokenKind::Input => "input_cost_per_token",
+                TokenKind::Cached => "cache_read_input_token_cost",
+                TokenKind::Written => "cache_creation_input_token_cost",
+                TokenKind::WrittenForAnHour => "cache_creation_input_token_cost_above_1hr",
+                TokenKind::AudioInput => "input_cost_per_audio_token",
+                TokenKind::Output => "output_cost_per_token",
+                TokenKind::Reasoning => "output_cost_per_reasoning_token",
+                TokenKind::AudioOutput => "output_cost_per_audio_token",
             };
             of[format!("{name}{suffix}")] = number(rate.0);
         }

@@ -2,8 +2,9 @@
 //! are.
 
 use super::Checked;
+use crate::scenario::charge::asked_model;
 use crate::scenario::usage::UsageFields;
-use crate::scenario::{Api, AskFields, At, Given, PricedBy, Provider, Rates, Tier};
+use crate::scenario::{Api, AskFields, At, Given, PricedBy, Provider, Rates, Tier, TokenKind};
 
 /// The most tokens of a request: sums of them, at any rate, stay exact.
 const MOST_TOKENS: u64 = 100_000_000;
@@ -29,7 +30,10 @@ impl Checked<'_> {
 
     /// The usage and the service that requests are answered with.
     pub(super) fn usage(&mut self, fields: &AskFields) {
-        self.tier(fields);
+        let scenario = self.scenario;
+        let model = asked_model(&scenario.given, fields);
+        let rates = model.and_then(|model| model.fields.rates.as_ref());
+        self.tier(fields, rates);
         let apis: Vec<Api> = match &fields.api {
             Some(apis) => apis.0.clone(),
             None => self.scenario.api.0.clone(),
@@ -39,76 +43,71 @@ impl Checked<'_> {
             self.mistake(tier.place, "a request of messages asks for no such service", "expected chat or responses");
         }
         let Some(usage) = fields.upstream.as_ref().and_then(|does| does.usage.as_ref()) else { return };
+        let out_of_range: Vec<_> = usage.said().filter(|(_, at)| at.value > MOST_TOKENS).collect();
+        for (kind, at) in &out_of_range {
+            let title = format!("`{}` is out of range", kind.word());
+            self.mistake(at.place, title, &format!("expected at most {MOST_TOKENS}"));
+        }
+        if !out_of_range.is_empty() {
+            return;
+        }
         self.counts(usage);
         for api in apis.iter().filter(|api| matches!(api, Api::Images | Api::Embeddings)) {
             let title = format!("{} have no such usage", api.word());
             self.mistake(usage.place, title, "this is for APIs that answer with text");
         }
-        let model = fields.model.as_ref().and_then(|name| self.scenario.entity(name));
         let providers = match model.and_then(|model| model.fields.provider.as_ref()) {
             Some(provider) => vec![provider.value],
             None => self.scenario.provider.0.clone(),
         };
-        let of_openai = |name: &str| matches!(name, "reasoning" | "audio_input" | "audio_output");
-        let lacks = |provider: Provider, name: &str| match provider {
-            Provider::Openai => matches!(name, "written" | "written_1h"),
-            Provider::Anthropic => of_openai(name),
+        let of_openai =
+            |kind: TokenKind| matches!(kind, TokenKind::Reasoning | TokenKind::AudioInput | TokenKind::AudioOutput);
+        let lacks = |provider: Provider, kind: TokenKind| match provider {
+            Provider::Openai => matches!(kind, TokenKind::Written | TokenKind::WrittenForAnHour),
+            Provider::Anthropic => of_openai(kind),
         };
-        if on_messages && let Some((name, at)) = usage.said().find(|(name, at)| of_openai(name) && at.value > 0) {
-            let title = format!("an answer of messages does not report `{name}`");
+        let reported: Vec<_> = usage.said().filter(|(_, at)| at.value > 0).collect();
+        if on_messages && let Some((kind, at)) = reported.iter().find(|(kind, _)| of_openai(*kind)) {
+            let title = format!("an answer of messages does not report `{}`", kind.word());
             self.mistake(at.place, title, "expected chat or responses");
         }
-        let audio = |(name, at): &(&str, &At<u64>)| name.starts_with("audio") && at.value > 0;
+        let is_sound = |kind: TokenKind| matches!(kind, TokenKind::AudioInput | TokenKind::AudioOutput);
         if apis.contains(&Api::Responses)
-            && let Some((name, at)) = usage.said().find(audio)
+            && let Some((kind, at)) = reported.iter().find(|(kind, _)| is_sound(*kind))
         {
-            let title = format!("an answer of responses does not report `{name}`");
+            let title = format!("an answer of responses does not report `{}`", kind.word());
             self.mistake(at.place, title, "expected chat");
         }
         for provider in providers {
-            let said: Vec<_> = usage.said().filter(|(name, at)| lacks(provider, name) && at.value > 0).collect();
-            for (name, at) in said {
-                let who = if provider == Provider::Openai { "OpenAI" } else { "Anthropic" };
-                let label = match provider {
-                    Provider::Openai => "say `provider: anthropic`, or leave it out",
-                    Provider::Anthropic => "leave it out",
+            for (kind, at) in reported.iter().filter(|(kind, _)| lacks(provider, *kind)) {
+                let (who, label) = match provider {
+                    Provider::Openai => ("OpenAI", "say `provider: anthropic`, or leave it out"),
+                    Provider::Anthropic => ("Anthropic", "leave it out"),
                 };
-                self.mistake(at.place, format!("{who} does not report `{name}`"), label);
+                self.mistake(at.place, format!("{who} does not report `{}`", kind.word()), label);
             }
         }
-        self.costs(fields, usage, model.and_then(|model| model.fields.rates.as_ref()));
+        self.costs(fields, usage, rates);
     }
 
+    /// No part is more than its whole.
     fn counts(&mut self, usage: &At<UsageFields>) {
-        let tokens = usage.tokens();
-        let parts = |names: [&str; 4]| {
-            usage.said().filter(move |(name, at)| names.contains(name) && at.value > 0).last().map(|(_, at)| at.place)
-        };
-        for (name, at) in usage.said().filter(|(_, at)| at.value > MOST_TOKENS).map(|(name, at)| (name, at.place)) {
-            self.mistake(at, format!("`{name}` is out of range"), &format!("expected at most {MOST_TOKENS}"));
-        }
-        let of_input = tokens.cached + tokens.written + tokens.written_1h + tokens.audio_input;
-        for (whole, all, sum, place) in [
-            ("input", tokens.input, of_input, parts(["cached", "written", "written_1h", "audio_input"])),
-            (
-                "output",
-                tokens.output,
-                tokens.reasoning + tokens.audio_output,
-                parts(["reasoning", "audio_output", "", ""]),
-            ),
-        ] {
-            if let Some(place) = place.filter(|_| sum > all) {
+        for whole in [TokenKind::Input, TokenKind::Output] {
+            let is_part = |(kind, at): &(TokenKind, &At<u64>)| kind.whole() == whole && *kind != whole && at.value > 0;
+            let parts: Vec<_> = usage.said().filter(is_part).map(|(_, at)| at).collect();
+            let (all, sum) = (usage.tokens().of(whole), parts.iter().map(|at| at.value).sum::<u64>());
+            if let Some(last) = parts.last().filter(|_| sum > all) {
+                let whole = whole.word();
                 let title = format!("the parts of `{whole}` are {sum} tokens, but all of it is {all}");
                 let label = format!("`{whole}` counts all tokens, those of its parts, too");
-                self.mistake(place, title, &label);
+                self.mistake(last.place, title, &label);
             }
         }
     }
 
     /// A service that the model has no price for, if its rates are said.
-    fn tier(&mut self, fields: &AskFields) {
-        let model = fields.model.as_ref().and_then(|name| self.scenario.entity(name));
-        let Some(rates) = model.and_then(|model| model.fields.rates.as_ref()) else { return };
+    fn tier(&mut self, fields: &AskFields, rates: Option<&At<Rates>>) {
+        let Some(rates) = rates else { return };
         let served = fields.upstream.as_ref().and_then(|does| does.tier.as_ref());
         for tier in [fields.tier.as_ref(), served].into_iter().flatten() {
             if tier.value != Tier::Default && rates.tier.of(tier.value).is_none() {

@@ -51,7 +51,7 @@ pub(in crate::upstream) fn streamed(
 }
 
 /// Where a stream of chat completions, or of completions, tells its usage.
-struct Told {
+struct UsageTold {
     /// With this chunk of text: the tokens of the output grow.
     beside_text: Vec<Option<Value>>,
     with_finish: Option<Value>,
@@ -59,16 +59,16 @@ struct Told {
     after: Option<(Value, bool)>,
 }
 
-impl Told {
+impl UsageTold {
     /// What is as documented has to be asked for.
-    fn of(said: AnswerHead<'_>, texts: usize, is_asked: bool) -> Told {
+    fn of(said: AnswerHead<'_>, texts: usize, is_asked: bool) -> UsageTold {
         let whole = usage(said);
         let asked = || whole.clone().filter(|_| is_asked);
         let none = vec![None; texts];
         match said.shape {
-            Shape::WithFinish => Told { beside_text: none, with_finish: whole, after: None },
+            Shape::WithFinish => UsageTold { beside_text: none, with_finish: whole, after: None },
             Shape::AfterFinish => {
-                Told { beside_text: none, with_finish: None, after: whole.map(|usage| (usage, true)) }
+                UsageTold { beside_text: none, with_finish: None, after: whole.map(|usage| (usage, true)) }
             }
             Shape::InEveryChunk => {
                 let grown = |text: usize| {
@@ -76,13 +76,13 @@ impl Told {
                     usage.tokens.output = usage.tokens.output * (text as u64 + 1) / texts.max(1) as u64;
                     super::usage(AnswerHead { usage: &usage, ..said })
                 };
-                Told { beside_text: (0..texts).map(grown).collect(), with_finish: whole, after: None }
+                UsageTold { beside_text: (0..texts).map(grown).collect(), with_finish: whole, after: None }
             }
             Shape::Twice => {
-                Told { beside_text: none, with_finish: asked(), after: asked().map(|usage| (usage, false)) }
+                UsageTold { beside_text: none, with_finish: asked(), after: asked().map(|usage| (usage, false)) }
             }
             Shape::AsDocumented | Shape::Nowhere | Shape::Null | Shape::Zero | Shape::Negative => {
-                Told { beside_text: none, with_finish: None, after: asked().map(|usage| (usage, false)) }
+                UsageTold { beside_text: none, with_finish: None, after: asked().map(|usage| (usage, false)) }
             }
         }
     }
@@ -100,7 +100,7 @@ fn chat(said: AnswerHead<'_>, texts: &[String], with_usage: bool) -> Vec<Event> 
     let delta = |delta: Value, finish: Value, usage: Option<Value>| {
         chunk(json!([{ "index": 0, "delta": delta, "finish_reason": finish }]), usage)
     };
-    let Told { beside_text, with_finish, after } = Told::of(said, texts.len(), with_usage);
+    let UsageTold { beside_text, with_finish, after } = UsageTold::of(said, texts.len(), with_usage);
     let mut events = vec![Event::Around(delta(json!({ "role": "assistant", "content": "" }), Value::Null, None))];
     let texts = texts.iter().zip(beside_text);
     events.extend(texts.map(|(text, usage)| Event::Text(delta(json!({ "content": text }), Value::Null, usage))));
@@ -126,7 +126,7 @@ fn completion(said: AnswerHead<'_>, texts: &[String], with_usage: bool) -> Vec<E
     let piece = |text: &str, finish: Value, usage: Option<Value>| {
         chunk(json!([{ "index": 0, "text": text, "logprobs": null, "finish_reason": finish }]), usage)
     };
-    let Told { beside_text, with_finish, after } = Told::of(said, texts.len(), with_usage);
+    let UsageTold { beside_text, with_finish, after } = UsageTold::of(said, texts.len(), with_usage);
     let texts = texts.iter().zip(beside_text);
     let mut events: Vec<Event> = texts.map(|(text, usage)| Event::Text(piece(text, Value::Null, usage))).collect();
     events.push(Event::Around(piece("", "stop".into(), with_finish)));
