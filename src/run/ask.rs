@@ -85,10 +85,9 @@ impl<'a> Steps<'a> {
 
     /// Holds what the last answer says against what its step expects.
     fn hold_last(&mut self, fields: &AskFields) -> Result<(), Stop> {
-        match (&fields.expect, self.exchanges.last().cloned()) {
-            (Some(expect), Some(exchange)) => self.hold(expect, fields, &exchange),
-            (Some(_), None) | (None, _) => Ok(()),
-        }
+        let Some(expect) = fields.expect.as_ref().filter(|expect| expect.asks()) else { return Ok(()) };
+        let last = self.exchanges.last().cloned();
+        last.map_or(Ok(()), |exchange| self.hold(expect, fields, &exchange))
     }
 
     /// What is wanted, with a status only where scenarios decide it.

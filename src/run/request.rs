@@ -33,25 +33,34 @@ impl Steps<'_> {
         model.ok_or_else(|| Stop::Lacks(format!("its configuration has no model `{name}`")))
     }
 
+    /// Their model that a request asks; a step may name another.
+    fn own_model(&self, fields: &AskFields) -> Option<&OwnPriced> {
+        self.own.filter(|_| fields.priced_by.is_none() && fields.model.is_none())
+    }
+
+    /// The model that a request asks on an API, unless it names one: theirs, or ours of its pricing path.
+    pub(super) fn priced_model(&self, api: Api, fields: &AskFields) -> Result<Priced, Stop> {
+        match self.own_model(fields) {
+            Some(model) => own(model),
+            None => {
+                let adapter = self.live.target.gateway.adapter();
+                priced(adapter, self.path(fields), api, self.provider(fields))
+            }
+        }
+    }
+
     /// The request of this number, as its step and its trial say, and what the upstream will answer.
     pub(super) fn request(&self, number: usize, fields: &AskFields) -> Result<(Ask, Provided), Stop> {
         let scenario = self.scenario;
         let case = self.trial.case;
-        let api = fields.api_of(number).unwrap_or(case.api);
+        let (api, streamed) = self.form(number, fields);
         let path = self.path(fields);
-        let adapter = self.live.target.gateway.adapter();
-        let provider = self.provider(fields);
         let price = fields.costs.as_deref().copied().unwrap_or(scenario.price.value);
-        // A step may name another.
-        let own_model = self.own.filter(|_| fields.priced_by.is_none() && fields.model.is_none());
-        let mut priced_model = match own_model {
-            Some(model) => own(model)?,
-            None => priced(adapter, path, api, provider)?,
-        };
+        let mut priced_model = self.priced_model(api, fields)?;
         if let Some(rates) = self.rates_of_model(fields) {
             priced_model.cost = Cost::of(rates);
         }
-        let usage = match (fields.usage(), own_model) {
+        let usage = match (fields.usage(), self.own_model(fields)) {
             (Some(usage), _) => {
                 Usage { tokens: usage.tokens(), cost: (priced_model.cost == Cost::Reported).then_some(price) }
             }
@@ -71,8 +80,8 @@ impl Steps<'_> {
                 Some((model, usage_of_own(own_model, &model, fallback.price.value, api)?))
             }
             (Some(fallback), None) => {
-                let path = fallback.priced_by.value;
-                let model = priced(adapter, path, api, self.trial.case.provider)?;
+                let (adapter, path) = (self.live.target.gateway.adapter(), fallback.priced_by.value);
+                let model = priced(adapter, path, api, case.provider)?;
                 Some((model, usage_of(&model, path, fallback.price.value, api)?))
             }
             (None, _) => None,
@@ -99,13 +108,12 @@ impl Steps<'_> {
             None => priced_model.model.to_owned(),
         };
         let tries = 1 + fields.retries.as_ref().map_or(0, |retries| u32::from(retries.value));
-        let stream = fields.stream.as_deref().copied().unwrap_or(case.stream);
-        let provided = marker.provided(api, stream && api.streams());
+        let provided = marker.provided(api, streamed);
         let ask = Ask {
             api,
             model,
             prompt: format!("{marker} What is new?"),
-            stream,
+            stream: fields.stream.as_deref().copied().unwrap_or(case.stream),
             include_usage: case.include_usage,
             tools: scenario.tools.as_ref().map_or(0, |tools| tools.value),
             system_prompt: scenario.system_prompt.as_ref().map_or(0, |characters| characters.value),

@@ -16,11 +16,11 @@ use crate::gateway::own::OwnPriced;
 use crate::launch::{Live, Share, Topology, Turn, Undisturbed};
 use crate::outcome::{Acted, Answer, Exchange, Finding, FindingKind, MovedAt, Standing, Time};
 use crate::scenario::arithmetic::{Allowed, allowed};
-use crate::scenario::charge::{Asker, bounds, find};
+use crate::scenario::charge::{Asker, asked_model, bounds};
 use crate::scenario::rates::Sum;
 use crate::scenario::{
-    Alone, AskFields, Count, Instance, Name, Period, Place, PricedBy, Provider, Rates, Scenario, Settle, Step, Tier,
-    Trial, Usd,
+    Alone, AskFields, Count, Instance, Name, Period, Place, PricedBy, Provider, Rates, Scenario, Settle, Step, Trial,
+    Usd,
 };
 use crate::verdict::oracle::{Zone, zone};
 
@@ -252,7 +252,7 @@ impl<'a> Steps<'a> {
     /// The pricing path of a request: the one it names, else that of the model it names, else the trial's.
     pub(super) fn path(&self, fields: &AskFields) -> PricedBy {
         let of_model = || {
-            let model = find(&self.world.given, fields.model.as_deref()?)?;
+            let model = asked_model(&self.world.given, fields)?;
             Some(model.fields.priced_by.as_deref().copied().unwrap_or(PricedBy::Token))
         };
         let of_trial = || self.own.and_then(|own| own.path).unwrap_or(self.trial.case.priced_by);
@@ -261,24 +261,23 @@ impl<'a> Steps<'a> {
 
     /// Who answers a request: the provider of the model it names, else the trial's.
     pub(super) fn provider(&self, fields: &AskFields) -> Provider {
-        let model = fields.model.as_deref().and_then(|name| find(&self.world.given, name));
+        let model = asked_model(&self.world.given, fields);
         model.and_then(|model| model.fields.provider.as_deref().copied()).unwrap_or(self.trial.case.provider)
     }
 
     /// The rates of the model that a request names, if they are said.
     pub(super) fn rates_of_model(&self, fields: &AskFields) -> Option<&Rates> {
-        find(&self.world.given, fields.model.as_deref()?)?.fields.rates.as_deref()
+        asked_model(&self.world.given, fields)?.fields.rates.as_deref()
     }
 
     /// What the usage of a request costs, if it is said and the model has rates.
     pub(super) fn sum(&self, fields: &AskFields) -> Option<Sum> {
         let tokens = fields.usage()?.tokens();
-        if let Some(rates) = self.rates_of_model(fields) {
-            return Some(rates.sum(&tokens, fields.served()));
-        }
-        let adapter = self.live.target.gateway.adapter();
-        let model = adapter.priced(self.path(fields), self.trial.case.api, self.provider(fields))?;
-        Some(model.cost.rates()?.sum(&tokens, Tier::Default))
+        let rates = match self.rates_of_model(fields) {
+            Some(rates) => rates.clone(),
+            None => self.priced_model(self.trial.case.api, fields).ok()?.cost.rates()?,
+        };
+        Some(rates.sum(&tokens, fields.served()))
     }
 
     /// What an accepted request costs if the upstream answered it.

@@ -37,7 +37,7 @@ impl Steps<'_> {
     }
 
     /// The API of a request, and whether its answer is streamed.
-    fn form(&self, number: usize, fields: &AskFields) -> (Api, bool) {
+    pub(super) fn form(&self, number: usize, fields: &AskFields) -> (Api, bool) {
         let api = fields.api_of(number).unwrap_or(self.trial.case.api);
         (api, api.streams() && fields.stream.as_deref().copied().unwrap_or(self.trial.case.stream))
     }
